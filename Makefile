@@ -1,0 +1,46 @@
+# make serve   sets up everything and runs the service on the embedded PostgreSQL
+# make test    sets up everything and passes the tests
+# make test-full   adds what needs root, Debian's PostgreSQL or minutes
+# make drill     the long forms of tests
+# make lint    ruff, mypy, sqlfluff
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: serve test test-full drill lint setup clean
+
+serve: .venv/installed
+	$(BIN)/magray serve
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -m "not full and not drill"
+
+test-full: .venv/installed-dev
+	tools/debian-postgres start
+	MAGRAY_DEBIAN_DATABASE_URL="$$(tools/debian-postgres url)" $(BIN)/python -m pytest -m full; \
+	  status=$$?; tools/debian-postgres stop; exit $$status
+
+drill: .venv/installed-dev
+	$(BIN)/python -m pytest -m drill
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint sql --processes 2
+
+setup: .venv/installed-dev
+
+.venv/bin/python:
+	$(PYTHON) tools/make_venv.py .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis

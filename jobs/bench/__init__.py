@@ -1,0 +1,1 @@
+"""Benchmarks: one file each, what they share in `measure.py` (statistics) and `scratch.py`."""

@@ -1,0 +1,1 @@
+"""The service: HTTP and command line over the functions of schema `memory`."""

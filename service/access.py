@@ -1,0 +1,76 @@
+"""Who may do what: the guard of every `/v1` route, and the namespaces a key is bound to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar.exceptions import NotAuthorizedException
+from litestar.plugins.problem_details import ProblemDetailsException
+
+from service.keys import ALL_NAMESPACES
+
+if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
+    from litestar.handlers.base import BaseRouteHandler
+
+    from service.keys import KeyRing
+    from service.model import ApiKey
+
+
+async def require_key(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Let a request in whose bearer key has the route's scope (`opt["scope"]`, default read).
+
+    Raises:
+        NotAuthorizedException: there is no usable key (401).
+        ProblemDetailsException: the key lacks the scope (403).
+    """
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    ring: KeyRing = connection.app.state.key_ring
+    caller = await ring.recognise(key.strip()) if scheme.lower() == "bearer" and key else None
+    if caller is None:
+        raise NotAuthorizedException(
+            "Send a usable API key: Authorization: Bearer magray_…",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    scope = handler.opt.get("scope", "read")
+    if scope not in caller.scopes:
+        raise forbidden(
+            f"the key may not {scope}",
+            f"Key “{caller.name}” has: {', '.join(caller.scopes)}.",
+            f"magray keys create --scope {scope}",
+        )
+    connection.scope["user"] = caller
+
+
+def namespace_for(caller: ApiKey, namespace: str | None) -> str:
+    """The namespace of a request: the one named, or the only one the key is bound to.
+
+    Raises:
+        ProblemDetailsException: none is named and the key has several (422), or the key is not
+            bound to it (403).
+    """
+    if namespace is None:
+        if len(caller.namespaces) == 1 and caller.namespaces[0] != ALL_NAMESPACES:
+            return caller.namespaces[0]
+        raise ProblemDetailsException(
+            status_code=422,
+            title="which namespace?",
+            detail="The key is bound to more than one.",
+            extra={"code": "ML422", "hint": "Add ?namespace=… to the request."},
+        )
+    if ALL_NAMESPACES in caller.namespaces or namespace in caller.namespaces:
+        return namespace
+    raise forbidden(
+        f"the key is not bound to namespace “{namespace}”",
+        f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}.",
+        "magray keys create --namespace NAME",
+    )
+
+
+def forbidden(title: str, detail: str, hint: str) -> ProblemDetailsException:
+    """A 403 problem."""
+    return ProblemDetailsException(
+        status_code=403, title=title, detail=detail, extra={"code": "ML403", "hint": hint}
+    )

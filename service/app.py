@@ -1,0 +1,141 @@
+"""The one place that wires: settings in, a Litestar application out.
+
+A request walks client → routes → memory.py → a function of schema `memory` → tables, and back.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+
+from service import openapi, problems
+from service.access import require_key
+from service.embedding.batcher import MicroBatcher
+from service.embedding.worker import EmbeddingWorker
+from service.keys import KeyRing
+from service.maintenance import Maintenance
+from service.metrics import CacheCollector
+from service.query_cache import QueryCache
+from service.recall import Recall
+from service.routes.health import live, ready
+from service.routes.layers import layers
+from service.routes.memories import Memories
+from service.routes.search import search
+from service.services import Parts
+from service.touches import TouchBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+    from service.backend import Backend
+
+# A batch of 1000 memories with vectors and long texts still fits.
+_LARGEST_BODY = 64 << 20
+
+
+def make_app(backend: Backend) -> Litestar:
+    """The application on an open backend; its background work runs while the app runs."""
+    performance = backend.settings.memory.performance
+    batcher = worker = None
+    if backend.embedder is not None:
+        batcher = MicroBatcher(
+            backend.embedder,
+            batch_size=performance.batch_size,
+            batch_timeout_ms=performance.batch_timeout_ms,
+        )
+        worker = EmbeddingWorker(backend.memory, batcher, batch_size=performance.batch_size)
+    touches = TouchBuffer(backend.memory)
+    cache = QueryCache(backend.memory, ttl_minutes=performance.query_cache_ttl_minutes)
+    services = Parts(
+        memory=backend.memory,
+        recall=Recall(backend.memory, batcher, cache, touches),
+        touches=touches,
+        worker=worker,
+    )
+    maintenance = Maintenance(backend.database.url)
+
+    @asynccontextmanager
+    async def background(app: Litestar) -> AsyncIterator[None]:
+        app.state.key_ring = KeyRing(backend.memory)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(CacheCollector(backend.embedder, cache))
+            if batcher is not None:
+                stack.push_async_callback(batcher.close)
+            if worker is not None:
+                worker.start()
+                stack.push_async_callback(worker.stop)
+            touches.start()
+            stack.push_async_callback(touches.stop)
+            maintenance.start()
+            stack.push_async_callback(maintenance.stop)
+            yield
+
+    app = Litestar(
+        route_handlers=[
+            Router(
+                "/",
+                route_handlers=[Memories, search, layers],
+                guards=[require_key],
+                security=[{openapi.KEY: []}],
+            ),
+            live,
+            ready,
+            _Metrics,
+            openapi.assets(),
+        ],
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        lifespan=[background],
+        middleware=[
+            PrometheusConfig(app_name="magray", prefix="magray", group_path=True).middleware
+        ],
+        plugins=[problems.plugin()],
+        exception_handlers={Exception: problems.unexpected},
+        openapi_config=openapi.config(),
+        request_max_body_size=_LARGEST_BODY,
+        logging_config=None,
+    )
+    openapi.describe_exactly(app)
+    # Around everything, for unknown paths never come as far as a middleware.
+    app.asgi_handler = _with_request_id(app.asgi_handler)
+    return app
+
+
+class _Metrics(PrometheusController):
+    """`/metrics`, for Prometheus; no part of the API."""
+
+    include_in_schema = False
+
+
+def _with_request_id(app: ASGIApp) -> ASGIApp:
+    """Give every request an id, its caller's `X-Request-ID` if it brings one, in log and answer."""
+
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        usable = given.isascii() and given.isprintable() and 0 < len(given) <= 100
+        request_id = given if usable else uuid.uuid4().hex
+
+        async def send_with_id(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                log = structlog.get_logger("magray.request")
+                log.info(
+                    "answered", method=scope["method"], path=scope["path"], status=message["status"]
+                )
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await app(scope, receive, send_with_id)
+
+    return middleware

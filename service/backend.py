@@ -1,0 +1,216 @@
+"""The database behind a command or the service: found or started, brought up to date, checked.
+
+`open_database` gives a URL (the embedded server's or the configured one); `open_backend` adds what
+the service and the commands share: the pool, the `Memory`, the embedder.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import psycopg
+import structlog
+
+from service.database import UNMIGRATED, connect, make_pool
+from service.embedded import EmbeddedServer
+from service.embedding.cache import CachedEmbedder
+from service.embedding.factory import make_embedder
+from service.errors import PlatformError, SchemaError
+from service.memory import Memory, Operator
+from service.migrate import Model, migrate, sql_digest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from psycopg_pool import AsyncConnectionPool
+
+    from service.settings import Settings
+
+log = structlog.get_logger("magray.backend")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """Where the memory lives.
+
+    Attributes:
+        url: libpq URL of a login that may act as the roles of `sql/bootstrap.sql`.
+        server: the embedded server, None when `MAGRAY_DATABASE_URL` names another.
+    """
+
+    url: str
+    server: EmbeddedServer | None
+
+    @property
+    def bin_dir(self) -> Path | None:
+        """Where psql and the other programs of this server lie; None: on PATH."""
+        return self.server.bin_dir if self.server else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A database ready for use.
+
+    Attributes:
+        database: where it is.
+        pool: connections acting as `memory_app`.
+        memory: the functions of schema `memory`.
+        embedder: the cached embedding provider, None when there is none.
+    """
+
+    settings: Settings
+    database: Database
+    pool: AsyncConnectionPool
+    memory: Memory
+    embedder: CachedEmbedder | None
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The configured database, or the embedded one, started if need be and stopped at the end."""
+    if settings.database_url is not None:
+        yield Database(url=settings.database_url.get_secret_value(), server=None)
+        return
+    server = EmbeddedServer(settings.data_dir, on_progress=lambda line: log.info(line))
+    await anyio.to_thread.run_sync(server.start)
+    try:
+        yield Database(url=server.url(), server=server)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(server.stop)
+
+
+async def bring_up_to_date(database: Database, settings: Settings, model: Model | None) -> None:
+    """Migrate and apply the policy: what `magray migrate` does, and every embedded start.
+
+    Args:
+        database: which one.
+        settings: their policy goes into the rows.
+        model: the embedding model to use from now on; None leaves it as it is.
+
+    Raises:
+        psycopg.Error: a statement failed; the database is as it was.
+    """
+    migration = await anyio.to_thread.run_sync(migrate, database.url, model)
+    log.info("migrated", revision=migration.to_revision, digest=migration.digest[:12])
+    async with connect(database.url, role="memory_owner") as connection:
+        operator = Operator(connection)
+        for change in await operator.apply_policy(settings.memory.policy()):
+            log.info("policy changed", **change)
+        # after the policy, for a longer life reaches further; a bounded number a call
+        while await operator.make_partitions():
+            pass
+
+
+async def verify(database: Database, model: Model | None) -> None:
+    """Refuse a database this program cannot serve.
+
+    Args:
+        database: which one.
+        model: the embedding model the settings ask for, None for whatever is there.
+
+    Raises:
+        PlatformError: PostgreSQL, an extension or its settings are not fit.
+        SchemaError: the schema was built from another `sql/`, or there is none.
+    """
+    try:
+        async with connect(database.url, role="memory_owner") as connection:
+            digest = await Operator(connection).code_digest()
+            conditions = await Operator(connection).check_database()
+            in_use = await Operator(connection).active_model()
+    except UNMIGRATED as error:
+        raise SchemaError("the database has no schema memory yet", hint="magray migrate") from error
+    except psycopg.OperationalError as error:
+        if "memory_owner" in str(error):
+            raise SchemaError(
+                "the database is not prepared for MAGRAY", detail=str(error), hint="magray migrate"
+            ) from error
+        raise PlatformError(
+            "the database cannot be reached",
+            detail=str(error).strip(),
+            hint="check MAGRAY_DATABASE_URL, then: magray check",
+        ) from error
+    if digest != sql_digest():
+        raise SchemaError(
+            "the database was migrated by another version of MAGRAY",
+            detail=f"its digest is {str(digest)[:12]}, this program's {sql_digest()[:12]}",
+            hint="magray migrate",
+        )
+    if model is not None and in_use != (model.name, model.dim):
+        raise SchemaError(
+            "the database stores vectors of another embedding model",
+            detail=f"in use: {in_use}, configured: {(model.name, model.dim)}",
+            hint="magray migrate",
+        )
+    for condition in conditions:
+        if condition["needed"] and not condition["ok"]:
+            raise PlatformError(
+                f"{condition['condition']}: {condition['detail']}", hint=condition["hint"]
+            )
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
+    """A checked database with pool and embedder; the embedded one is migrated on the way.
+
+    Raises:
+        MagrayError: the settings, the platform, the schema or the provider are not fit.
+    """
+    embedder = await anyio.to_thread.run_sync(load_embedder, settings)
+    try:
+        async with open_database(settings) as database:
+            model = model_of(settings, embedder)
+            if database.server is not None:
+                await bring_up_to_date(database, settings, model)
+            await verify(database, model)
+            async with open_pools(database, settings) as (pool, memory):
+                yield Backend(
+                    settings=settings,
+                    database=database,
+                    pool=pool,
+                    memory=memory,
+                    embedder=embedder,
+                )
+    finally:
+        if embedder is not None:
+            embedder.close()
+
+
+@asynccontextmanager
+async def open_pools(
+    database: Database, settings: Settings
+) -> AsyncIterator[tuple[AsyncConnectionPool, Memory]]:
+    """The service's connections, and the functions on them and on two for housekeeping."""
+    async with (
+        make_pool(database.url, size=settings.pool_size) as pool,
+        make_pool(database.url, size=2, role="memory_operator") as housekeeping,
+    ):
+        yield pool, Memory(pool, housekeeping)
+
+
+def load_embedder(settings: Settings) -> CachedEmbedder | None:
+    """The configured provider behind its cache; None with provider none.
+
+    Raises:
+        MagrayError: the provider is missing or misconfigured.
+    """
+    performance = settings.memory.performance
+    provider = settings.embedding.model_copy(update={"batch_size": performance.batch_size})
+    loaded = make_embedder(provider)
+    return None if loaded is None else CachedEmbedder(loaded, performance.embedding_cache_size)
+
+
+def model_of(settings: Settings, embedder: CachedEmbedder | None) -> Model | None:
+    """Whose vectors the database is to store: the provider's, or those a caller brings.
+
+    With provider none it is the model and dimension of the settings, None without a dimension.
+    """
+    if embedder is not None:
+        return Model(name=embedder.model_id, dim=embedder.dim)
+    if settings.embedding.dim is None:
+        return None
+    return Model(name=settings.embedding.model or "external", dim=settings.embedding.dim)

@@ -1,0 +1,93 @@
+"""`magray check`: one line a condition, with the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import psycopg
+import rich_click as click
+
+from service.backend import Database, open_database
+from service.cli.output import json_option, print_rows
+from service.database import UNMIGRATED, connect
+from service.logs import configure_logs
+from service.maintenance import run_once
+from service.memory import Operator
+from service.migrate import sql_digest
+from service.settings import Settings, load_settings
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Make missing partitions and build earned indexes.")
+@json_option
+def check(fix: bool, as_json: bool) -> None:
+    """Check settings, database, schema and policy; exit code 1 when something is not right."""
+    settings = load_settings()
+    configure_logs(settings)
+    rows = asyncio.run(_check(settings, fix=fix))
+    shown = [
+        {
+            "": "ok" if row["ok"] else "WRONG" if row["needed"] else "note",
+            "condition": row["condition"],
+            "detail": row["detail"],
+            "hint": "" if row["ok"] else row["hint"],
+        }
+        for row in rows
+    ]
+    print_rows(rows if as_json else shown, as_json=as_json, empty="")
+    if any(row["needed"] and not row["ok"] for row in rows):
+        sys.exit(1)
+
+
+async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
+    async with open_database(settings) as database:
+        try:
+            return await _conditions(database, settings, fix=fix)
+        except UNMIGRATED as error:
+            detail = error.diag.message_primary or str(error)
+            return [_row("schema", ok=False, detail=detail, hint="magray migrate")]
+        except psycopg.OperationalError as error:
+            detail = str(error).strip()
+            # the role is made by the first migration
+            hint = "magray migrate" if "memory_owner" in detail else "correct MAGRAY_DATABASE_URL"
+            return [_row("connection", ok=False, detail=detail, hint=hint)]
+
+
+async def _conditions(database: Database, settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
+    async with connect(database.url, role="memory_owner") as connection:
+        operator = Operator(connection)
+        digest = await operator.code_digest()
+        rows = [
+            _row(
+                "schema",
+                ok=digest == sql_digest(),
+                detail=f"digest {str(digest)[:12]}, this program's {sql_digest()[:12]}",
+                hint="magray migrate",
+            )
+        ]
+        drift = await operator.apply_policy(settings.memory.policy(), dry_run=True)
+        rows += [
+            _row(
+                change["item"],
+                ok=False,
+                needed=False,
+                detail=f"the database has {change['was']}, the settings {change['becomes']}",
+                hint="magray migrate",
+            )
+            for change in drift
+        ]
+        if not drift:
+            rows.append(
+                _row("policy", ok=True, detail="the rows say what the settings say", hint="")
+            )
+        if fix:
+            await run_once(operator)
+        return rows + await operator.check_database()
+
+
+def _row(
+    condition: str, *, ok: bool, detail: str, hint: str, needed: bool = True
+) -> dict[str, Any]:
+    return {"condition": condition, "ok": ok, "needed": needed, "detail": detail, "hint": hint}

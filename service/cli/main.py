@@ -1,0 +1,89 @@
+"""`magray`: the command line. Each command lives in a file of its own and is added here."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import psycopg
+import rich_click as click
+from rich.console import Console
+from rich.markup import escape
+
+from service.errors import ConfigError, MagrayError, PlatformError, SchemaError
+
+if TYPE_CHECKING:
+    from click import Command, Context
+
+# Name and place of every command, in the order of the help. Only the one that runs is imported:
+# all of them take more than a second.
+COMMANDS = {
+    "serve": "service.cli.serve:serve",
+    "demo": "service.cli.demo:demo",
+    "migrate": "service.cli.migrate:migrate",
+    "check": "service.cli.check:check",
+    "psql": "service.cli.psql:psql",
+    "import": "service.cli.transfer:import_command",
+    "export": "service.cli.transfer:export_command",
+    "keys": "service.cli.keys:keys",
+    "bench": "service.cli.bench:bench",
+    "sql": "service.cli.sql:sql",
+}
+
+# sysexits: 78 configuration, 69 service unavailable, 65 data, 70 internal
+EXIT_CODES = {ConfigError: 78, PlatformError: 69, SchemaError: 65}
+EXIT_DATABASE = 69
+EXIT_OTHER = 70
+
+
+class _Commands(click.RichGroup):
+    def list_commands(self, ctx: Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="magray-memory", prog_name="magray")
+def magray() -> None:
+    """The layered memory of AI assistants, as a PostgreSQL data service."""
+
+
+def run() -> None:
+    """The entry of the `magray` program: an error is a sentence and an exit code."""
+    try:
+        magray()
+    except MagrayError as error:
+        _tell(error.message, error.detail, error.hint)
+        sys.exit(
+            next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), EXIT_OTHER)
+        )
+    except psycopg.Error as error:
+        diag = error.diag
+        _tell(
+            diag.message_primary or str(error).strip() or "the database failed",
+            diag.message_detail or "",
+            diag.message_hint or "magray check",
+        )
+        sys.exit(EXIT_DATABASE)
+
+
+def _tell(message: str, detail: str, hint: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]magray:[/] {escape(message)}", soft_wrap=True)
+    if detail:
+        console.print(detail, soft_wrap=True, markup=False)
+    if hint:
+        console.print(f"[green]try:[/] {escape(hint)}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run()

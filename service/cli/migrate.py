@@ -1,0 +1,81 @@
+"""`magray migrate`: bring a database to this program's tables, functions and policy."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import psycopg
+import rich_click as click
+
+from service.backend import (
+    Database,
+    bring_up_to_date,
+    load_embedder,
+    model_of,
+    open_database,
+)
+from service.cli.output import json_option, print_rows
+from service.database import UNMIGRATED, connect
+from service.errors import ConfigError
+from service.logs import configure_logs
+from service.memory import Operator
+from service.migrate import Model, head_revision, sql_digest
+from service.settings import Settings, load_settings
+
+
+@click.command()
+@click.option(
+    "--replace-model",
+    is_flag=True,
+    help="Drop the vectors of another embedding model; the service embeds everything anew.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="With --replace-model: only say what would be dropped."
+)
+@json_option
+def migrate(replace_model: bool, dry_run: bool, as_json: bool) -> None:
+    """Migrate the database and apply the policy of magray.toml to its rows."""
+    settings = load_settings()
+    configure_logs(settings)
+    dropped = asyncio.run(_migrate(settings, replace_model=replace_model, dry_run=dry_run))
+    row = {"revision": head_revision(), "digest": sql_digest()[:12], "vectors_dropped": dropped}
+    print_rows([row], as_json=as_json, empty="")
+
+
+async def _migrate(settings: Settings, *, replace_model: bool, dry_run: bool) -> int:
+    """Migrate; returns how many vectors of another model were dropped, or would be."""
+    if dry_run and not replace_model:
+        raise ConfigError("--dry-run goes with --replace-model", hint="magray check")
+    embedder = load_embedder(settings)
+    model = model_of(settings, embedder)
+    if embedder is not None:
+        embedder.close()
+    if replace_model and model is None:
+        raise ConfigError(
+            "provider none has no model of its own",
+            hint="set MAGRAY_EMBEDDING__DIM to the dimension of the vectors you bring",
+        )
+    async with open_database(settings) as database:
+        dropped = 0
+        if replace_model and model is not None:
+            model = replace(model, replace=True)
+            dropped = await _vectors_to_drop(database, model)
+        if not dry_run:
+            await bring_up_to_date(database, settings, model)
+        return dropped
+
+
+async def _vectors_to_drop(database: Database, model: Model) -> int:
+    """How many vectors of another model there are; none in a database never migrated."""
+    try:
+        async with connect(database.url, role="memory_owner") as connection:
+            operator = Operator(connection)
+            if await operator.active_model() != (model.name, model.dim):
+                return await operator.count_vectors()
+    except UNMIGRATED:
+        pass
+    except psycopg.OperationalError as error:
+        if "memory_owner" not in str(error):  # the role is made by the first migration
+            raise
+    return 0

@@ -1,0 +1,136 @@
+"""`magray serve`: the service, on the embedded PostgreSQL unless a database is named."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import rich_click as click
+import uvicorn
+import uvloop
+from rich.console import Console
+
+from service.app import make_app
+from service.backend import open_backend
+from service.database import connect
+from service.errors import ConfigError
+from service.keys import first_key
+from service.logs import configure_logs
+from service.memory import Operator
+from service.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.backend import Backend
+    from service.settings import Settings
+
+_EXAMPLE_WRITE = '{"memories": [{"namespace": "demo", "content": "Ann moved to Lisbon in May."}]}'
+_EXAMPLE_SEARCH = '{"namespace": "demo", "query": "Where does Ann live?"}'
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; default 8080, 0 takes a free one.")
+@click.option(
+    "--data-dir", type=click.Path(), help="Where the embedded database lives; default .magray."
+)
+@click.option("--database-url", help="Use this PostgreSQL 18 instead of the embedded one.")
+def serve(**flags: str | int | None) -> None:
+    """Run the service until it is told to stop (Ctrl-C)."""
+    settings = load_settings(**flags)
+    configure_logs(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listener = _listen(settings)
+    stop = _StopSignal()
+    async with open_backend(settings) as backend:
+        await _greet(backend, listener)
+        config = uvicorn.Config(
+            make_app(backend),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=20,
+            server_header=False,
+        )
+        await stop.serve(_Server(config), listener)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn ends the process with them before the database is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _StopSignal:
+    """The first SIGINT or SIGTERM stops everything in order, a second one ends the process."""
+
+    def __init__(self) -> None:
+        self._server: uvicorn.Server | None = None
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    async def serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        """Serve until the signal; not at all when it came already."""
+        if not self._came:
+            self._server = server
+            await server.serve(sockets=[listener])
+
+    def _stop(self, *_: object) -> None:
+        self._came = True
+        if self._server is not None:
+            self._server.should_exit = True
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port before anything else is started, so that a taken one is told at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Named, because asyncio switches Nagle's algorithm off only where it sees TCP; with it on,
+    # every answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        # Who calls from now on waits until the service is there.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen on {settings.host}:{settings.port}",
+            detail=str(error),
+            hint="MAGRAY_PORT=8081 magray serve",
+        ) from error
+    return listener
+
+
+async def _greet(backend: Backend, listener: socket.socket) -> None:
+    """Say where the service is and how to call it."""
+    host, port = listener.getsockname()[:2]
+    base = f"http://{host}:{port}"
+    key = "$MAGRAY_API_KEY"
+    if backend.database.server is not None:
+        async with connect(backend.database.url, role="memory_owner") as connection:
+            path = backend.settings.data_dir / "key"
+            key = await first_key(Operator(connection), backend.memory, path)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"MAGRAY Memory serves on {base}, documented at {base}/schema\n", markup=False)
+    for route, body in (
+        ("/v1/memories", _EXAMPLE_WRITE),
+        ("/v1/search", _EXAMPLE_SEARCH),
+    ):
+        console.print(
+            f"  curl {base}{route} -H 'Authorization: Bearer {key}' \\\n"
+            f"    -H 'Content-Type: application/json' \\\n    -d '{body}'\n",
+            markup=False,
+        )

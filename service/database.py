@@ -1,0 +1,75 @@
+"""Connections: the pool the service uses, as role `memory_app`, and single ones for commands.
+
+Every connection of the pool acts as `memory_app`, on which row level security is forced; the
+namespace of a request is set for its transaction only (`service/memory.py`).
+"""
+
+from __future__ import annotations
+
+import select
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.types import TypeInfo
+from psycopg_pool import AsyncConnectionPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# What PostgreSQL and the driver say of a database that was never migrated.
+UNMIGRATED = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
+
+# The service's statements are short; what takes longer than this is stuck.
+_STATEMENT_TIMEOUT = "60s"
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
+    await register_vector_async(connection)
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """Notice a connection the server closed, without a round trip for those it did not.
+
+    An idle connection has nothing to read; if there is something, it is most likely the end.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+def service_conninfo(url: str, *, role: str = "memory_app", timeout: str = "0") -> str:
+    """A connection string whose sessions start as `role`, in UTC; timeout 0 bounds no statement."""
+    options = f"-c role={role} -c timezone=UTC -c statement_timeout={timeout}"
+    return make_conninfo(url, options=options, application_name="magray")
+
+
+def make_pool(url: str, *, size: int, role: str = "memory_app") -> AsyncConnectionPool:
+    """A closed pool of at most `size` connections acting as `role`; open it with `async with`."""
+    return AsyncConnectionPool(
+        service_conninfo(url, role=role, timeout=_STATEMENT_TIMEOUT),
+        min_size=min(2, size),
+        max_size=size,
+        open=False,
+        timeout=10,
+        configure=_configure,
+        check=_check,
+        name=role,
+    )
+
+
+@asynccontextmanager
+async def connect(url: str, *, role: str | None = None) -> AsyncIterator[AsyncConnection[Any]]:
+    """One autocommit connection for a command, as the login itself or as `role`."""
+    conninfo = make_conninfo(url, application_name="magray")
+    if role is not None:
+        conninfo = service_conninfo(url, role=role)
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        if await TypeInfo.fetch(connection, "vector") is not None:
+            await register_vector_async(connection)
+        yield connection

@@ -1,0 +1,390 @@
+"""EmbeddedServer: start, attach, stop, and run client programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+import structlog
+
+from service.embedded.binaries import Binaries, usable
+from service.embedded.cluster import (
+    SUPERUSER,
+    clean_environment,
+    configure,
+    ensure_cluster,
+    ensure_database,
+)
+from service.embedded.files import create_file
+from service.embedded.lock import Attendance, StartLock
+from service.embedded.postmaster import (
+    LogWatch,
+    PidFile,
+    disarm_stale_locks,
+    end_orphans,
+    hint_for,
+    living,
+)
+from service.embedded.site import PORT, Site, settle
+from service.embedded.tuning import this_machine
+from service.errors import PlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_log = structlog.get_logger("magray.embedded")
+
+DATABASE = "magray"
+StopMode = Literal["smart", "fast", "immediate"]
+_POLL = 0.02  # seconds between two looks at the pid file
+_DYING_PATIENCE = 5.0  # seconds a server that does not answer gets to be gone
+_PASSING = re.compile("the database system is (starting up|in recovery|not (yet )?accepting)")
+_REPORT_EVERY = 5.0  # seconds between two progress lines
+
+
+class EmbeddedServer:
+    """The PostgreSQL of one data directory, shared by all processes that open that directory.
+
+    The first starts the server, the others attach, and the last one to stop using it stops it; a
+    process that dies without a word counts as gone.
+
+    Args:
+        data_dir: where everything lies; see ``site.py`` for the layout and the exception.
+        memory: bytes to plan with; by default those of the machine or of the control group.
+        durable: False switches fsync off. For tests only.
+        start_timeout: seconds to wait for the server, which may be recovering from a crash.
+        on_progress: called with one line while a start takes longer than a few seconds.
+        system_dir: where root puts what the server's user cannot reach in ``data_dir``.
+
+    Raises:
+        PlatformError: from every method, when the system does not allow what it needs.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        memory: int | None = None,
+        durable: bool = True,
+        start_timeout: float = 600.0,
+        on_progress: Callable[[str], None] | None = None,
+        system_dir: Path = Path("/var/lib"),
+    ) -> None:
+        self._data_dir = Path(data_dir)
+        self._memory = memory
+        self._durable = durable
+        self._start_timeout = start_timeout
+        self._on_progress = on_progress
+        self._system_dir = system_dir.resolve()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @cached_property
+    def _site(self) -> Site:
+        return settle(self._data_dir, self._system_dir)
+
+    @cached_property
+    def _binaries(self) -> Binaries:
+        return usable(self._site.account, self._system_dir)
+
+    @property
+    def bin_dir(self) -> Path:
+        """The directory of psql, pg_basebackup and the other programs."""
+        return self._binaries.bin_dir
+
+    @property
+    def pgdata(self) -> Path:
+        """The cluster's directory."""
+        return self._site.pgdata
+
+    @property
+    def wal_archive(self) -> Path:
+        """A private directory the server may write to, for archived write-ahead log."""
+        return self._site.wal_archive
+
+    @property
+    def log_file(self) -> Path:
+        """The file the server logs to now; before its first start the one of the start."""
+        try:
+            named = (self._site.pgdata / "current_logfiles").read_text().split(maxsplit=1)[1]
+        except (FileNotFoundError, IndexError):
+            return self._site.start_log
+        return Path(named.strip())
+
+    @property
+    def os_user(self) -> str:
+        """The name of the operating system's user the server runs as."""
+        return self._site.account.name
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server accepts connections, whoever started it."""
+        found = living(self._site)
+        return found is not None and found.status == "ready"
+
+    @property
+    def started_here(self) -> bool:
+        """Whether this handle started the server that runs, rather than attached to it."""
+        return self._child is not None and self._child.poll() is None
+
+    def url(self, user: str = SUPERUSER, dbname: str = DATABASE) -> str:
+        """Return a libpq URL over the Unix socket."""
+        host, port = self._address()
+        return (
+            f"postgresql://{quote(user)}@/{quote(dbname)}?host={quote(host, safe='')}&port={port}"
+        )
+
+    def start(self) -> None:
+        """Start the server, or attach to the running one, and wait until it answers.
+
+        The first start makes the cluster and the database ``magray``.
+
+        Raises:
+            PlatformError: it could not be started, with the lines of its log that tell why.
+        """
+        began = time.monotonic()
+        with self._lock.held(), self._explained():
+            attached = self._attach()
+            if not attached:
+                self._site.prepare()
+                end_orphans(self._site)
+                made = ensure_cluster(self._site, self._binaries, durable=self._durable)
+                self._launch()
+                self._greet()
+            self._users.enter()
+            if not attached:
+                _log.info("embedded_postgres_started", made=made, **self._where())
+        seconds = round(time.monotonic() - began, 3)
+        _log.info("embedded_postgres_ready", attached=attached, seconds=seconds)
+
+    def stop(self, mode: StopMode = "fast", *, force: bool = False, timeout: float = 120.0) -> None:
+        """Stop using the server, and stop it if nobody else uses it; wait until it is gone.
+
+        Args:
+            mode: ``smart`` waits for clients, ``fast`` ends their transactions, ``immediate``
+                skips the final checkpoint, so the next start recovers; it loses nothing.
+            force: stop it whoever uses it.
+            timeout: seconds to wait.
+
+        Raises:
+            PlatformError: it still runs after the timeout.
+        """
+        with self._lock.held():
+            found = living(self._site)
+            self._users.leave()
+            if found is not None and self._users.others() and not force:
+                if self._child is not None:
+                    self._child.poll()  # ours may have died, and this be its successor
+                _log.info("embedded_postgres_left_running", pid=found.pid)
+                return
+            if found is not None:
+                self._shut_down(found, mode, timeout)
+            self._reap()
+            self._site.tidy()
+
+    def run(
+        self,
+        program: str,
+        args: Sequence[str] = (),
+        *,
+        input: str | None = None,  # noqa: A002  the name subprocess gives it
+        timeout: float | None = None,
+        check: bool = True,
+        capture: bool = True,
+        as_caller: bool = False,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's own programs, connected to this server by default.
+
+        Args:
+            program: its name, for example ``pg_basebackup``.
+            args: its arguments.
+            input: text for its standard input.
+            timeout: seconds; None waits for ever.
+            check: raise if it fails.
+            capture: keep its output for the result; False passes it through (interactive psql).
+            as_caller: run it as this process's user, who may read the caller's files; by default
+                it runs as the server's user, who owns the cluster.
+
+        Raises:
+            PlatformError: there is no such program, or it failed and ``check`` is set.
+        """
+        path = self.bin_dir / program
+        if not path.is_file():
+            raise PlatformError(f"There is no program {program}.", hint=f"ls {self.bin_dir}")
+        host, port = self._address()
+        defaults = {"PGHOST": host, "PGPORT": str(port), "PGUSER": SUPERUSER}
+        environment = {**clean_environment(), **defaults, "PGDATABASE": DATABASE}
+        if as_caller:  # a person's terminal, editor and language
+            environment = {**os.environ, **defaults, "PGDATABASE": DATABASE}
+        done = subprocess.run(
+            [str(path), *args],
+            input=input,
+            capture_output=capture,
+            timeout=timeout,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=None if as_caller or self._site.account.is_caller else "/",
+            **({} if as_caller else self._site.account.process_options),
+        )
+        if check and done.returncode != 0:
+            raise PlatformError(
+                f"The program {program} failed with exit code {done.returncode}.",
+                detail=(done.stderr or done.stdout or "").strip(),
+                hint=f"less {self.log_file}",
+            )
+        return done
+
+    @cached_property
+    def _lock(self) -> StartLock:
+        return StartLock(self._site.data_dir / "lock", self._start_timeout)
+
+    @cached_property
+    def _users(self) -> Attendance:
+        return Attendance(self._site.data_dir / "users")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the file system refuses into an error with a hint."""
+        try:
+            yield
+        except OSError as error:
+            raise PlatformError(
+                f"The embedded PostgreSQL could not be made ready in {self._site.home}.",
+                detail=str(error),
+                hint=hint_for(str(error), self._site),
+            ) from error
+
+    def _address(self) -> tuple[str, int]:
+        found = living(self._site)
+        if found is not None and found.socket_dir:
+            return found.socket_dir, found.port
+        return str(self._site.run_dir), PORT
+
+    def _where(self) -> dict[str, str]:
+        site = self._site
+        return {"pgdata": str(site.pgdata), "user": site.account.name, "log": str(self.log_file)}
+
+    def _attach(self) -> bool:
+        """Wait for a running server to be ready. False if there is none."""
+        found = living(self._site)
+        if found is None:
+            return False
+        if found.status == "stopping":
+            self._wait_until(lambda: living(self._site) is None, LogWatch(self._site), "to stop")
+            return False
+        if not self._await_ready(LogWatch(self._site)):
+            return False  # it ended while it was starting; the next start says why
+        return self._answers()
+
+    def _greet(self) -> None:
+        """Prove that the server answers, and that the database is there."""
+        ensure_database(self.url(dbname="postgres"), DATABASE)
+
+    def _answers(self) -> bool:
+        """Wait until a running server lets us in. False if it ends instead.
+
+        One that was just killed still looks ready for a moment, and so does one that recovers
+        because a client's process was killed.
+        """
+        began = time.monotonic()
+        while living(self._site) is not None:
+            try:
+                self._greet()
+            except PlatformError as refused:
+                passing = _PASSING.search(refused.detail)
+                patience = self._start_timeout if passing else _DYING_PATIENCE
+                if time.monotonic() - began > patience:
+                    raise
+                time.sleep(_POLL)
+            else:
+                return True
+        return False
+
+    def _launch(self) -> None:
+        site = self._site
+        machine = this_machine(self._memory)
+        configure(site, self._binaries, machine, durable=self._durable)
+        if disarm_stale_locks(site):
+            _log.warning("embedded_postgres_stale_locks", pgdata=str(site.pgdata))
+        self._reap()
+        watch = LogWatch(site)
+        handle = create_file(site.start_log, site.account)
+        command = [str(self.bin_dir / "postgres"), "-D", str(site.pgdata)]
+        if self._durable:  # on the command line it stands above every configuration file
+            command += ["-c", "fsync=on", "-c", "full_page_writes=on"]
+        try:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=clean_environment(),
+                umask=0o077,
+                start_new_session=True,  # Ctrl-C in a terminal is for the service alone
+                **site.account.process_options,
+            )
+        finally:
+            os.close(handle)
+        if not self._await_ready(watch):
+            raise watch.failure("PostgreSQL could not be started.")
+
+    def _await_ready(self, watch: LogWatch) -> bool:
+        """Wait for the status ``ready``. False if the server ended instead."""
+
+        def settled() -> bool:
+            return self.is_running or self._ended()
+
+        self._wait_until(settled, watch, "to accept connections")
+        return self.is_running
+
+    def _ended(self) -> bool:
+        if self._child is not None and self._child.poll() is None:
+            return False
+        return living(self._site) is None
+
+    def _wait_until(self, done: Callable[[], bool], watch: LogWatch, aim: str) -> None:
+        began = reported = time.monotonic()
+        while not done():
+            now = time.monotonic()
+            if now - began > self._start_timeout:
+                error = watch.failure(
+                    f"PostgreSQL has taken more than {self._start_timeout:.0f} s {aim}."
+                )
+                error.hint = "start again: it goes on meanwhile, and magray goes on waiting"
+                raise error
+            if now - reported > _REPORT_EVERY:
+                reported = now
+                self._report(f"waiting for PostgreSQL {aim}: {watch.lines()[-1:] or 'no log yet'}")
+            time.sleep(_POLL)
+
+    def _report(self, line: str) -> None:
+        _log.info("embedded_postgres_waiting", progress=line)
+        if self._on_progress is not None:
+            self._on_progress(line)
+
+    def _shut_down(self, found: PidFile, mode: StopMode, timeout: float) -> None:
+        began = time.monotonic()
+        watch = LogWatch(self._site)
+        options = ["-D", str(self.pgdata), "-m", mode, "-w", "-t", str(max(1, round(timeout)))]
+        done = self.run("pg_ctl", ["stop", *options], check=False)
+        if done.returncode != 0 and living(self._site) is not None:
+            error = watch.failure(f"PostgreSQL (pid {found.pid}) did not stop in {timeout:.0f} s.")
+            error.hint = "end its clients and stop again, or use the mode immediate"
+            raise error
+        _log.info(
+            "embedded_postgres_stopped", mode=mode, seconds=round(time.monotonic() - began, 3)
+        )
+
+    def _reap(self) -> None:
+        """Collect the exit status of a postmaster this process started and that has ended."""
+        if self._child is not None:
+            self._child.wait()
+            self._child = None

@@ -1,0 +1,63 @@
+"""The project's own errors, in one tree, mapped once at each border.
+
+    MagrayError            a sentence, a detail, a hint that is a command, a code
+     ├─ ConfigError        MLC01  settings or magray.toml are wrong
+     ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
+     ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
+     └─ EmbeddingError     MLE01  a provider could not turn text into vectors
+
+SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
+``psycopg.Error`` and are translated in ``service/problems.py``.
+"""
+
+from __future__ import annotations
+
+
+class MagrayError(Exception):
+    """An error a person can act on.
+
+    Args:
+        message: one sentence, what is wrong.
+        detail: the values involved; empty when the sentence says it all.
+        hint: what to do, preferably a command to type.
+    """
+
+    code = "ML500"
+
+    def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.detail:
+            parts.append(self.detail)
+        if self.hint:
+            parts.append(f"Hint: {self.hint}")
+        return "\n".join(parts)
+
+
+class ConfigError(MagrayError):
+    """Settings, environment or ``magray.toml`` hold a wrong key or value."""
+
+    code = "MLC01"
+
+
+class PlatformError(MagrayError):
+    """The PostgreSQL at hand cannot serve MAGRAY: version, extension, checksums or start-up."""
+
+    code = "MLP01"
+
+
+class SchemaError(MagrayError):
+    """The database's schema and this program do not match."""
+
+    code = "MLS01"
+
+
+class EmbeddingError(MagrayError):
+    """An embedding provider is missing, misconfigured or failed on a text."""
+
+    code = "MLE01"

@@ -1,0 +1,150 @@
+"""`magray migrate`: tables by Alembic, schema `memory` rebuilt from `sql/`, in one transaction.
+
+The way through: lock and bootstrap.sql → revisions → reset.sql → model.sql → views → functions →
+schedule.sql → grants.sql → digest. Anything that fails leaves the database as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from alembic import command
+from service.paths import ALEMBIC_DIR, SQL_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The embedding model whose vectors a database is to store.
+
+    Attributes:
+        name: its id, stored with every vector.
+        dim: numbers in a vector.
+        replace: drop vectors of another model, for the service to embed everything anew.
+    """
+
+    name: str
+    dim: int
+    replace: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """What a migration did.
+
+    Attributes:
+        from_revision: the revision found, None on an empty database.
+        to_revision: the revision the database is at now.
+        digest: sha256 of the `sql/` folder, hexadecimal.
+        files: how many SQL files schema `memory` was rebuilt from.
+    """
+
+    from_revision: str | None
+    to_revision: str | None
+    digest: str
+    files: int
+
+
+def sql_files() -> list[Path]:
+    """The files schema `memory` is built from, in the order they run: views before functions."""
+    views = sorted((SQL_DIR / "views").glob("*.sql"))
+    functions = sorted((SQL_DIR / "functions").glob("*.sql"))
+    return [*views, *functions, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
+
+
+def sql_digest() -> str:
+    """Sha256 over names and texts of `sql_files()`, hexadecimal: the identity of the code."""
+    digest = hashlib.sha256()
+    for path in sql_files():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def head_revision() -> str | None:
+    """The newest Alembic revision this program knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def rebuild_statements() -> Iterator[str]:
+    """Every SQL text a migration runs beside the revisions, for `magray sql`."""
+    yield (SQL_DIR / "bootstrap.sql").read_text()
+    yield (SQL_DIR / "reset.sql").read_text()
+    yield (SQL_DIR / "model.sql").read_text()
+    for path in sql_files():
+        yield path.read_text()
+
+
+def migrate(url: str, model: Model | None = None) -> Migration:
+    """Bring the database at `url` to this program's tables and functions.
+
+    Args:
+        url: libpq URL of a login that is a superuser, or a member of `memory_owner` on a
+            database prepared with `sql/bootstrap.sql`.
+        model: the model in use from now on; None leaves it as it is.
+
+    Raises:
+        psycopg.Error: a statement failed; nothing was changed.
+    """
+    # libpq reads the URL, for it knows forms that SQLAlchemy does not.
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
+    try:
+        with engine.begin() as connection:
+            return _migrate(connection, model)
+    except sa.exc.DBAPIError as error:
+        raise error.orig or error from error
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    _run(driver, SQL_DIR / "bootstrap.sql")
+    connection.exec_driver_sql("set local role memory_owner")
+    connection.exec_driver_sql("set local check_function_bodies = off")
+    context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
+    found = context.get_current_revision()
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    _run(driver, SQL_DIR / "reset.sql")
+    if model is not None:
+        connection.exec_driver_sql(
+            "select set_config('magray.model', %s, true), set_config('magray.dim', %s, true),"
+            " set_config('magray.replace_model', %s, true)",
+            (model.name, str(model.dim), str(model.replace)),
+        )
+        _run(driver, SQL_DIR / "model.sql")
+    files = sql_files()
+    for path in files:
+        _run(driver, path)
+    digest = sql_digest()
+    connection.exec_driver_sql("select memory.store_code_digest(%s)", (digest,))
+    return Migration(
+        from_revision=found, to_revision=head_revision(), digest=digest, files=len(files)
+    )
+
+
+def _run(driver: psycopg.Connection, path: Path) -> None:
+    """Run a file as it stands: no parameters, so neither `%` nor `:name` means anything."""
+    try:
+        driver.execute(path.read_bytes())
+    except Exception as error:
+        error.add_note(f"in {path.relative_to(SQL_DIR.parent)}")
+        raise
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ALEMBIC_DIR).replace("%", "%%"))
+    return config

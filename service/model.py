@@ -1,0 +1,268 @@
+"""The shapes that travel: rows of `memory` functions = JSON = OpenAPI.
+
+Field names are those of the SQL functions. Times are UTC. `expires_at` null means never.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID  # noqa: TC003 - msgspec and Litestar read the annotations
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+# PostgreSQL's texts hold every character but this one.
+NO_NUL = r"^[^\x00]*$"
+
+Namespace = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="Whose memory it is: a user, agent, project.",
+    ),
+]
+Vector = Annotated[
+    list[float], Meta(min_length=1, max_length=4000, description="A vector of the model in use.")
+]
+# A time without a zone is UTC.
+Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
+Score = Annotated[float, Meta(ge=0, le=1)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z][a-z0-9_]*$")]
+
+
+class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A memory to store. `ttl`: seconds, or an interval such as "90 minutes"."""
+
+    namespace: Namespace
+    content: Annotated[str, Meta(min_length=1, max_length=65536)]
+    kind: Kind = "user_interaction"
+    embedding: Vector | None = None
+    metadata: dict[str, Any] = {}
+    session: Name | None = None
+    importance: Score | None = None
+    pinned: bool = False
+    ttl: Annotated[float, Meta(ge=0.001, le=1e10)] | Annotated[str, Meta(max_length=100)] | None = (
+        None
+    )
+    language: Name | None = None
+    created_at: Moment | None = None
+
+
+class Remember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A batch of memories, stored all or none. `wait`: answer when their vectors are there too."""
+
+    memories: Annotated[list[NewMemory], Meta(min_length=1, max_length=1000)]
+    wait: bool = False
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """What became of one memory of a batch; `created` is false when it was there already."""
+
+    id: UUID
+    namespace: str
+    created: bool
+    layer: str
+    kind: str
+    created_at: Moment
+    expires_at: Moment | None
+    has_embedding: bool
+
+
+class StoredBatch(Struct, frozen=True, kw_only=True):
+    """One row for each memory of the batch, in its order."""
+
+    memories: list[Stored]
+
+
+class MemoryRecord(Struct, frozen=True, kw_only=True):
+    """A memory with its place, life and use."""
+
+    id: UUID
+    namespace: str
+    content: str
+    kind: str
+    layer: str
+    session: str | None
+    turn: int
+    metadata: dict[str, Any]
+    language: str
+    importance: float
+    pinned: bool
+    created_at: Moment
+    entered_at: Moment
+    expires_at: Moment | None
+    bytes: int
+    has_embedding: bool
+    access_count: int
+    last_access: Moment | None
+    rating: float | None
+    rating_count: int
+
+
+class MemoryPage(Struct, frozen=True, kw_only=True):
+    """A page of memories, newest first; `cursor` is null on the last one."""
+
+    memories: list[MemoryRecord]
+    cursor: str | None
+
+
+class MemoryChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a memory; what is left out stays."""
+
+    content: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    importance: Score | UnsetType = UNSET
+    pinned: bool | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
+    ttl: (
+        Annotated[float, Meta(ge=0.001, le=1e10)] | Annotated[str, Meta(max_length=100)] | UnsetType
+    ) = UNSET
+    language: Name | UnsetType = UNSET
+
+
+class Changed(Struct, frozen=True, kw_only=True):
+    """A memory after an edit."""
+
+    id: UUID
+    layer: str
+    kind: str
+    expires_at: Moment | None
+    has_embedding: bool
+
+
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Narrow a search. `metadata` by containment, times as created_after <= t < created_before."""
+
+    layers: Annotated[list[str], Meta(max_length=3)] | None = None
+    kinds: Annotated[list[str], Meta(max_length=50)] | None = None
+    session: Name | None = None
+    metadata: dict[str, Any] | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    language: Name | None = None
+
+
+class SearchRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question, a vector, or both. `touch` false: the search does not count as a use."""
+
+    namespace: Namespace
+    query: Annotated[str, Meta(max_length=10_000)] | None = None
+    embedding: Vector | None = None
+    top_k: Annotated[int, Meta(ge=1, le=1000)] = 10
+    filters: Filters = Filters()
+    explain: bool = False
+    session: Name | None = None
+    touch: bool = True
+
+
+class Hit(Struct, frozen=True, kw_only=True):
+    """A memory found, with its score and, when asked for, the parts of it."""
+
+    id: UUID
+    namespace: str
+    content: str
+    kind: str
+    layer: str
+    session: str | None
+    metadata: dict[str, Any]
+    score: float
+    importance: float
+    pinned: bool
+    created_at: Moment
+    expires_at: Moment | None
+    explain: dict[str, Any] | None
+
+
+class SearchAnswer(Struct, frozen=True, kw_only=True):
+    """Hits, best first. `degraded` says what was missing, such as the embedding provider."""
+
+    results: list[Hit]
+    cached: bool = False
+    degraded: str | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rating from 1 (useless) to 5 (just what was needed)."""
+
+    rating: Annotated[float, Meta(ge=1, le=5)]
+    session: Name | None = None
+
+
+class Rated(Struct, frozen=True, kw_only=True):
+    """A memory's mean rating after a new one."""
+
+    id: UUID
+    rating: float
+    rating_count: int
+
+
+class Forgotten(Struct, frozen=True, kw_only=True):
+    """A memory that went, or would go."""
+
+    id: UUID
+    layer: str
+    kind: str
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that happened to a memory."""
+
+    at: Moment
+    event: str
+    detail: dict[str, Any]
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """Everything that happened to a memory, oldest first."""
+
+    events: list[Event]
+
+
+class Criterion(Struct, frozen=True, kw_only=True):
+    """One criterion of a promotion: its value, what it must exceed, and the verdict."""
+
+    criterion: str
+    value: float | None
+    threshold: float | None
+    passed: bool | None
+    note: str
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why a memory is where it is: its score's parts and each criterion of its next step."""
+
+    criteria: list[Criterion]
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """A layer's policy and what the caller's namespaces hold in it."""
+
+    layer: str
+    ttl_seconds: float | None
+    max_bytes: int
+    eviction_policy: str
+    promotion_threshold: float | None
+    next_layer: str | None
+    memories: int
+    bytes: int
+    pinned: int
+    oldest: Moment | None
+    newest: Moment | None
+
+
+class Layers(Struct, frozen=True, kw_only=True):
+    """The three layers, from the shortest life to the longest."""
+
+    layers: list[Layer]
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """Who calls: a key's name, the namespaces it is bound to ('*': all) and what it may do."""
+
+    id: UUID
+    name: str
+    namespaces: list[str]
+    scopes: list[str]

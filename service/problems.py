@@ -1,0 +1,180 @@
+"""Every error as one RFC 9457 problem: SQLSTATE → status in one table, nothing internal let out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.plugins.problem_details import (
+    ProblemDetailsConfig,
+    ProblemDetailsException,
+    ProblemDetailsPlugin,
+)
+from msgspec import Struct, field
+from psycopg_pool import PoolTimeout
+
+from service.errors import EmbeddingError, MagrayError
+
+if TYPE_CHECKING:
+    from litestar import Request
+
+log = structlog.get_logger("magray.problems")
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """An RFC 9457 problem. `code` is stable, `hint` says what to do."""
+
+    status: int
+    title: str
+    type_: str = field(name="type", default="about:blank")
+    detail: str | None = None
+    instance: str | None = None
+    code: str | None = None
+    hint: str | None = None
+
+
+# Ours say what they mean; PostgreSQL's are told apart by class where the exact code is not here.
+STATUS = {
+    "ML403": 403,
+    "ML404": 404,
+    "ML409": 409,
+    "ML422": 422,
+    "23505": 409,
+    "54000": 422,
+    "57014": 504,
+    "40001": 503,
+    "40P01": 503,
+    "55P03": 503,
+}
+_CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
+_TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
+_HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
+# Litestar's own errors; the rest carry the name of their status.
+_HTTP_TITLES = {
+    400: "the request is not valid",
+    401: "who are you?",
+    404: "there is no such thing",
+    405: "the path has no such method",
+    413: "the body is too large",
+}
+_HTTP_HINTS = {
+    401: "magray keys create --name app",
+    413: "Send a larger batch in parts.",
+}
+
+
+def from_database(error: psycopg.Error) -> ProblemDetailsException:
+    """A database error as a problem.
+
+    Ours are told as they are. Of the others, those about a value (class 22) say which one it
+    was: to the caller, whose value it is, and not in the log. The rest stands in the log only.
+    """
+    state = error.sqlstate or ""
+    ours, about_a_value = state.startswith("ML"), state[:2] == "22"
+    status = STATUS.get(state) or _CLASS_STATUS.get(state[:2]) or _without_state(error)
+    message, detail, hint = (
+        error.diag.message_primary,
+        error.diag.message_detail,
+        error.diag.message_hint,
+    )
+    if not ours:
+        text = type(error).__name__ if status == 422 else str(error).partition("\n")[0]
+        log.warning("database error", sqlstate=state, error=text)
+        detail = message if about_a_value else None
+        message, hint = _TITLES.get(status), _HINTS.get(status)
+    return ProblemDetailsException(
+        status_code=status,
+        title=message or "the database failed",
+        detail=detail or "",
+        extra=_extra(state or f"ML{status}", hint or "magray check"),
+        headers={"Retry-After": "1"} if status == 503 else None,
+    )
+
+
+def _without_state(error: psycopg.Error) -> int:
+    """Errors the driver raises itself: a lost connection, a value it cannot send (a NUL)."""
+    if isinstance(error, psycopg.OperationalError):
+        return 503
+    return 422 if isinstance(error, psycopg.DataError) and not error.sqlstate else 500
+
+
+def from_magray(error: MagrayError) -> ProblemDetailsException:
+    """One of our own errors as a problem."""
+    return ProblemDetailsException(
+        status_code=503 if isinstance(error, EmbeddingError) else 500,
+        title=error.message,
+        detail=error.detail,
+        extra=_extra(error.code, error.hint or "magray check"),
+    )
+
+
+def from_pool(_: PoolTimeout) -> ProblemDetailsException:
+    """No connection was free in time."""
+    return ProblemDetailsException(
+        status_code=503,
+        title="all database connections are busy",
+        detail="",
+        extra=_extra("53300", "Try again, or raise MAGRAY_POOL_SIZE."),
+        headers={"Retry-After": "1"},
+    )
+
+
+def from_http(error: HTTPException) -> ProblemDetailsException:
+    """Litestar's own errors: unknown route, malformed body."""
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        detail = "; ".join(
+            ": ".join(str(fault[name]) for name in ("key", "message") if fault.get(name))
+            for fault in error.extra
+            if isinstance(fault, dict)
+        )
+    return ProblemDetailsException(
+        status_code=error.status_code,
+        title=_HTTP_TITLES.get(error.status_code, error.detail),
+        detail=detail,
+        extra=_extra(f"ML{error.status_code}", _HTTP_HINTS.get(error.status_code, "GET /schema")),
+        headers=error.headers,
+    )
+
+
+def from_recursion(_: RecursionError) -> ProblemDetailsException:
+    """JSON nested too deep to be read."""
+    return ProblemDetailsException(
+        status_code=400,
+        title=_HTTP_TITLES[400],
+        detail="It is nested too deep.",
+        extra=_extra("ML400", "GET /schema"),
+    )
+
+
+def unexpected(request: Request[Any, Any, Any], error: Exception) -> Any:
+    """A fault of ours: logged whole, told in one sentence."""
+    log.error("unexpected error", exc_info=error)
+    return ProblemDetailsException(
+        status_code=500,
+        title="something went wrong here",
+        detail="The service's log has it under this request id.",
+        extra=_extra("ML500", "Report it with the request id of this answer."),
+    ).to_response(request)
+
+
+def _extra(code: str, hint: str) -> dict[str, Any]:
+    return {"code": code, "hint": hint}
+
+
+def plugin() -> ProblemDetailsPlugin:
+    """The plugin that turns all of these into `application/problem+json`."""
+    return ProblemDetailsPlugin(
+        ProblemDetailsConfig(
+            enable_for_all_http_exceptions=False,
+            exception_to_problem_detail_map={
+                psycopg.Error: from_database,
+                PoolTimeout: from_pool,
+                MagrayError: from_magray,
+                HTTPException: from_http,
+                RecursionError: from_recursion,
+            },
+        )
+    )

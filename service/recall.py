@@ -1,0 +1,79 @@
+"""A search from question to answer: query cache, embedding, database, use counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from service.errors import EmbeddingError
+from service.memory import to_vector
+from service.metrics import SEARCHES
+from service.model import SearchAnswer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from service.embedding.batcher import MicroBatcher
+    from service.memory import Memory
+    from service.model import SearchRequest
+    from service.query_cache import QueryCache
+    from service.touches import TouchBuffer
+
+log = structlog.get_logger("magray.recall")
+
+
+class Recall:
+    """Answers searches.
+
+    Args:
+        memory: the database's functions.
+        batcher: embeds questions; None: words only.
+        cache: recent answers.
+        touches: counts what was found as used.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        batcher: MicroBatcher | None,
+        cache: QueryCache,
+        touches: TouchBuffer,
+    ) -> None:
+        self._memory = memory
+        self._batcher = batcher
+        self._cache = cache
+        self._touches = touches
+
+    async def search(self, request: SearchRequest) -> SearchAnswer:
+        """The answer to a request; without its vector, and saying so, when the provider fails."""
+        hits = await self._cache.find(request)
+        cached, degraded = hits is not None, None
+        if hits is None:
+            vector, degraded = await self._vector(request)
+            hits, token = await self._memory.search(request, vector)
+            if degraded is None:
+                self._cache.keep(request, hits, token)
+        if request.touch:
+            self._touches.add(
+                request.namespace,
+                (hit.id for hit in hits),
+                session=request.session,
+                source="search",
+            )
+        SEARCHES.labels("cache" if cached else "words only" if degraded else "database").inc()
+        return SearchAnswer(results=hits, cached=cached, degraded=degraded)
+
+    async def _vector(
+        self, request: SearchRequest
+    ) -> tuple[NDArray[np.float32] | None, str | None]:
+        if request.embedding is not None:
+            return to_vector(request.embedding), None
+        if self._batcher is None or not request.query or not request.query.strip():
+            return None, None
+        try:
+            return await self._batcher.embed_query(request.query), None
+        except EmbeddingError as error:
+            log.warning("searching by words only", error=error.message)
+            return None, error.message

@@ -1,0 +1,36 @@
+"""`/v1/search`: find memories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, post
+from litestar.params import JSONBody
+
+from service.access import namespace_for
+from service.model import SearchAnswer, SearchRequest
+from service.routes.body import StrictBody
+from service.routes.responses import problems
+from service.services import Services
+
+
+@post(
+    "/v1/search",
+    status_code=200,
+    summary="Find memories",
+    operation_id="search",
+    tags=["search"],
+    dto=StrictBody,
+    return_dto=None,
+    responses=problems(413),
+)
+async def search(
+    data: JSONBody[SearchRequest], services: Services, request: Request[Any, Any, Any]
+) -> SearchAnswer:
+    """The best memories for a question, a vector or both, best first.
+
+    With words the score is the sum of its parts (words up to 1, meaning up to 0.5, the speaker the
+    question names 0.2); with a vector alone it is the cosine similarity. `explain` gives the parts.
+    """
+    namespace_for(request.user, data.namespace)
+    return await services.recall.search(data)

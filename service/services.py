@@ -1,0 +1,35 @@
+"""What a running service consists of, as the routes see it; put together in `service/app.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from service.embedding.worker import EmbeddingWorker
+from service.memory import Memory
+from service.recall import Recall
+from service.touches import TouchBuffer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts routes call.
+
+    Attributes:
+        memory: the database's functions.
+        recall: answers searches.
+        touches: counts uses.
+        worker: embeds in the background; None without a provider.
+    """
+
+    memory: Memory
+    recall: Recall
+    touches: TouchBuffer
+    worker: EmbeddingWorker | None
+
+
+# How a route asks for them; Litestar has nothing to validate here.
+Services: TypeAlias = NamedDependency[SkipValidation[Parts]]

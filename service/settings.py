@@ -1,0 +1,249 @@
+"""Settings: flags, then `MAGRAY_*`, then `magray.toml`, then the defaults written here.
+
+Environment names are the field names in upper case behind `MAGRAY_`, nested by two underscores:
+`MAGRAY_PORT`, `MAGRAY_EMBEDDING__PROVIDER`. The file is `magray.toml` in the working directory, or
+whatever `MAGRAY_CONFIG` names. A wrong key or value is a `ConfigError` that names it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from service.errors import ConfigError
+
+_MIB = 1 << 20
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LayerSettings(_Section):
+    """Policy of one layer. `ttl_hours` or `ttl_days`, not both; 0 is permanent."""
+
+    ttl_hours: float | None = Field(None, ge=0)
+    ttl_days: float | None = Field(None, ge=0)
+    max_size_mb: int = Field(gt=0)
+    eviction_policy: Literal["lru_with_importance", "importance_based", "manual"]
+    promotion_threshold: float | None = Field(None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_ttl(self) -> LayerSettings:
+        if self.ttl_hours is not None and self.ttl_days is not None:
+            raise ValueError("give ttl_hours or ttl_days, not both")
+        return self
+
+    def policy(self) -> dict[str, Any]:
+        """The row of `memory_data.layer` as `memory.apply_policy` takes it."""
+        life = timedelta(hours=self.ttl_hours or 0, days=self.ttl_days or 0)
+        return {
+            "ttl": f"{life.total_seconds():.0f} seconds" if life else None,
+            "max_bytes": self.max_size_mb * _MIB,
+            "eviction_policy": self.eviction_policy,
+            "promotion_threshold": self.promotion_threshold,
+        }
+
+
+class InteractSettings(LayerSettings):
+    """Layer interact: what happens now."""
+
+    ttl_hours: float | None = Field(24, ge=0)
+    max_size_mb: int = Field(512, gt=0)
+    eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = (
+        "lru_with_importance"
+    )
+    promotion_threshold: float | None = Field(0.7, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _days_replace_hours(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "ttl_days" in values and "ttl_hours" not in values:
+            return {**values, "ttl_hours": None}
+        return values
+
+
+class InsightsSettings(LayerSettings):
+    """Layer insights: what was learned."""
+
+    ttl_days: float | None = Field(90, ge=0)
+    max_size_mb: int = Field(2048, gt=0)
+    eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = (
+        "importance_based"
+    )
+    promotion_threshold: float | None = Field(0.9, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hours_replace_days(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "ttl_hours" in values and "ttl_days" not in values:
+            return {**values, "ttl_days": None}
+        return values
+
+
+class AssetsSettings(InsightsSettings):
+    """Layer assets: what stays."""
+
+    ttl_days: float | None = Field(0, ge=0)
+    max_size_mb: int = Field(8192, gt=0)
+    eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = "manual"
+    promotion_threshold: float | None = None
+
+
+class LayersSettings(_Section):
+    """The three layers."""
+
+    interact: InteractSettings = InteractSettings()
+    insights: InsightsSettings = InsightsSettings()
+    assets: AssetsSettings = AssetsSettings()
+
+    @model_validator(mode="after")
+    def _interact_and_insights_end(self) -> LayersSettings:
+        for name in ("interact", "insights"):
+            if getattr(self, name).policy()["ttl"] is None:
+                raise ValueError(f"layer {name} needs a ttl: its partitions are dropped by time")
+        return self
+
+
+class PerformanceSettings(_Section):
+    """Indexes, caches and batches."""
+
+    hnsw_m: int = Field(16, ge=2, le=100)
+    hnsw_ef_construction: int = Field(200, ge=4, le=1000)
+    hnsw_ef_search: int = Field(100, ge=1, le=1000)
+    embedding_cache_size: int = Field(10_000, ge=0)
+    query_cache_ttl_minutes: float = Field(30, ge=0)
+    batch_size: int = Field(32, ge=1, le=1024)
+    batch_timeout_ms: int = Field(100, ge=0, le=60_000)
+
+
+class MemorySettings(_Section):
+    """What MISSION's configuration calls `[memory]`: policy that lives in the database's rows."""
+
+    layers: LayersSettings = LayersSettings()
+    performance: PerformanceSettings = PerformanceSettings()
+
+    def policy(self) -> dict[str, Any]:
+        """Everything `memory.apply_policy` compares with the policy rows."""
+        return {
+            "layers": {
+                name: getattr(self.layers, name).policy()
+                for name in ("interact", "insights", "assets")
+            },
+            "settings": self.performance.model_dump(),
+        }
+
+
+class EmbeddingSettings(_Section):
+    """Who turns text into vectors.
+
+    Attributes:
+        provider: minilm (offline, English), e5 (offline, multilingual), onnx (a folder), openai
+            (any compatible endpoint) or none (words only, or vectors the caller brings).
+        model: the name an endpoint knows the model by.
+        path: the folder of an ONNX model.
+        url: base URL of an endpoint, such as http://127.0.0.1:11434/v1.
+        api_key_file: file that holds the endpoint's key.
+        threads: threads one embedding may use.
+        dim: dimensions of an endpoint's vectors, or of the caller's own with provider none.
+        batch_size: texts embedded at once; taken from `[memory.performance]`.
+    """
+
+    provider: Literal["minilm", "e5", "onnx", "openai", "none"] = "minilm"
+    model: str | None = None
+    path: Path | None = None
+    url: str | None = None
+    api_key_file: Path | None = None
+    threads: int = Field(1, ge=1, le=256)
+    dim: int | None = Field(None, ge=1, le=4000)
+    batch_size: int = Field(32, ge=1, le=1024)
+
+
+class Settings(BaseSettings):
+    """All settings of the service and the command line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MAGRAY_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    database_url: SecretStr | None = None
+    data_dir: Path = Path(".magray")
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    api_key: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    pool_size: int = Field(8, ge=1, le=200)
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    memory: MemorySettings = MemorySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=config_file()),
+        )
+
+
+def config_file() -> Path:
+    """The settings file: `MAGRAY_CONFIG`, or `magray.toml` in the working directory."""
+    return Path(os.environ.get("MAGRAY_CONFIG", "magray.toml"))
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read all sources; `flags` win, those that are None are left out.
+
+    Raises:
+        ConfigError: a key is unknown or a value out of range; says which and what is allowed.
+    """
+    named = os.environ.get("MAGRAY_CONFIG")
+    if named and not Path(named).is_file():
+        raise ConfigError(
+            f"MAGRAY_CONFIG names {named}, which is no file", hint="unset MAGRAY_CONFIG"
+        )
+    try:
+        return Settings(**{key: value for key, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(
+            "the settings are wrong",
+            detail="\n".join(_fault(fault) for fault in error.errors()),
+            hint=f"correct {config_file()} or the MAGRAY_* variable, then: magray check",
+        ) from error
+    except ValueError as error:  # TOML that does not parse
+        raise ConfigError(
+            f"{config_file()} is not valid TOML", detail=str(error), hint="magray check"
+        ) from error
+
+
+def _fault(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"]) or "magray.toml"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
+    return f"{place}: {fault['msg']}, given: {fault['input']!r}"
+
+
+def _known_keys(place: tuple[Any, ...]) -> list[str]:
+    model: Any = Settings
+    for part in place:
+        model = model.model_fields[part].annotation
+    return sorted(model.model_fields)

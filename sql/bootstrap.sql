@@ -1,0 +1,53 @@
+-- Runs first at EVERY `magray migrate`, in its transaction: roles, extensions, schemas.
+-- Each statement is skipped when its object is there, so a database prepared by an administrator
+-- (extensions installed, roles made) needs no superuser here.
+-- One migration at a time; a second one waits here and then finds nothing to do.
+select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('magray migrate', 0));
+
+do $bootstrap$
+declare
+    v_role text;
+    v_extension text;
+begin
+    -- owner: owns everything, nobody logs in as it. app: the service, row level security applies.
+    -- analyst: views only. operator: lifecycle and backups.
+    foreach v_role in array array['memory_owner', 'memory_app', 'memory_analyst', 'memory_operator']
+    loop
+        if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+            begin
+                execute format('create role %I nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls',
+                               v_role);
+            exception
+                -- Roles are of the whole server: another database may be migrated at this moment.
+                when duplicate_object or unique_violation then
+                    null;
+            end;
+        end if;
+    end loop;
+
+    foreach v_extension in array array['vector', 'btree_gin', 'pg_prewarm', 'pgstattuple', 'amcheck']
+    loop
+        if not exists (select from pg_catalog.pg_extension where extname = v_extension) then
+            execute format('create extension %I with schema public', v_extension);
+        end if;
+    end loop;
+
+    if not exists (select from pg_catalog.pg_namespace where nspname = 'memory_data') then
+        create schema memory_data authorization memory_owner;
+    end if;
+    if not exists (select from pg_catalog.pg_namespace where nspname = 'memory') then
+        create schema memory authorization memory_owner;
+    end if;
+
+    -- The migrating login acts as the owner from here on; a superuser may do so without a grant.
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+       and not pg_catalog.pg_has_role(current_user, 'memory_owner', 'set') then
+        execute format('grant memory_owner to %I', current_user);
+    end if;
+end;
+$bootstrap$;
+
+revoke create on schema public from public;
+
+-- Loads the library, which makes hnsw.* known settings: functions that set them are created below.
+select '[1]'::public.vector;

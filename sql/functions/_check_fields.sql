@@ -1,0 +1,45 @@
+-- Every item of a JSON array of memories is an object with fields that exist, of types that fit: what
+-- would otherwise fail as a bare cast error, without the place.
+create function memory._check_fields(p_memories jsonb)
+returns void
+language plpgsql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+declare
+    v_fault record;
+begin
+    select e.place, f.fault, f.detail into v_fault
+    from jsonb_array_elements(p_memories) with ordinality as e (item, place)
+    cross join lateral (
+        select 'is not an object' as fault, format('It is of type %s.', jsonb_typeof(e.item)) as detail
+        where jsonb_typeof(e.item) <> 'object'
+        union all
+        select case when t.type is null then format('field "%s" is not known', i.key)
+                    else format('%s is no %s', i.key, t.said) end,
+            case when t.type is null
+                 then 'Known: content, kind, metadata, session, importance, pinned, ttl, language, created_at.'
+                 else format('Given: %s.', left(i.value, 100)) end
+        from jsonb_each_text(case jsonb_typeof(e.item) when 'object' then e.item else '{}' end) as i
+        left join (values
+            ('content', 'text', 'text'), ('kind', 'text', 'text'), ('metadata', 'jsonb', 'object'),
+            ('session', 'text', 'text'), ('language', 'text', 'text'),
+            ('importance', 'real', 'number'), ('pinned', 'boolean', 'true or false'),
+            ('ttl', 'interval', 'interval'), ('created_at', 'timestamptz', 'time')
+        ) as t (key, type, said) on t.key = i.key
+        where t.type is null
+            or t.type not in ('text', 'jsonb') and not pg_input_is_valid(i.value, t.type)
+    ) as f
+    order by e.place
+    limit 1;
+    if found then
+        raise exception 'memory %: %', v_fault.place, v_fault.fault
+            using errcode = 'ML422', detail = v_fault.detail,
+                  hint = 'Nothing of the batch was stored; mend memory '
+                         || v_fault.place || ' and send it again.';
+    end if;
+end;
+$function$;
+
+comment on function memory._check_fields is
+'ML422 with the place of the first item that is no object, or has a field unknown or of another type.';

@@ -1,0 +1,36 @@
+-- One partition with everything a partition needs. Row security is switched on for it too: a
+-- partition asked by its own name obeys its own policies only.
+create function memory._make_partition(p_parent text, p_start timestamptz, p_end timestamptz)
+returns void
+language plpgsql
+set search_path to pg_catalog, pg_temp
+set timezone to 'UTC'
+as $function$
+declare
+    v_name text := p_parent || '_' || memory._partition_suffix(p_parent, p_start);
+    v_policy record;
+begin
+    execute format('create table memory_data.%I partition of memory_data.%I for values from (%L) to (%L)',
+                   v_name, p_parent, p_start, p_end);
+    execute format('alter table memory_data.%I enable row level security', v_name);
+    execute format('alter table memory_data.%I force row level security', v_name);
+    for v_policy in
+        select p.policyname, p.roles, p.qual, p.with_check
+        from pg_policies as p
+        where p.schemaname = 'memory_data' and p.tablename = p_parent
+    loop
+        execute format('create policy %I on memory_data.%I to %s using (%s) %s',
+                       replace(v_policy.policyname, p_parent, v_name), v_name,
+                       array_to_string(v_policy.roles, ', '), v_policy.qual,
+                       coalesce('with check (' || v_policy.with_check || ')', ''));
+    end loop;
+    -- Inserts leave pages that are not all-visible, and index-only scans then read the heap:
+    -- vacuum after a few thousand inserts, not after a fifth of the partition.
+    execute format('alter table memory_data.%I set (autovacuum_vacuum_insert_threshold = 1000, '
+                   'autovacuum_vacuum_insert_scale_factor = 0.05, '
+                   'autovacuum_analyze_scale_factor = 0.05)', v_name);
+end;
+$function$;
+
+comment on function memory._make_partition is
+'Create one partition with row security and autovacuum settings.';

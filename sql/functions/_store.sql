@@ -1,0 +1,121 @@
+-- Writes a batch: finds the memories that are there already, numbers the turns of each session,
+-- inserts the rest into the layer of its kind. Answers as JSON, so that the answer can be kept for
+-- an idempotency key.
+create function memory._store(
+    p_namespace text, p_memories jsonb, p_embeddings halfvec[], p_model smallint, p_now timestamptz
+)
+returns jsonb
+language plpgsql
+set search_path to pg_catalog, public, pg_temp
+as $function$
+declare
+    v_answer jsonb;
+begin
+    -- Writers of the same content meet here, and those of the same session, whose turns are numbered:
+    -- 64 stripes each a namespace, always taken in the same order.
+    -- A statement of its own, so that the next one's snapshot sees what the other writer committed.
+    perform pg_advisory_xact_lock(hashtextextended(p_namespace, s.stripe))
+    from (select abs(hashtext(e.item ->> 'content') % 64) as stripe
+          from jsonb_array_elements(p_memories) as e (item)
+          union
+          select 64 + abs(hashtext(e.item ->> 'session') % 64)
+          from jsonb_array_elements(p_memories) as e (item)
+          where e.item ->> 'session' is not null
+          order by stripe) as s;
+
+    with parsed as materialized (
+        select p.*, p_embeddings[p.ordinal] as embedding
+        from memory._parse_memories(p_memories, p_now) as p
+    ),
+    known as materialized (
+        select distinct on (p.ordinal)
+            p.ordinal, m.id, m.layer, m.kind, m.created_at, m.expires_at,
+            m.embedding is not null as has_embedding
+        from parsed as p
+        join memory._memories as m
+            on m.namespace = p_namespace and m.content_hash = p.content_hash and m.expires_at > p_now
+        order by p.ordinal, m.created_at
+    ),
+    fresh as materialized (
+        -- ids grow in the order of the batch, so that a listing tells it in order
+        select uuidv7() as id, u.*
+        from (
+            select u.*
+            from (
+                select distinct on (p.content_hash) p.*
+                from parsed as p
+                where p.ordinal not in (select k.ordinal from known as k)
+                order by p.content_hash, p.ordinal) as u
+            order by u.ordinal) as u
+    ),
+    sessions as materialized (
+        select s.session, memory._last_turn(p_namespace, s.session) as last_turn
+        from (select distinct f.session from fresh as f where f.session is not null) as s
+    ),
+    numbered as materialized (
+        select f.*, memory._words(f.language, f.content, f.metadata) as words,
+            case when f.session is null then 0
+                 else s.last_turn
+                      + row_number() over (partition by f.session order by f.created_at, f.ordinal)
+            end as turn
+        from fresh as f
+        left join sessions as s on s.session = f.session
+    ),
+    sized as materialized (
+        select n.*,
+            octet_length(n.content) + coalesce(pg_column_size(n.embedding), 0)
+            + pg_column_size(n.words) + pg_column_size(n.metadata) as size,
+            case when n.embedding is not null then p_model end as model
+        from numbered as n
+    ),
+    into_interact as (
+        insert into memory_data.interact
+            (namespace, id, kind, content, content_hash, embedding, model, search, language,
+             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
+        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
+            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
+            s.expires_at, s.size
+        from sized as s where s.layer = 'interact'
+    ),
+    into_insights as (
+        insert into memory_data.insights
+            (namespace, id, kind, content, content_hash, embedding, model, search, language,
+             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
+        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
+            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
+            s.expires_at, s.size
+        from sized as s where s.layer = 'insights'
+    ),
+    into_assets as (
+        insert into memory_data.assets
+            (namespace, id, kind, content, content_hash, embedding, model, search, language,
+             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
+        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
+            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
+            s.expires_at, s.size
+        from sized as s where s.layer = 'assets'
+    )
+    select jsonb_agg(jsonb_build_object(
+        'ordinal', p.ordinal,
+        'id', coalesce(k.id, f.id),
+        -- the first of equal memories within the batch is the one that is created
+        'created', k.id is null and f.ordinal = p.ordinal,
+        'layer', coalesce(k.layer, f.layer),
+        'kind', p.kind,
+        'created_at', coalesce(k.created_at, f.created_at),
+        'expires_at', coalesce(k.expires_at, f.expires_at),
+        'has_embedding', coalesce(k.has_embedding, f.embedding is not null)) order by p.ordinal)
+    into v_answer
+    from parsed as p
+    left join known as k on k.ordinal = p.ordinal
+    left join fresh as f on f.content_hash = p.content_hash;
+
+    perform memory._note_change(
+        p_namespace,
+        (select count(*) from jsonb_array_elements(v_answer) as a where (a ->> 'created')::boolean));
+    return v_answer;
+end;
+$function$;
+
+comment on function memory._store is
+'Write a checked batch into the layers of its kinds; returns the answer rows as JSON.';

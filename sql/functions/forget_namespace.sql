@@ -1,0 +1,20 @@
+-- Delete memories of a whole namespace, a bounded batch a call, until it returns nothing.
+create function memory.forget_namespace(
+    p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
+    p_now timestamptz default now()
+)
+returns table (id uuid, layer text, kind text)
+language sql
+set search_path to pg_catalog, pg_temp
+as $function$
+select f.id, f.layer, f.kind
+from memory.forget(
+    p_namespace,
+    (select array_agg(b.id) from (
+        select m.id from memory._memories as m where m.namespace = p_namespace limit p_limit) as b),
+    p_dry_run,
+    p_now) as f
+$function$;
+
+comment on function memory.forget_namespace is
+'Delete up to p_limit memories of a namespace; call until nothing comes back.';

@@ -1,0 +1,51 @@
+-- Everything that happened to a memory, oldest first: entry, edits with what was before, uses by
+-- day, ratings, decisions. Decisions stay after the memory is gone; its content does not.
+create function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
+returns table (at timestamptz, event text, detail jsonb)
+language plpgsql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+begin
+    return query
+    select h.at, h.event, h.detail
+    from (
+        select m.created_at as at, 'created' as event,
+               jsonb_build_object('kind', m.kind, 'layer', m.layer, 'session', m.session) as detail
+        from memory._memories as m
+        where m.namespace = p_namespace and m.id = p_id and m.expires_at > p_now
+        union all
+        select r.at, 'edited',
+               jsonb_build_object('before', to_jsonb(r) - array['namespace', 'id', 'at'])
+        from memory_data.revision as r
+        where r.namespace = p_namespace and r.id = p_id and exists (
+            select from memory._memories as m
+            where m.namespace = p_namespace and m.id = p_id and m.expires_at > p_now)
+        union all
+        select min(a.at), 'used', jsonb_build_object('times', count(*), 'source', a.source)
+        from memory_data.access_event as a
+        where a.namespace = p_namespace and a.id = p_id and a.source <> 'rate'
+        group by date_trunc('day', a.at), a.source
+        union all
+        select a.at, 'rated', jsonb_build_object('rating', a.rating, 'session', a.session)
+        from memory_data.access_event as a
+        where a.namespace = p_namespace and a.id = p_id and a.source = 'rate'
+        union all
+        select d.at, d.action,
+               jsonb_strip_nulls(to_jsonb(d) - array['namespace', 'id', 'at', 'action', 'job_run'])
+        from memory_data.decision as d
+        where d.namespace = p_namespace and d.id = p_id
+    ) as h
+    order by h.at, h.event;
+    if not found then
+        raise exception 'memory % is not known', p_id
+            using errcode = 'ML404',
+                  detail = format('Namespace "%s" never held this id, or its traces are past.', p_namespace),
+                  hint = format('select id, content from memory.records where namespace = %L;', p_namespace);
+    end if;
+end;
+$function$;
+
+comment on function memory.history is
+'What happened to a memory, oldest first; decisions outlive the memory, its content does not.';

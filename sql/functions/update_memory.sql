@@ -1,0 +1,89 @@
+-- Edit a memory in place: content, metadata, importance, pinned, kind (of the same layer), ttl
+-- (counted from now). What it was is kept as a revision. New words are searchable at once, and the
+-- vector is made anew when the text changed.
+create function memory.update_memory(
+    p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now()
+)
+returns table (id uuid, layer text, kind text, expires_at timestamptz, has_embedding boolean)
+language plpgsql
+set search_path to pg_catalog, public, pg_temp
+as $function$
+#variable_conflict use_column
+declare
+    v_old memory._memories;
+    v_new record;
+    v_unknown text;
+    v_retext boolean;
+begin
+    if coalesce(jsonb_typeof(p_changes), 'null') <> 'object' then
+        raise exception 'changes are not an object'
+            using errcode = 'ML422',
+                  detail = format('They are of type %s.', coalesce(jsonb_typeof(p_changes), 'null')),
+                  hint = 'Example: {"importance": 0.9, "pinned": true}';
+    end if;
+    select f.key into v_unknown from jsonb_object_keys(p_changes) as f (key)
+    where f.key not in ('content', 'metadata', 'importance', 'pinned', 'kind', 'ttl', 'language') limit 1;
+    if found then
+        raise exception 'field "%" cannot be changed', v_unknown
+            using errcode = 'ML422',
+                  detail = 'Changeable: content, metadata, importance, pinned, kind, ttl, language.',
+                  hint = 'Forget the memory and remember it anew.';
+    end if;
+    -- Two edits at once come one after the other, the later one with a snapshot of its own: each
+    -- writes every column, and would undo the other's.
+    perform pg_advisory_xact_lock(hashtextextended(p_namespace || ' ' || p_id, 1));
+    select * into v_old from memory._find(p_namespace, p_id, p_now);
+
+    -- Checked as a new memory would be, with what is not named taken from the old one.
+    select p.* into v_new
+    from memory._parse_memories(
+        jsonb_build_array(jsonb_build_object(
+            'content', v_old.content, 'metadata', v_old.metadata, 'kind', v_old.kind,
+            'session', v_old.session, 'importance', v_old.importance, 'pinned', v_old.pinned,
+            -- detected anew for a new text, unless it was given
+            'language', case when not p_changes ? 'content'
+                                 or v_old.language <> memory._detect_language(v_old.content)
+                             then v_old.language end) || p_changes),
+        p_now) as p;
+    if v_new.layer <> v_old.layer then
+        raise exception 'kind "%" belongs to layer %', v_new.kind, v_new.layer
+            using errcode = 'ML422',
+                  detail = format('The memory is in layer %s; memories change layers by promotion.', v_old.layer),
+                  hint = format('select name from memory_data.kind where layer = %L;', v_old.layer);
+    end if;
+
+    v_retext := memory._document(v_old.content, v_old.metadata)
+                is distinct from memory._document(v_new.content, v_new.metadata);
+    return query execute format(
+        'update memory_data.%I as m set content = $3, metadata = $4, importance = $5, pinned = $6, '
+        'kind = $7, language = $8, content_hash = $9, search = $10, expires_at = $11, '
+        'embedding = case when $12 then null else m.embedding end, '
+        'model = case when $12 then null else m.model end, '
+        'size = octet_length($3) + pg_column_size($10) + pg_column_size($4) '
+        '       + case when $12 then 0 else coalesce(pg_column_size(m.embedding), 0) end '
+        'where m.namespace = $1 and m.id = $2 '
+        'returning m.id, %L, m.kind, nullif(m.expires_at, ''infinity''), m.embedding is not null',
+        v_old.layer, v_old.layer)
+    using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
+        v_new.kind, v_new.language, v_new.content_hash,
+        memory._words(v_new.language, v_new.content, v_new.metadata),
+        case when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end,
+        v_retext;
+    if not found then
+        -- forgotten meanwhile: 404, and no revision that would keep its text
+        perform memory._find(p_namespace, p_id, p_now);
+    end if;
+    insert into memory_data.revision (namespace, id, at, content, kind, metadata, importance, pinned)
+    values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
+            v_old.pinned);
+    if p_changes ? 'ttl' then
+        perform memory._extend_reach(
+            jsonb_build_array(jsonb_build_object('layer', v_new.layer, 'expires_at', v_new.expires_at)),
+            p_now);
+    end if;
+    perform memory._note_change(p_namespace);
+end;
+$function$;
+
+comment on function memory.update_memory is
+'Edit a live memory; returns it as it is now, and keeps what it was in its history.';

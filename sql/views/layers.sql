@@ -1,0 +1,45 @@
+-- One row a layer: policy beside what is in it.
+create view memory.layers as
+select
+    l.name as layer,
+    l.ttl,
+    l.max_bytes,
+    l.eviction_policy,
+    l.promotion_threshold,
+    l.next_layer,
+    coalesce(r.memories, 0) as memories,
+    coalesce(r.namespaces, 0) as namespaces,
+    coalesce(r.pinned, 0) as pinned,
+    coalesce(r.bytes, 0) as bytes,
+    coalesce(s.partitions, 0) as partitions,
+    coalesce(s.disk_bytes, 0) as disk_bytes,
+    round(100.0 * coalesce(s.disk_bytes, 0) / l.max_bytes, 2) as used_percent,
+    r.oldest,
+    r.newest,
+    coalesce(r.accesses, 0) as accesses,
+    coalesce(r.without_embedding, 0) as without_embedding
+from memory_data.layer as l
+left join (
+    select
+        layer, count(*) as memories, count(distinct namespace) as namespaces,
+        count(*) filter (where pinned) as pinned, sum(bytes) as bytes,
+        min(created_at) as oldest, max(created_at) as newest, sum(access_count) as accesses,
+        count(*) filter (where not has_embedding) as without_embedding
+    from memory._live
+    group by layer
+) as r on r.layer = l.name
+left join (
+    select
+        p.relname::text as layer, count(*) as partitions,
+        sum(pg_total_relation_size(i.inhrelid)) as disk_bytes
+    from pg_inherits as i
+    join pg_class as p on p.oid = i.inhparent
+    where p.relnamespace = 'memory_data'::regnamespace
+    group by p.relname
+) as s on s.layer = l.name
+order by l.position;
+
+comment on view memory.layers is
+'One row a layer: its policy, how many memories it holds, how old, how big, how often used.';
+comment on column memory.layers.bytes is 'Bytes of the memories themselves.';
+comment on column memory.layers.disk_bytes is 'Bytes on disk: heap, indexes and TOAST.';

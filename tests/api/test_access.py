@@ -1,0 +1,125 @@
+"""Who may do what: API keys over HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service import keys
+from tests.api.running import Running, bearer, problem
+
+if TYPE_CHECKING:
+    import httpx2
+
+pytestmark = pytest.mark.anyio
+
+ID = "01a209d9-e3e3-77da-be23-e6d3b884dc3e"
+ROUTES = [
+    ("POST", "/v1/memories", {"memories": [{"namespace": "n", "content": "x"}]}, "write"),
+    ("GET", "/v1/memories", None, "read"),
+    ("GET", f"/v1/memories/{ID}", None, "read"),
+    ("PATCH", f"/v1/memories/{ID}", {}, "write"),
+    ("DELETE", f"/v1/memories/{ID}", None, "write"),
+    ("POST", f"/v1/memories/{ID}/feedback", {"rating": 3}, "write"),
+    ("GET", f"/v1/memories/{ID}/explain", None, "read"),
+    ("GET", f"/v1/memories/{ID}/history", None, "read"),
+    ("POST", "/v1/search", {"namespace": "n", "query": "x"}, "read"),
+    ("GET", "/v1/layers", None, "read"),
+]
+
+
+async def test_every_route_of_the_api_is_tried(service: Running) -> None:
+    known = {
+        (method, route.path.replace("{memory_id:uuid}", ID))
+        for route in service.app.routes
+        if route.path.startswith("/v1")
+        for method in route.methods
+        if method != "OPTIONS"
+    }
+    assert known == {(method, path) for method, path, _, _ in ROUTES}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES)
+async def test_no_route_answers_without_a_key_of_its_scope(
+    service: Running, method: str, path: str, body: object, scope: str
+) -> None:
+    headers = [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        bearer("magray_wrong"),
+        bearer("k" * 5000),
+        {"Authorization": "Basic " + await service.key()},
+        {"Authorization": await service.key()},
+    ]
+    for header in headers:
+        answer = await service.http.request(method, path, json=body, headers=header)
+        assert "magray_" not in problem(answer, 401, code="ML401").get("hint", "")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    other = [one for one in keys.SCOPES if one != scope]
+    answer = await service.client(await service.key("n", scopes=other)).request(
+        method, path, json=body
+    )
+    found = problem(answer, 403, code="ML403")
+    assert scope in found["title"]
+    assert f"--scope {scope}" in found["hint"]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES)
+async def test_no_route_leaves_the_namespaces_of_its_key(
+    service: Running, method: str, path: str, body: object, scope: str
+) -> None:
+    client = service.client(await service.key("mine", "mine-too"))
+    answer = await client.request(method, path, json=body, params={"namespace": "n"})
+    found = problem(answer, 403, code="ML403")
+    assert "“n”" in found["title"]
+    assert "mine, mine-too" in found["detail"]
+
+
+async def test_a_key_of_one_namespace_need_not_name_it(service: Running, namespace: str) -> None:
+    client = service.client(await service.key(namespace))
+    memories = [{"namespace": namespace, "content": "x"}]
+    stored = await client.post("/v1/memories", json={"memories": memories})
+    path = f"/v1/memories/{stored.json()['memories'][0]['id']}"
+    assert (await client.get("/v1/memories")).json()["memories"][0]["namespace"] == namespace
+    assert (await client.get("/v1/layers")).status_code == 200
+    assert (await client.get(path)).status_code == 200
+    assert (await client.get(f"{path}/explain")).status_code == 200
+    assert (await client.get(f"{path}/history")).status_code == 200
+    assert (await client.patch(path, json={"pinned": True})).status_code == 200
+    assert (await client.post(f"{path}/feedback", json={"rating": 3})).status_code == 201
+    assert (await client.delete(path)).status_code == 200
+
+
+async def test_a_key_of_several_namespaces_has_to_name_one(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    for client in (api, service.client(await service.key("a", "b"))):
+        found = problem(await client.get("/v1/memories"), 422, code="ML422")
+        assert "namespace" in found["title"]
+
+
+async def test_the_scheme_is_read_in_any_case(service: Running) -> None:
+    header = {"Authorization": f"bEARER   {await service.key('n')}  "}
+    assert (await service.http.get("/v1/layers", headers=header)).status_code == 200
+
+
+async def test_an_expired_key_is_refused(service: Running) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    problem(await service.client(await service.key("n", expires_at=past)).get("/v1/layers"), 401)
+    future = datetime.now(UTC) + timedelta(hours=1)
+    client = service.client(await service.key("n", expires_at=future))
+    assert (await client.get("/v1/layers")).status_code == 200
+
+
+async def test_a_namespace_called_star_does_not_open_the_others(
+    service: Running, api: httpx2.AsyncClient, namespace: str
+) -> None:
+    """`*` as the namespace of a request is a name like any other."""
+    memories = [{"namespace": namespace, "content": "x"}]
+    await api.post("/v1/memories", json={"memories": memories})
+    answer = await api.get("/v1/memories", params={"namespace": "*"})
+    assert answer.json()["memories"] == []

@@ -1,0 +1,35 @@
+"""A memory on a database of the test's own, and small files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from service.database import make_pool
+from service.memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+async def memory(clone_url: str) -> AsyncIterator[Memory]:
+    """The functions of an empty database."""
+    async with make_pool(clone_url, size=2, role="memory_operator") as pool:
+        yield Memory(pool)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of JSON lines from values, or of the bytes given; returns its path."""
+
+    def make(*values: Any, name: str = "file.jsonl", raw: bytes | None = None) -> Path:
+        path = tmp_path / name
+        text = b"".join(msgspec.json.encode(value) + b"\n" for value in values)
+        path.write_bytes(text if raw is None else raw)
+        return path
+
+    return make

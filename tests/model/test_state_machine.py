@@ -1,0 +1,341 @@
+"""The memory against a dictionary: hypothesis walks through it, time only moves forward.
+
+Each example is one transaction that is rolled back. Whatever is live in the model is found by id,
+by its word and by its vector; whatever is expired or forgotten is not; counts agree; no row of
+another namespace ever appears.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from tests.conftest import DIM
+from tests.sql.calls import call, one, value
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+NAMESPACES = ("ann", "bob")
+LIVES = {
+    "user_interaction": timedelta(hours=24),
+    "recent_query": timedelta(hours=24),
+    "pattern": timedelta(days=90),
+    "core_concept": None,
+}
+LAYERS = {
+    "user_interaction": "interact", "recent_query": "interact", "pattern": "insights",
+    "core_concept": "assets",
+}  # fmt: skip
+# Words without a stop word or a common stem among them.
+WORDS = ("giraffe", "volcano", "bicycle", "lantern", "поездка", "квартира")
+TTLS = (None, timedelta(minutes=1), timedelta(hours=5), timedelta(hours=30))
+STEPS = (timedelta(seconds=20), timedelta(hours=3), timedelta(hours=25), timedelta(days=40))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the model knows of one memory."""
+
+    namespace: str
+    word: str
+    number: int
+    kind: str
+    session: str | None
+    vector: tuple[float, ...] | None
+    expires_at: datetime | None
+    uses: frozenset[tuple[str | None, datetime]] = frozenset()
+    ratings: tuple[float, ...] = ()
+    edits: int = 0
+
+    @property
+    def content(self) -> str:
+        return f"{self.word} {self.number}"
+
+
+@dataclass
+class World:
+    """The model: everything that was remembered and not forgotten, expired ones too."""
+
+    now: datetime
+    memories: dict[UUID, Memory] = field(default_factory=dict)
+    forgotten: set[UUID] = field(default_factory=set)
+
+    def live(self, namespace: str) -> dict[UUID, Memory]:
+        return {
+            one_id: memory
+            for one_id, memory in self.memories.items()
+            if memory.namespace == namespace
+            and (memory.expires_at is None or memory.expires_at > self.now)
+        }
+
+
+class MemoryMachine(RuleBasedStateMachine):
+    """Rules call the functions and change the model; invariants compare the two."""
+
+    url: str
+    known = Bundle("known")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.db = psycopg.connect(self.url)
+        register_vector(self.db)
+        self.db.execute("select")
+        self.vectors = np.random.default_rng(3).normal(size=(64, DIM)).astype(np.float16)
+
+    def teardown(self) -> None:
+        self.db.rollback()
+        self.db.close()
+
+    @initialize()
+    def start(self) -> None:
+        self.world = World(now=value(self.db, "select now()").astimezone(UTC))
+
+    # --- what is done
+
+    @rule(
+        target=known, namespace=st.sampled_from(NAMESPACES), word=st.sampled_from(WORDS),
+        number=st.integers(0, 5), kind=st.sampled_from(sorted(LIVES)),
+        session=st.sampled_from((None, "s")), ttl=st.sampled_from(TTLS),
+        vector=st.none() | st.integers(0, 63),
+    )  # fmt: skip
+    def remember(
+        self, namespace: str, word: str, number: int, kind: str, session: str | None,
+        ttl: timedelta | None, vector: int | None,
+    ) -> Any:  # fmt: skip
+        life = ttl or LIVES[kind]
+        memory = Memory(
+            namespace=namespace, word=word, number=number, kind=kind, session=session,
+            vector=None if vector is None else tuple(self.vectors[vector].tolist()),
+            expires_at=None if life is None else self.world.now + life,
+        )  # fmt: skip
+        row = one(
+            self.db, "remember", namespace=namespace, content=memory.content, kind=kind,
+            session=session, ttl=ttl, now=self.world.now,
+            embedding=None if memory.vector is None else HalfVector(list(memory.vector)),
+        )  # fmt: skip
+        same = [
+            known
+            for known, other in self.world.live(namespace).items()
+            if (other.content, other.kind, other.session) == (memory.content, kind, session)
+        ]
+        assert row["created"] is (not same)
+        assert row["layer"] == LAYERS[kind]
+        if same:
+            assert row["id"] in same
+            return multiple()
+        assert row["id"] not in self.world.memories
+        assert row["expires_at"] == memory.expires_at
+        self.world.memories[row["id"]] = memory
+        return row["id"]
+
+    @rule(memory=consumes(known), namespace=st.sampled_from(NAMESPACES))
+    def forget(self, memory: UUID, namespace: str) -> None:
+        """In one's own namespace it goes, expired or not; in another's nothing happens."""
+        gone = call(self.db, "forget", namespace=namespace, ids=[memory], now=self.world.now)
+        mine = self.world.memories.get(memory)
+        if mine is not None and mine.namespace == namespace:
+            assert [row["id"] for row in gone] == [memory]
+            del self.world.memories[memory]
+            self.world.forgotten.add(memory)
+        else:
+            assert gone == []
+
+    @rule(
+        memories=st.lists(known, min_size=1, max_size=4), session=st.sampled_from((None, "s")),
+        namespace=st.sampled_from(NAMESPACES),
+    )  # fmt: skip
+    def touch(self, memories: list[UUID], session: str | None, namespace: str) -> None:
+        answer = call(
+            self.db, "touch", namespace=namespace, ids=memories, session=session,
+            now=self.world.now,
+        )  # fmt: skip
+        live = {one_id for one_id in memories if one_id in self.world.live(namespace)}
+        assert {row["id"] for row in answer} == live
+        minute = self.world.now.replace(second=0, microsecond=0)
+        for one_id in live:
+            memory = self.world.memories[one_id]
+            self.world.memories[one_id] = replace(memory, uses=memory.uses | {(session, minute)})
+
+    @rule(memory=known, rating=st.sampled_from((1.0, 3.0, 5.0)))
+    def rate(self, memory: UUID, rating: float) -> None:
+        for namespace in NAMESPACES:
+            arguments = {"namespace": namespace, "id": memory, "rating": rating}
+            mine = self.world.live(namespace).get(memory)
+            if mine is None:
+                self._missing("rate", **arguments)
+            else:
+                mine = replace(mine, ratings=(*mine.ratings, rating))
+                self.world.memories[memory] = mine
+                row = one(self.db, "rate", **arguments, now=self.world.now)
+                assert row["rating"] == pytest.approx(np.mean(mine.ratings))
+
+    @rule(memory=known, word=st.none() | st.sampled_from(WORDS), ttl=st.sampled_from(TTLS))
+    def update(self, memory: UUID, word: str | None, ttl: timedelta | None) -> None:
+        for namespace in NAMESPACES:
+            mine = self.world.live(namespace).get(memory)
+            changes: dict[str, Any] = {}
+            changed = mine
+            if mine is not None and word is not None:
+                # a number of its own, so that no two memories get the same text
+                changed = replace(mine, word=word, number=1000 + len(self.world.memories))
+                changes["content"] = changed.content
+                if changed.content != mine.content:
+                    changed = replace(changed, vector=None)
+            if changed is not None and ttl is not None:
+                changes["ttl"] = f"{ttl.total_seconds()} seconds"
+                changed = replace(changed, expires_at=self.world.now + ttl)
+            arguments = {"namespace": namespace, "id": memory, "changes": changes}
+            if changed is None:
+                self._missing("update_memory", **arguments)
+                continue
+            row = one(self.db, "update_memory", **arguments, now=self.world.now)
+            self.world.memories[memory] = replace(changed, edits=changed.edits + 1)
+            assert row["expires_at"] == changed.expires_at
+            assert row["has_embedding"] is (changed.vector is not None)
+
+    @rule(limit=st.integers(1, 10))
+    def embed(self, limit: int) -> None:
+        """A worker gives vectors to what waits, oldest first."""
+        pending = call(self.db, "pending_embeddings", limit=limit, now=self.world.now)
+        waiting = {
+            one_id
+            for namespace in NAMESPACES
+            for one_id, memory in self.world.live(namespace).items()
+            if memory.vector is None
+        }
+        assert [row["id"] for row in pending] == sorted(waiting)[:limit]
+        vectors = self.vectors[: len(pending)]
+        written = call(
+            self.db, "write_embeddings", namespaces=[row["namespace"] for row in pending],
+            ids=[row["id"] for row in pending], documents=[row["document"] for row in pending],
+            embeddings=[HalfVector(one_vector) for one_vector in vectors], model="test-model",
+        )  # fmt: skip
+        assert {row["id"] for row in written} == {row["id"] for row in pending}
+        for row, one_vector in zip(pending, vectors, strict=True):
+            memory = self.world.memories[row["id"]]
+            self.world.memories[row["id"]] = replace(memory, vector=tuple(one_vector.tolist()))
+
+    @rule(step=st.sampled_from(STEPS))
+    def time_passes(self, step: timedelta) -> None:
+        self.world.now += step
+        while call(self.db, "make_partitions", now=self.world.now):
+            pass
+
+    # --- what must hold
+
+    @rule(memory=known)
+    def get(self, memory: UUID) -> None:
+        for namespace in NAMESPACES:
+            mine = self.world.live(namespace).get(memory)
+            if mine is None:
+                self._missing("get", namespace=namespace, id=memory)
+                continue
+            row = one(self.db, "get", namespace=namespace, id=memory, now=self.world.now)
+            assert (row["content"], row["kind"]) == (mine.content, mine.kind)
+            assert row["expires_at"] == mine.expires_at
+            assert row["has_embedding"] is (mine.vector is not None)
+            assert row["access_count"] == len(mine.uses)
+            assert row["rating_count"] == len(mine.ratings)
+
+    @rule(memory=known)
+    def history(self, memory: UUID) -> None:
+        for namespace in NAMESPACES:
+            mine = self.world.live(namespace).get(memory)
+            if mine is not None:
+                told = call(self.db, "history", namespace=namespace, id=memory, now=self.world.now)
+                events = [row["event"] for row in told]
+                assert events.count("created") == 1
+                assert events.count("edited") == mine.edits
+                assert events.count("rated") == len(mine.ratings)
+
+    @rule(
+        namespace=st.sampled_from(NAMESPACES), word=st.sampled_from(WORDS),
+        layers=st.none() | st.sampled_from((["interact"], ["insights", "assets"])),
+    )  # fmt: skip
+    def search_by_words(self, namespace: str, word: str, layers: list[str] | None) -> None:
+        hits = call(
+            self.db, "search", namespace=namespace, query=word, layers=layers, top_k=1000,
+            now=self.world.now,
+        )  # fmt: skip
+        live = self.world.live(namespace)
+        allowed = {one_id for one_id, memory in live.items()
+                   if layers is None or LAYERS[memory.kind] in layers}  # fmt: skip
+        said = {one_id for one_id in allowed if live[one_id].word == word}
+        found = {row["id"] for row in hits}
+        assert len(found) == len(hits)
+        # neighbours of a hit in its session may come along
+        assert said <= found <= allowed
+        assert all(row["namespace"] == namespace for row in hits)
+        for row in hits:
+            assert row["content"] == live[row["id"]].content
+
+    @rule(namespace=st.sampled_from(NAMESPACES), probe=st.integers(0, 63), k=st.integers(1, 8))
+    def search_by_vector(self, namespace: str, probe: int, k: int) -> None:
+        question = self.vectors[probe].astype(np.float64)
+        hits = call(
+            self.db, "search", namespace=namespace, embedding=HalfVector(question), top_k=k,
+            now=self.world.now,
+        )  # fmt: skip
+        known = {one_id: np.array(memory.vector) for one_id, memory in
+                 self.world.live(namespace).items() if memory.vector is not None}  # fmt: skip
+        similarity = {
+            one_id: one_vector @ question / np.linalg.norm(one_vector) / np.linalg.norm(question)
+            for one_id, one_vector in known.items()
+        }
+        best = sorted(similarity.values(), reverse=True)[:k]
+        assert [row["score"] for row in hits] == pytest.approx(best, abs=1e-3)
+        for row in hits:
+            assert row["score"] == pytest.approx(similarity[row["id"]], abs=1e-3)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        for namespace in NAMESPACES:
+            live = self.world.live(namespace)
+            layers = call(self.db, "list_layers", namespace=namespace, now=self.world.now)
+            for row in layers:
+                assert row["memories"] == sum(
+                    LAYERS[memory.kind] == row["layer"] for memory in live.values()
+                )
+            listed = call(
+                self.db, "list_memories", namespace=namespace, limit=1000, now=self.world.now
+            )
+            assert {row["id"] for row in listed} == set(live)
+            assert {row["namespace"] for row in listed} <= {namespace}
+
+    def _missing(self, function: str, **arguments: Any) -> None:
+        with pytest.raises(psycopg.Error) as caught, self.db.transaction():
+            call(self.db, function, **arguments, now=self.world.now)
+        assert caught.value.sqlstate == "ML404"
+
+
+def test_the_memory_behaves_as_the_model(shared_url: str) -> None:
+    machine = type("Machine", (MemoryMachine,), {"url": shared_url})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=100, stateful_step_count=30, deadline=None, derandomize=True,
+            database=None, suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

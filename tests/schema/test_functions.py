@@ -1,0 +1,169 @@
+"""Every routine and view of schema memory keeps the house rules; the catalogue is asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from service.migrate import migrate, sql_files
+from tests.sql.calls import rows, value
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
+# built-in functions and schema-qualified ones only.
+INLINED = {"_detect_language", "_document", "_layer_code", "_speaker", "_term"}
+
+# With their owner's rights, each for the reason it gives in its file.
+SECURITY_DEFINER = {
+    "_extend_reach",  # policy rows are not the service's to change
+    "_matching",  # `@@` is not leakproof: under row security it uses no index
+    "_rare_lexemes",  # the same
+    "code_digest",  # asked before anything is known about the caller
+    "find_key",  # the table of keys is closed to the service
+    "make_partitions",  # a partition is made by the parent's owner
+}
+
+ROUTINES = """
+select p.proname::text as name, p.oid::regprocedure::text as signature, l.lanname as language,
+    p.prosecdef, coalesce(p.proconfig, '{}') as config, p.proowner::regrole::text as owner,
+    obj_description(p.oid, 'pg_proc') as comment, p.provolatile, p.prosrc,
+    has_function_privilege('memory_analyst', p.oid, 'execute') as analyst,
+    exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+            where a.grantee = 0) as public
+from pg_proc as p join pg_language as l on l.oid = p.prolang
+where p.pronamespace = 'memory'::regnamespace
+"""
+
+
+@pytest.fixture
+def routines(db: Connection[Any]) -> list[dict[str, Any]]:
+    found = rows(db, ROUTINES)
+    assert len(found) > 50
+    return found
+
+
+def test_a_file_is_a_function_of_its_name(
+    db: Connection[Any], routines: list[dict[str, Any]]
+) -> None:
+    by_folder: dict[str, list[str]] = {"functions": [], "views": []}
+    for path in sql_files():
+        if path.parent.name in by_folder:
+            by_folder[path.parent.name].append(path.stem)
+    assert sorted(by_folder["functions"]) == sorted(row["name"] for row in routines)
+    views = rows(
+        db, "select relname::text as name from pg_class"
+        " where relnamespace = 'memory'::regnamespace and relkind in ('v', 'm')",
+    )  # fmt: skip
+    assert sorted(by_folder["views"]) == sorted(row["name"] for row in views)
+
+
+def test_every_routine_says_what_it_does(routines: list[dict[str, Any]]) -> None:
+    assert [row["name"] for row in routines if not (row["comment"] or "").endswith(".")] == []
+
+
+def test_every_view_says_what_it_shows(db: Connection[Any]) -> None:
+    mute = rows(
+        db, "select relname::text from pg_class where relnamespace = 'memory'::regnamespace"
+        " and relkind = 'v' and obj_description(oid, 'pg_class') is null",
+    )  # fmt: skip
+    assert mute == []
+
+
+def test_every_table_says_what_it_holds(db: Connection[Any]) -> None:
+    mute = rows(
+        db, "select relname::text from pg_class where relnamespace = 'memory_data'::regnamespace"
+        " and relkind in ('r', 'p') and not relispartition and relname <> 'alembic_version'"
+        " and obj_description(oid, 'pg_class') is null",
+    )  # fmt: skip
+    assert mute == []
+
+
+def test_every_search_path_is_pinned(routines: list[dict[str, Any]]) -> None:
+    pinned = {"search_path=pg_catalog, pg_temp", "search_path=pg_catalog, public, pg_temp"}
+    loose = {row["name"] for row in routines if not pinned & set(row["config"])}
+    assert loose == INLINED
+    assert {row["language"] for row in routines if row["name"] in INLINED} == {"sql"}
+
+
+def test_nobody_runs_anything_by_default(routines: list[dict[str, Any]]) -> None:
+    assert [row["name"] for row in routines if row["public"] or row["analyst"]] == []
+
+
+def test_owners_rights_are_an_explicit_list(routines: list[dict[str, Any]]) -> None:
+    definers = {row["name"] for row in routines if row["prosecdef"]}
+    assert definers == SECURITY_DEFINER
+    assert {row["owner"] for row in routines} == {"memory_owner"}
+    # what runs with the owner's rights looks nowhere a caller could have put something
+    for row in routines:
+        if row["prosecdef"]:
+            (path,) = (entry for entry in row["config"] if entry.startswith("search_path="))
+            assert path.endswith("pg_temp")
+
+
+def test_the_owner_is_no_superuser_and_cannot_log_in(db: Connection[Any]) -> None:
+    roles = rows(
+        db, "select rolname::text, rolsuper or rolcanlogin or rolbypassrls or rolcreaterole"
+        " or rolcreatedb or rolreplication as may from pg_roles where rolname like 'memory\\_%%'",
+    )  # fmt: skip
+    assert len(roles) == 4
+    assert [row["rolname"] for row in roles if row["may"]] == []
+
+
+def test_dynamic_sql_quotes_what_it_is_given(routines: list[dict[str, Any]]) -> None:
+    """Names by %I, values by parameters or %L; %s only for what the catalogue says."""
+    allowed = {"plan_indexes"}
+    suspects = {
+        row["name"]
+        for row in routines
+        if row["language"] == "plpgsql" and "execute '" in row["prosrc"].replace("\n", " ")
+    }
+    assert suspects <= allowed
+
+
+def test_our_own_errors_have_detail_and_hint(routines: list[dict[str, Any]]) -> None:
+    for row in routines:
+        for statement in row["prosrc"].split("raise exception")[1:]:
+            text = statement.split("end if;")[0]
+            assert "errcode = 'ML" in text, row["name"]
+            assert "detail =" in text, row["name"]
+            assert "hint =" in text, row["name"]
+
+
+@pytest.mark.full
+def test_plpgsql_check_finds_nothing(server_url: str, clone_url: str) -> None:
+    """Bodies are checked against tables and types; needs a server with the extension."""
+    url = clone_url
+    debian = os.environ.get("MAGRAY_DEBIAN_DATABASE_URL")
+    if debian:
+        migrate(debian)
+        url = debian
+    with psycopg.connect(url) as db:
+        if not value(
+            db, "select exists (select from pg_available_extensions where name = 'plpgsql_check')"
+        ):
+            pytest.skip("the server has no plpgsql_check; make test-full starts one that has")
+        db.execute("create extension if not exists plpgsql_check")
+        faults = rows(
+            db, "select f.functionid::text, f.lineno, f.level, f.message, f.detail"
+            " from pg_proc as p"
+            " join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'"
+            " cross join lateral plpgsql_check_function_tb(p.oid, other_warnings => true,"
+            " extra_warnings => true, performance_warnings => false) as f"
+            " where p.pronamespace = 'memory'::regnamespace and p.prorettype <> 'trigger'::regtype",
+        )  # fmt: skip
+        db.rollback()
+    # What dynamic SQL returns, plpgsql_check cannot know; memory._nearest_hnsw sets ef_search for
+    # its own statement, which is why a stable function calls set_config.
+    real = [
+        row
+        for row in faults
+        if row["detail"] != "cannot to determine result of dynamic SQL"
+        and (row["functionid"], row["message"])
+        != ("memory._nearest_hnsw", "routine is marked as STABLE, but expression is VOLATILE")
+    ]
+    assert real == []

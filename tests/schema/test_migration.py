@@ -1,0 +1,204 @@
+"""`migrate`: idempotent, all or nothing, one at a time, and it leaves nothing old behind."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from service import migrate as module
+from service.migrate import head_revision, migrate, sql_digest, sql_files
+from tests.conftest import database_url
+from tests.sql.calls import call, one, rows, session, value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from psycopg import Connection
+
+CATALOGUE = """
+select 'column' as what, c.oid::regclass::text || '.' || a.attname as name,
+    format_type(a.atttypid, a.atttypmod) || a.attnotnull::text as definition
+from pg_class as c join pg_attribute as a on a.attrelid = c.oid
+where c.relnamespace in ('memory'::regnamespace, 'memory_data'::regnamespace)
+    and a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v')
+union all
+select 'index', i.indexname, i.indexdef from pg_indexes as i where i.schemaname = 'memory_data'
+union all
+select 'routine', p.oid::regprocedure::text,
+    pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') || obj_description(p.oid)
+from pg_proc as p where p.pronamespace = 'memory'::regnamespace
+union all
+select 'relation', c.oid::regclass::text,
+    coalesce(c.relacl::text, '') || c.relowner::regrole::text || coalesce(pg_get_viewdef(c.oid), '')
+from pg_class as c
+where c.relnamespace in ('memory'::regnamespace, 'memory_data'::regnamespace)
+    and c.relkind in ('r', 'p', 'v')
+union all
+select 'policy', p.tablename || ' ' || p.policyname,
+    p.roles::text || p.qual || coalesce(p.with_check, '')
+from pg_policies as p where p.schemaname = 'memory_data'
+order by 1, 2, 3
+"""
+
+
+def picture(db: Connection[Any]) -> list[dict[str, Any]]:
+    """Tables, routines, privileges and policies as the catalogue has them."""
+    return rows(db, CATALOGUE)
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """A database nothing was done to yet."""
+    name = f"magray_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        yield database_url(server_url, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+def test_a_second_run_changes_nothing(empty_url: str) -> None:
+    first = migrate(empty_url)
+    assert (first.from_revision, first.to_revision) == (None, head_revision())
+    with session(empty_url) as db:
+        before = picture(db)
+        call(db, "make_partitions")
+        memory = one(db, "remember", namespace="n", content="stays")
+        second = migrate(empty_url)
+        assert second.from_revision == second.to_revision == head_revision()
+        assert second.digest == first.digest
+        assert one(db, "get", namespace="n", id=memory["id"])["content"] == "stays"
+        partitions = {row["name"] for row in rows(
+            db, "select relname as name from pg_class where relispartition")}  # fmt: skip
+        after = [row for row in picture(db) if not any(name in row["name"] for name in partitions)]
+    assert after == before
+
+
+def test_the_digest_of_the_folder_is_stored(shared_url: str) -> None:
+    with session(shared_url) as db:
+        assert value(db, "select memory.code_digest()") == sql_digest()
+
+
+def test_another_text_is_another_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, files = sql_digest(), sql_files()
+    copy = tmp_path / files[0].name
+    copy.write_bytes(files[0].read_bytes())
+    monkeypatch.setattr(module, "sql_files", lambda: [copy, *files[1:]])
+    assert sql_digest() == before
+    copy.write_bytes(files[0].read_bytes() + b"\n")
+    assert sql_digest() != before
+    copy.rename(tmp_path / "renamed.sql")
+    monkeypatch.setattr(module, "sql_files", lambda: [tmp_path / "renamed.sql", *files[1:]])
+    assert sql_digest() != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create function memory.broken() returns integer language sql as 'select 1'; selec;",
+        "create view memory.broken as select no_such_column from memory_data.layer;",
+        "do $$ begin raise exception 'no' using errcode = 'ML500'; end $$;",
+    ],
+)
+def test_a_broken_file_leaves_everything_as_it_was(
+    clone_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    broken = tmp_path / "sql" / "broken.sql"
+    broken.parent.mkdir()
+    broken.write_text(text)
+    files = sql_files()
+    with session(clone_url) as db:
+        before = picture(db)
+        # the whole of the old schema was dropped by then, and most of the new one is there
+        monkeypatch.setattr(module, "sql_files", lambda: [*files[:-1], broken, files[-1]])
+        monkeypatch.setattr(module, "SQL_DIR", tmp_path / "sql")
+        for name in ("bootstrap.sql", "reset.sql", "model.sql"):
+            (tmp_path / "sql" / name).write_bytes((files[-1].parent / name).read_bytes())
+        with pytest.raises(psycopg.Error) as caught:
+            migrate(clone_url)
+        assert any("broken.sql" in note for note in caught.value.__notes__)
+        assert picture(db) == before
+
+
+def test_overloads_and_renamed_functions_are_dropped(clone_url: str) -> None:
+    with session(clone_url) as db:
+        before = picture(db)
+        db.execute(
+            "create function memory.get(p_id uuid) returns text language sql as 'select null::text'"
+        )
+        db.execute("create function memory.gone() returns memory.records language sql as"
+                   " 'select * from memory.records limit 1'")  # fmt: skip
+        db.execute("create procedure memory.done() language sql as 'select 1'")
+        db.execute("create view memory.old as select * from memory.records")
+        migrate(clone_url)
+        assert picture(db) == before
+
+
+def test_what_somebody_else_built_on_ours_stops_the_migration(clone_url: str) -> None:
+    with session(clone_url) as db:
+        db.execute("create schema reports")
+        db.execute("create view reports.mine as select * from memory.records")
+        before = picture(db)
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="reports"):
+            migrate(clone_url)
+        assert picture(db) == before
+
+
+def test_privileges_somebody_gave_are_taken_back(clone_url: str) -> None:
+    with session(clone_url) as db:
+        before = picture(db)
+        db.execute("grant execute on function memory.create_key to public")
+        db.execute("grant select on memory.records to memory_app")
+        migrate(clone_url)
+        assert picture(db) == before
+
+
+def test_two_migrations_at_once_both_end_well(empty_url: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: migrate(empty_url), range(2)))
+    assert sorted(str(answer.from_revision) for answer in answers) == sorted(
+        ["None", str(head_revision())]
+    )
+    with session(empty_url) as db:
+        assert value(db, "select count(*) from memory_data.alembic_version") == 1
+
+
+def test_callers_see_the_old_or_the_new_functions_never_none(clone_url: str) -> None:
+    with session(clone_url) as db, ThreadPoolExecutor(1) as pool:
+        work = pool.submit(lambda: [migrate(clone_url) for _ in range(3)])
+        calls = 0
+        while not work.done() or calls < 10:
+            one(db, "remember", namespace="n", content=f"memory {calls}")
+            calls += 1
+        assert len(work.result()) == 3
+        assert value(db, "select count(*) from memory._memories") == calls
+
+
+def test_operators_changes_to_the_schedule_stay(clone_url: str) -> None:
+    with session(clone_url) as db:
+        db.execute(
+            "update memory_data.schedule set enabled = false, cron = '0 0 * * *', command = 'old'"
+            " where name = 'partitions'"
+        )
+        migrate(clone_url)
+        (row,) = rows(
+            db, "select enabled, cron, command from memory_data.schedule where name = 'partitions'"
+        )
+    assert (row["enabled"], row["cron"]) == (False, "0 0 * * *")
+    assert "make_partitions" in row["command"]
+
+
+def test_a_member_of_the_owner_may_migrate_a_prepared_database(clone_url: str) -> None:
+    with session(clone_url) as db:
+        name = f"deployer_{uuid.uuid4().hex[:8]}"
+        db.execute(f"create role {name} login in role memory_owner")
+        before = picture(db)
+        try:
+            migrate(clone_url.replace("postgresql://postgres@", f"postgresql://{name}@"))
+            assert picture(db) == before
+        finally:
+            db.execute(f"drop role {name}")

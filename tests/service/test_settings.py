@@ -1,0 +1,224 @@
+"""Settings: every key of the configuration, where it comes from, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.errors import ConfigError
+from service.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# The file as the requirements give it, every value changed.
+WHOLE = """
+[memory.layers.interact]
+ttl_hours = 12
+max_size_mb = 256
+eviction_policy = "importance_based"
+promotion_threshold = 0.6
+
+[memory.layers.insights]
+ttl_days = 30
+max_size_mb = 1024
+eviction_policy = "lru_with_importance"
+promotion_threshold = 0.8
+
+[memory.layers.assets]
+ttl_days = 3650
+max_size_mb = 4096
+eviction_policy = "importance_based"
+
+[memory.performance]
+hnsw_m = 24
+hnsw_ef_construction = 300
+hnsw_ef_search = 150
+embedding_cache_size = 5000
+query_cache_ttl_minutes = 15
+batch_size = 64
+batch_timeout_ms = 50
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty directory and no variable of ours."""
+    for name in list(os.environ):
+        if name.startswith("MAGRAY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], None]:
+    def to_file(text: str) -> None:
+        (tmp_path / "magray.toml").write_text(text)
+
+    return to_file
+
+
+def test_the_defaults_are_those_of_the_requirements() -> None:
+    settings = load_settings()
+    policy = settings.memory.policy()
+    assert policy["layers"] == {
+        "interact": {
+            "ttl": "86400 seconds", "max_bytes": 512 << 20,
+            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.7,
+        },
+        "insights": {
+            "ttl": "7776000 seconds", "max_bytes": 2048 << 20,
+            "eviction_policy": "importance_based", "promotion_threshold": 0.9,
+        },
+        "assets": {
+            "ttl": None, "max_bytes": 8192 << 20, "eviction_policy": "manual",
+            "promotion_threshold": None,
+        },
+    }  # fmt: skip
+    assert policy["settings"] == {
+        "hnsw_m": 16, "hnsw_ef_construction": 200, "hnsw_ef_search": 100,
+        "embedding_cache_size": 10_000, "query_cache_ttl_minutes": 30, "batch_size": 32,
+        "batch_timeout_ms": 100,
+    }  # fmt: skip
+    assert (settings.host, settings.port, str(settings.data_dir)) == ("127.0.0.1", 8080, ".magray")
+    assert settings.database_url is None
+
+
+def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
+    write(WHOLE)
+    policy = load_settings().memory.policy()
+    assert policy["layers"] == {
+        "interact": {
+            "ttl": "43200 seconds", "max_bytes": 256 << 20,
+            "eviction_policy": "importance_based", "promotion_threshold": 0.6,
+        },
+        "insights": {
+            "ttl": "2592000 seconds", "max_bytes": 1024 << 20,
+            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.8,
+        },
+        "assets": {
+            "ttl": "315360000 seconds", "max_bytes": 4096 << 20,
+            "eviction_policy": "importance_based", "promotion_threshold": None,
+        },
+    }  # fmt: skip
+    assert policy["settings"] == {
+        "hnsw_m": 24, "hnsw_ef_construction": 300, "hnsw_ef_search": 150,
+        "embedding_cache_size": 5000, "query_cache_ttl_minutes": 15, "batch_size": 64,
+        "batch_timeout_ms": 50,
+    }  # fmt: skip
+
+
+def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None]) -> None:
+    write("[memory.layers.interact]\nttl_days = 2\n[memory.layers.insights]\nttl_hours = 36\n")
+    layers = load_settings().memory.policy()["layers"]
+    assert layers["interact"]["ttl"] == "172800 seconds"
+    assert layers["insights"]["ttl"] == "129600 seconds"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[memory.layers.attic]\nttl_hours = 1", ["layers.attic", "assets, insights, interact"]),
+        ("[memory.layers.interact]\nttl = 1", ["memory.layers.interact.ttl:", "ttl_hours"]),
+        ("[memory.performance]\nhnsw = 1", ["memory.performance.hnsw:", "hnsw_ef_search"]),
+        ("[memory]\nlayer = 1", ["memory.layer:", "layers, performance"]),
+        ("[embedding]\nmodle = 'x'", ["embedding.modle:", "model"]),
+        ("prot = 1", ["prot:", "port"]),
+        ("[memory.layers.interact]\nttl_hours = -1", ["interact.ttl_hours", "-1", "0"]),
+        ("[memory.layers.interact]\nttl_hours = 1\nttl_days = 1", ["ttl_hours or ttl_days"]),
+        ("[memory.layers.interact]\nttl_hours = 0", ["interact needs a ttl"]),
+        ("[memory.layers.insights]\nttl_days = 0", ["insights needs a ttl"]),
+        ("[memory.layers.interact]\nmax_size_mb = 0", ["max_size_mb", "greater than 0"]),
+        ("[memory.layers.interact]\nmax_size_mb = 'big'", ["max_size_mb", "integer", "big"]),
+        ("[memory.layers.interact]\neviction_policy = 'fifo'",
+         ["eviction_policy", "lru_with_importance", "manual", "fifo"]),
+        ("[memory.layers.interact]\npromotion_threshold = 1.5", ["promotion_threshold", "1.5"]),
+        ("[memory.performance]\nhnsw_m = 101", ["hnsw_m", "100", "101"]),
+        ("[memory.performance]\nhnsw_ef_construction = 3", ["hnsw_ef_construction", "4"]),
+        ("[memory.performance]\nhnsw_ef_search = 0", ["hnsw_ef_search", "1"]),
+        ("[memory.performance]\nembedding_cache_size = -1", ["embedding_cache_size"]),
+        ("[memory.performance]\nquery_cache_ttl_minutes = -1", ["query_cache_ttl_minutes"]),
+        ("[memory.performance]\nbatch_size = 0", ["batch_size"]),
+        ("[memory.performance]\nbatch_timeout_ms = -1", ["batch_timeout_ms"]),
+        ("[embedding]\nprovider = 'magic'", ["embedding.provider", "'minilm'", "'none'", "magic"]),
+        ("port = 70000", ["port", "65535"]),
+        ("log_level = 'loud'", ["log_level", "'debug'"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_key_or_value_is_named_with_what_is_allowed(
+    write: Callable[[str], None], text: str, told: list[str]
+) -> None:
+    write(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    for part in told:
+        assert part in caught.value.detail, caught.value.detail
+    assert "magray.toml" in caught.value.hint
+
+
+def test_all_faults_are_told_at_once(write: Callable[[str], None]) -> None:
+    write("prot = 1\n[memory.performance]\nhnsw_m = 1\nbatch_size = 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert len(caught.value.detail.splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["[memory", "a = ", b"\xff"])
+def test_a_file_that_is_no_toml_is_told(tmp_path: Path, text: str | bytes) -> None:
+    path = tmp_path / "magray.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_settings()
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(
+    write: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("port = 1\nhost = 'file'\n[memory.performance]\nhnsw_m = 20\nbatch_size = 8\n")
+    assert load_settings().port == 1
+    monkeypatch.setenv("MAGRAY_PORT", "2")
+    monkeypatch.setenv("MAGRAY_MEMORY__PERFORMANCE__HNSW_M", "30")
+    settings = load_settings(data_dir=None)
+    assert (settings.port, settings.host) == (2, "file")
+    # the rest of the table stays
+    assert settings.memory.performance.hnsw_m == 30
+    assert settings.memory.performance.batch_size == 8
+    assert load_settings(port=3).port == 3
+
+
+def test_the_file_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("port = 5")
+    monkeypatch.setenv("MAGRAY_CONFIG", str(other))
+    assert load_settings().port == 5
+    monkeypatch.setenv("MAGRAY_CONFIG", str(tmp_path / "none.toml"))
+    with pytest.raises(ConfigError, match=r"none\.toml"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAGRAY_PORT", "many"),
+        ("MAGRAY_EMBEDDING__PROVIDER", "magic"),
+        ("MAGRAY_EMBEDDING__COLOUR", "red"),
+        ("MAGRAY_MEMORY__PERFORMANCE__BATCH_SIZE", "0"),
+        ("MAGRAY_MEMORY", "{"),
+    ],
+)
+def test_a_wrong_variable_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert name.rsplit("__", 1)[-1].removeprefix("MAGRAY_").lower() in str(caught.value).lower()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAGRAY_API_KEY", "magray_secret")
+    monkeypatch.setenv("MAGRAY_DATABASE_URL", "postgresql://u:hidden@h/d")
+    settings: Any = load_settings()
+    assert "magray_secret" not in repr(settings)
+    assert "hidden" not in repr(settings)

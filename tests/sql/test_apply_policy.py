@@ -1,0 +1,86 @@
+"""memory.apply_policy: a configuration becomes policy rows, and drift is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from service.settings import Settings
+from tests.sql.calls import call, one, rows, value
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+POLICY = {
+    "layers": {
+        "interact": {"ttl": "48 hours", "max_bytes": 1 << 20, "promotion_threshold": 0.6},
+        "insights": {"eviction_policy": "manual"},
+    },
+    "settings": {"hnsw_m": 24, "query_cache_ttl_minutes": 2.5},
+}
+
+
+def picture(db: Connection[Any]) -> list[Any]:
+    return [
+        rows(db, f"select * from memory_data.{table} order by 1, 2")  # noqa: S608
+        for table in ("layer", "setting", "promotion_rule")
+    ]
+
+
+def test_a_dry_run_tells_what_a_run_does_and_changes_nothing(db: Connection[Any]) -> None:
+    before = picture(db)
+    told = call(db, "apply_policy", policy=POLICY, dry_run=True)
+    assert picture(db) == before
+    assert call(db, "apply_policy", policy=POLICY) == told
+    assert picture(db) != before
+    assert call(db, "apply_policy", policy=POLICY) == []
+    by_item = {row["item"]: (row["was"], row["becomes"]) for row in told}
+    assert by_item == {
+        "layer interact ttl": ("24:00:00", "48 hours"),
+        "layer interact max_bytes": (str(512 << 20), str(1 << 20)),
+        "layer interact promotion_threshold": ("0.7", "0.6"),
+        "layer insights eviction_policy": ("importance_based", "manual"),
+        "setting hnsw_m": ("16", "24"),
+        "setting query_cache_ttl_minutes": ("30", "2.5"),
+    }
+
+
+def test_the_rows_say_it(db: Connection[Any]) -> None:
+    call(db, "apply_policy", policy=POLICY)
+    (layer,) = rows(
+        db, "select ttl, max_bytes, promotion_threshold, reach from memory_data.layer"
+        " where name = 'interact'",
+    )  # fmt: skip
+    assert layer == {
+        "ttl": timedelta(hours=48), "max_bytes": 1 << 20, "promotion_threshold": 0.6,
+        "reach": timedelta(hours=56),
+    }  # fmt: skip
+    threshold = value(
+        db, "select threshold from memory_data.promotion_rule"
+        " where layer = 'interact' and criterion = 'ml_score'",
+    )  # fmt: skip
+    assert threshold == 0.6
+    call(db, "make_partitions")
+    made = one(db, "remember", namespace="n", content="lives longer")
+    assert made["expires_at"] - made["created_at"] == timedelta(hours=48)
+
+
+def test_the_default_settings_are_no_drift(db: Connection[Any]) -> None:
+    assert call(db, "apply_policy", policy=Settings().memory.policy(), dry_run=True) == []
+
+
+def test_numbers_are_compared_as_numbers(db: Connection[Any]) -> None:
+    policy = (
+        '{"layers": {"interact": {"promotion_threshold": 0.70, "max_bytes": 536870912.0,'
+        ' "ttl": "1440 minutes"}}, "settings": {"hnsw_m": 16.0}}'
+    )
+    assert call(db, "apply_policy", policy=policy) == []
+
+
+def test_null_is_permanent(db: Connection[Any]) -> None:
+    call(db, "apply_policy", policy={"layers": {"assets": {"ttl": "3650 days"}}})
+    now_limited = one(db, "remember", namespace="n", content="x", kind="core_concept")
+    assert now_limited["expires_at"] is not None
+    call(db, "apply_policy", policy={"layers": {"assets": {"ttl": None}}})
+    permanent = one(db, "remember", namespace="n", content="y", kind="core_concept")
+    assert permanent["expires_at"] is None
