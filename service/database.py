@@ -1,7 +1,7 @@
 """Connections: the pool the service uses, as role `memory_app`, and single ones for commands.
 
 Every connection of the pool acts as `memory_app`, on which row level security is forced; the
-namespace of a request is set for its transaction only (`service/memory.py`).
+namespace of a request is set for its transaction only (`service/memory/`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,12 @@
 """`magray migrate`: tables by Alembic, schema `memory` rebuilt from `sql/`, in one transaction.
 
-The way through: lock and bootstrap.sql → revisions → reset.sql → model.sql → views → functions →
-schedule.sql → grants.sql → digest. Anything that fails leaves the database as it was.
+The way through: lock and bootstrap.sql → revisions → model.sql → views → functions → schedule.sql →
+grants.sql → digest. Anything that fails leaves the database as it was.
+
+Where tables or the model stay as they are, every function and view is replaced in place and keeps
+its identity: a statement that is under way when the migration commits may still call the functions
+it was planned with (dropped and made anew they are gone: "cache lookup failed for function", seen
+in one of some thousand calls). Otherwise, or where a signature changed, everything is dropped first.
 """
 
 from __future__ import annotations
@@ -114,11 +119,13 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     connection.exec_driver_sql("set local check_function_bodies = off")
     context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
     found = context.get_current_revision()
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    _run(driver, SQL_DIR / "reset.sql")
-    if model is not None:
+    if found != head_revision():
+        _run(driver, SQL_DIR / "reset.sql")
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    if model is not None and not _is_active(connection, model):
+        _run(driver, SQL_DIR / "reset.sql")
         connection.exec_driver_sql(
             "select set_config('magray.model', %s, true), set_config('magray.dim', %s, true),"
             " set_config('magray.replace_model', %s, true)",
@@ -126,13 +133,36 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
         )
         _run(driver, SQL_DIR / "model.sql")
     files = sql_files()
-    for path in files:
-        _run(driver, path)
+    _rebuild(driver, files)
     digest = sql_digest()
     connection.exec_driver_sql("select memory.store_code_digest(%s)", (digest,))
     return Migration(
         from_revision=found, to_revision=head_revision(), digest=digest, files=len(files)
     )
+
+
+def _is_active(connection: sa.Connection, model: Model) -> bool:
+    answer = connection.exec_driver_sql(
+        "select exists (select from memory_data.embedding_model"
+        " where active and name = %s and dim = %s)",
+        (model.name, model.dim),
+    )
+    return bool(answer.scalar_one())
+
+
+def _rebuild(driver: psycopg.Connection, files: list[Path]) -> None:
+    """Replace every object of schema `memory`, or drop and make all where that is refused."""
+    try:
+        with driver.transaction():
+            _run(driver, SQL_DIR / "replace_begin.sql")
+            for path in files:
+                _run(driver, path)
+            _run(driver, SQL_DIR / "replace_end.sql")
+    except psycopg.Error:
+        # Another return type, say. What is wrong with a file comes back from the second try.
+        _run(driver, SQL_DIR / "reset.sql")
+        for path in files:
+            _run(driver, path)
 
 
 def _run(driver: psycopg.Connection, path: Path) -> None:

@@ -1,5 +1,5 @@
 -- The id and dimension of the model whose vectors are stored.
-create function memory._active_model()
+create or replace function memory._active_model()
 returns table (model_id smallint, dim integer, name text)
 language sql
 stable

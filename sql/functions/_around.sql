@@ -1,6 +1,6 @@
 -- The turns up to three away from given ones, for a large namespace, where they are looked up by the
 -- index (namespace, session, turn) instead of read with all the rest.
-create function memory._around(
+create or replace function memory._around(
     p_namespace text, p_sessions text[], p_turns integer[], p_speaker tsquery, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz

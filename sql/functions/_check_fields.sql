@@ -1,6 +1,6 @@
 -- Every item of a JSON array of memories is an object with fields that exist, of types that fit: what
 -- would otherwise fail as a bare cast error, without the place.
-create function memory._check_fields(p_memories jsonb)
+create or replace function memory._check_fields(p_memories jsonb)
 returns void
 language plpgsql
 stable

@@ -1,5 +1,5 @@
 -- A namespace is a name of 1 to 200 characters.
-create function memory._check_namespace(p_namespace text)
+create or replace function memory._check_namespace(p_namespace text)
 returns void
 language plpgsql
 stable

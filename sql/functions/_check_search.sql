@@ -1,6 +1,6 @@
 -- What a search must bring: a namespace, a question or a vector that fits, a sensible top_k.
 -- The caller has looked up the limits already.
-create function memory._check_search(
+create or replace function memory._check_search(
     p_namespace text, p_query text, p_embedding halfvec, p_top_k integer, p_max_top_k integer,
     p_dim integer, p_model_name text
 )

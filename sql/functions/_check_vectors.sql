@@ -1,5 +1,5 @@
 -- Vectors a caller brought fit the model in use: as many as memories, its dimension, a direction.
-create function memory._check_vectors(p_embeddings halfvec[], p_memories integer)
+create or replace function memory._check_vectors(p_embeddings halfvec[], p_memories integer)
 returns smallint
 language plpgsql
 stable

@@ -3,7 +3,7 @@
 -- count. (A minute since the last use instead would count a memory in steady use once and never
 -- again.) Ids that are not live (forgotten meanwhile) are left out. The reach of the layers keeps
 -- the look-up to the few partitions that can hold a live row: 10 instead of 30 probes an id.
-create function memory._count_uses(
+create or replace function memory._count_uses(
     p_namespaces text[], p_ids uuid[], p_sessions text[], p_sources text[], p_now timestamptz
 )
 returns table (namespace text, id uuid, access_count integer, last_access timestamptz)

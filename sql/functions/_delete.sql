@@ -1,5 +1,5 @@
 -- Removes rows of one layer and everything that hangs on them.
-create function memory._delete(p_layer text, p_namespace text, p_ids uuid[])
+create or replace function memory._delete(p_layer text, p_namespace text, p_ids uuid[])
 returns table (id uuid, kind text)
 language plpgsql
 set search_path to pg_catalog, pg_temp

@@ -2,7 +2,7 @@
 -- Latin counts as English, the only Latin guess that does no harm to English; a caller who knows
 -- better passes `language`. The configuration russian stems Latin words as English ones, so a
 -- Russian text with English terms is served as well.
-create function memory._detect_language(p_text text)
+create or replace function memory._detect_language(p_text text)
 returns text
 language sql
 immutable

@@ -1,6 +1,6 @@
 -- The text that is embedded: "[date] Speaker: content". Speaker and date are worth more to recall
 -- than a better model (LoCoMo, MiniLM: R@10 28.8 for the bare text, 50.1 with both).
-create function memory._document(p_content text, p_metadata jsonb)
+create or replace function memory._document(p_content text, p_metadata jsonb)
 returns text
 language sql
 stable

@@ -1,7 +1,7 @@
 -- Lets searches look further ahead when a memory was given a longer life than any before in its
 -- layer. Rare, so almost every call finds nothing to do. Owner's rights: policy rows are not the
 -- service's to change.
-create function memory._extend_reach(p_stored jsonb, p_now timestamptz)
+create or replace function memory._extend_reach(p_stored jsonb, p_now timestamptz)
 returns void
 language sql
 security definer

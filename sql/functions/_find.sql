@@ -2,7 +2,7 @@
 -- this is one index probe a partition. An absent id among 100,000 rows, the round trip of 0.08 ms
 -- included: this key 0.084 ms (4.0 MB), BRIN bloom 0.175 (1.6 MB; 0.35 at 32 pages a range, 0.9 MB),
 -- contrib bloom over hashtext(id) 0.433 (1.6 MB), no index 42.
-create function memory._find(p_namespace text, p_id uuid, p_now timestamptz)
+create or replace function memory._find(p_namespace text, p_id uuid, p_now timestamptz)
 returns setof memory._memories
 language plpgsql
 stable

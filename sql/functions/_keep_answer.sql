@@ -1,5 +1,5 @@
 -- Keeps the answer of a write for its idempotency key, in the transaction of the write.
-create function memory._keep_answer(
+create or replace function memory._keep_answer(
     p_namespace text, p_key text, p_request jsonb, p_answer jsonb, p_now timestamptz
 )
 returns void

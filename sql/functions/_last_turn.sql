@@ -1,5 +1,5 @@
 -- The place of the last turn of a session so far, 0 when it is new.
-create function memory._last_turn(p_namespace text, p_session text)
+create or replace function memory._last_turn(p_namespace text, p_session text)
 returns integer
 language sql
 stable

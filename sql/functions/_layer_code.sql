@@ -1,5 +1,5 @@
 -- A layer's number, as candidates carry it.
-create function memory._layer_code(p_layer text)
+create or replace function memory._layer_code(p_layer text)
 returns smallint
 language sql
 immutable

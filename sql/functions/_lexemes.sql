@@ -1,6 +1,6 @@
 -- The lexemes of a question in a language; joined by OR later, because AND loses three quarters of
 -- the recall.
-create function memory._lexemes(p_query text, p_language text)
+create or replace function memory._lexemes(p_query text, p_language text)
 returns text[]
 language sql
 stable

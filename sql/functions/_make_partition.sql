@@ -1,6 +1,6 @@
 -- One partition with everything a partition needs. Row security is switched on for it too: a
 -- partition asked by its own name obeys its own policies only.
-create function memory._make_partition(p_parent text, p_start timestamptz, p_end timestamptz)
+create or replace function memory._make_partition(p_parent text, p_start timestamptz, p_end timestamptz)
 returns void
 language plpgsql
 set search_path to pg_catalog, pg_temp

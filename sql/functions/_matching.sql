@@ -1,6 +1,6 @@
 -- Memories of a large namespace that hold one of the words, found by index; at most p_limit. With the
 -- owner's rights, as memory._rare_lexemes.
-create function memory._matching(
+create or replace function memory._matching(
     p_namespace text, p_words tsquery, p_limit integer, p_layers text[], p_kinds text[],
     p_session text, p_metadata jsonb, p_created_after timestamptz, p_created_before timestamptz,
     p_now timestamptz

@@ -1,7 +1,7 @@
 -- The nearest vectors of a namespace, by the way that fits its size: all compared while that is cheap
 -- and exact (up to exact_rows memories that pass the filter), by HNSW beyond, and exactly after all
 -- when HNSW finds fewer than asked for.
-create function memory._nearest(
+create or replace function memory._nearest(
     p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,

@@ -1,5 +1,5 @@
 -- The nearest vectors among the memories a filter leaves, compared one by one (`0 +`: never by HNSW).
-create function memory._nearest_filtered(
+create or replace function memory._nearest_filtered(
     p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz

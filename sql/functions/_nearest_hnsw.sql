@@ -9,7 +9,7 @@
 -- with 20 each take 8.5 ms at recall 0.999, with 100 each 24 ms. relaxed_order keeps looking until
 -- enough rows pass the filter and loses none (strict_order drops late better hits); the last order by
 -- sorts again.
-create function memory._nearest_hnsw(
+create or replace function memory._nearest_hnsw(
     p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,

@@ -1,6 +1,6 @@
 -- Tells query caches that something in a namespace changed: they compare memory.change_token.
 -- Sixteen rows a namespace, so that concurrent writers seldom wait for each other.
-create function memory._note_change(p_namespace text, p_stored bigint default 0)
+create or replace function memory._note_change(p_namespace text, p_stored bigint default 0)
 returns void
 language sql
 set search_path to pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- Checks layers, kinds and the filter object of a search or listing; anything unknown is named.
-create function memory._parse_filters(p_layers text[], p_kinds text[], p_filters jsonb)
+create or replace function memory._parse_filters(p_layers text[], p_kinds text[], p_filters jsonb)
 returns table (
     session text, metadata jsonb, created_after timestamptz, created_before timestamptz,
     language text

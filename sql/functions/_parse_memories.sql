@@ -1,6 +1,6 @@
 -- Turns a JSON array of memories into rows and checks every field; the first fault is raised with
 -- its place in the array. Nothing is written here.
-create function memory._parse_memories(p_memories jsonb, p_now timestamptz)
+create or replace function memory._parse_memories(p_memories jsonb, p_now timestamptz)
 returns table (
     ordinal integer, kind text, layer text, content text, content_hash bytea, language text,
     metadata jsonb, session text, importance real, pinned boolean, created_at timestamptz,

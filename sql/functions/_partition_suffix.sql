@@ -1,6 +1,6 @@
 -- The end of a partition's name, by its start: 20261123_08 for 8 h steps, 20261123 for days and
 -- longer, 2026 for years.
-create function memory._partition_suffix(p_parent text, p_start timestamptz)
+create or replace function memory._partition_suffix(p_parent text, p_start timestamptz)
 returns text
 language sql
 stable

@@ -1,6 +1,6 @@
 -- How many live memories pass a filter, counted up to p_limit; without a filter index-only, which
 -- takes 3 ms instead of 20 for 20,000.
-create function memory._passes_filter(
+create or replace function memory._passes_filter(
     p_namespace text, p_layers text[], p_kinds text[], p_session text, p_metadata jsonb,
     p_created_after timestamptz, p_created_before timestamptz, p_now timestamptz, p_limit integer
 )

@@ -4,7 +4,7 @@
 -- A function of its own, for its `rows`: the planner takes a namespace for one row (each `p is null
 -- or` divides the estimate, hence the case), and nested loops over the result took 18 of 50 ms at
 -- 8,000 memories, hashing every tsvector another 30.
-create function memory._pool(
+create or replace function memory._pool(
     p_namespace text, p_words tsquery, p_speaker tsquery, p_layers text[], p_kinds text[],
     p_session text, p_metadata jsonb, p_created_after timestamptz, p_created_before timestamptz,
     p_now timestamptz, p_interact_end timestamptz, p_insights_end timestamptz

@@ -1,6 +1,6 @@
 -- What memory._rank ranks, of a large namespace: at most p_most memories that match, by index, and the
 -- nearest vectors.
-create function memory._pool_large(
+create or replace function memory._pool_large(
     p_namespace text, p_words tsquery, p_speaker tsquery, p_near_ids uuid[], p_most integer,
     p_layers text[], p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz

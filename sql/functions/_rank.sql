@@ -23,7 +23,7 @@
 -- Every join is one of hashes (enable_nestloop off), see memory._pool. Lexemes are numbered and tested
 -- on matching rows only.
 -- ts_rank of one lexeme is H2(tf) / (pi^2 / 6), which gives tf back without unnesting every vector.
-create function memory._rank(
+create or replace function memory._rank(
     p_namespace text, p_lexemes text[], p_question text[], p_near_ids uuid[],
     p_near_similarities double precision[], p_top_k integer, p_candidates integer, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,

@@ -2,7 +2,7 @@
 -- them hold, or else the rarest. A word half of 100,000 memories hold says nothing and costs
 -- everything. Counted by the partitions' GIN (namespace, search) index, each up to the limit; with the
 -- owner's rights, for `@@` is not leakproof and row security would keep it from the index.
-create function memory._rare_lexemes(
+create or replace function memory._rare_lexemes(
     p_namespace text, p_lexemes text[], p_limit integer, p_now timestamptz
 )
 returns text[]

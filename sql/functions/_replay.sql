@@ -1,6 +1,6 @@
 -- The kept answer for an idempotency key, null when there is none. Holds the key for the rest of the
 -- transaction, so that a retry racing its original waits and then answers the same.
-create function memory._replay(p_namespace text, p_key text, p_request jsonb)
+create or replace function memory._replay(p_namespace text, p_key text, p_request jsonb)
 returns jsonb
 language plpgsql
 set search_path to pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- For functions that run with the owner's rights because row security would keep them from an index:
 -- what it would have enforced. Operators and owners may look anywhere, the service only into the
 -- namespace set for its transaction. The role setting still names the caller inside such a function.
-create function memory._require_own_namespace(p_namespace text)
+create or replace function memory._require_own_namespace(p_namespace text)
 returns void
 language plpgsql
 stable

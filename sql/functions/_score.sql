@@ -5,7 +5,7 @@
 -- importance: 0.4 the caller's hint, 0.2 the kind's weight, 0.3 the mean rating (the hint when nobody
 -- rated), 0.1 frequency. relevance: without a trained model the mean of recency and frequency.
 -- score: 0.4 relevance + 0.2 of each other part, the fixed weighting.
-create function memory._score(p_memory memory._memories, p_now timestamptz)
+create or replace function memory._score(p_memory memory._memories, p_now timestamptz)
 returns table (
     relevance double precision, recency double precision, frequency double precision,
     importance double precision, score double precision, model text

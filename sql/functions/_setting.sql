@@ -1,5 +1,5 @@
 -- One number or text of memory_data.setting, as jsonb.
-create function memory._setting(p_key text)
+create or replace function memory._setting(p_key text)
 returns jsonb
 language plpgsql
 stable

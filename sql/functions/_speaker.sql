@@ -1,5 +1,5 @@
 -- Who said it, by the names other systems and data sets use.
-create function memory._speaker(p_metadata jsonb)
+create or replace function memory._speaker(p_metadata jsonb)
 returns text
 language sql
 immutable

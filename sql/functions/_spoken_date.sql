@@ -1,6 +1,6 @@
 -- When it was said, as words: an ISO date becomes "8 May 2023", because that is how people ask;
 -- any other text stands as it is.
-create function memory._spoken_date(p_metadata jsonb)
+create or replace function memory._spoken_date(p_metadata jsonb)
 returns text
 language plpgsql
 stable

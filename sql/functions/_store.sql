@@ -1,7 +1,7 @@
 -- Writes a batch: finds the memories that are there already, numbers the turns of each session,
 -- inserts the rest into the layer of its kind. Answers as JSON, so that the answer can be kept for
 -- an idempotency key.
-create function memory._store(
+create or replace function memory._store(
     p_namespace text, p_memories jsonb, p_embeddings halfvec[], p_model smallint, p_now timestamptz
 )
 returns jsonb

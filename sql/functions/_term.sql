@@ -1,6 +1,6 @@
 -- One lexeme as a query, restricted to a label (A: the speaker) if one is given. A lexeme may hold
 -- anything, so quotes and backslashes are doubled as tsquery wants it.
-create function memory._term(p_lexeme text, p_label text)
+create or replace function memory._term(p_lexeme text, p_label text)
 returns tsquery
 language sql
 immutable

@@ -1,5 +1,5 @@
 -- A language's text search configuration; ML422 when PostgreSQL has none of that name.
-create function memory._text_config(p_language text)
+create or replace function memory._text_config(p_language text)
 returns regconfig
 language plpgsql
 stable

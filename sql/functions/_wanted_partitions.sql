@@ -1,7 +1,7 @@
 -- Which partitions ought to be there at p_now. A layer keyed by expires_at reaches from now to its
 -- longest life plus its steps ahead; one keyed by entered_at, and the logs, from now on ahead.
 -- Bounds are whole steps since 2000-01-01 UTC, so two runs never disagree about them.
-create function memory._wanted_partitions(p_now timestamptz)
+create or replace function memory._wanted_partitions(p_now timestamptz)
 returns table (parent text, suffix text, starts timestamptz, ends timestamptz)
 language plpgsql
 stable

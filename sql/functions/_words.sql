@@ -1,5 +1,5 @@
 -- The words of a memory: speaker labelled A, date B, content D.
-create function memory._words(p_language text, p_content text, p_metadata jsonb)
+create or replace function memory._words(p_language text, p_content text, p_metadata jsonb)
 returns tsvector
 language plpgsql
 stable

@@ -3,7 +3,7 @@
 --
 -- {"layers": {"interact": {"ttl": "24:00:00", "max_bytes": 536870912, "eviction_policy": "…",
 --  "promotion_threshold": 0.7}}, "settings": {"hnsw_m": 16}}; ttl null: permanent.
-create function memory.apply_policy(p_policy jsonb, p_dry_run boolean default false)
+create or replace function memory.apply_policy(p_policy jsonb, p_dry_run boolean default false)
 returns table (item text, was text, becomes text)
 language plpgsql
 set search_path to pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- A number that differs after every committed change of a namespace.
-create function memory.change_token(p_namespace text)
+create or replace function memory.change_token(p_namespace text)
 returns bigint
 language sql
 stable

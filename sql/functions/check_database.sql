@@ -1,6 +1,6 @@
 -- What the database itself can tell about its fitness, one row a condition. `needed` false: a
 -- warning. The hint is a command.
-create function memory.check_database(p_now timestamptz default now())
+create or replace function memory.check_database(p_now timestamptz default now())
 returns table (condition text, ok boolean, needed boolean, detail text, hint text)
 language sql
 stable

@@ -1,5 +1,5 @@
 -- Which sql/ folder this schema was built from: the service refuses to serve on another one.
-create function memory.code_digest()
+create or replace function memory.code_digest()
 returns text
 language sql
 stable

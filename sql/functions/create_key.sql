@@ -1,5 +1,5 @@
 -- Register an API key by its SHA-256. The key itself never reaches the database.
-create function memory.create_key(
+create or replace function memory.create_key(
     p_name text, p_prefix text, p_digest bytea, p_namespaces text[], p_scopes text[],
     p_expires_at timestamptz default null
 )

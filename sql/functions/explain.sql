@@ -1,6 +1,6 @@
 -- Why a memory is where it is: the parts of its score, then every criterion of its next step with
 -- value, threshold and verdict, and in a sentence what would have to change.
-create function memory.explain(p_namespace text, p_id uuid, p_now timestamptz default now())
+create or replace function memory.explain(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (
     criterion text, value double precision, threshold double precision, passed boolean, note text
 )

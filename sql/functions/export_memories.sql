@@ -2,7 +2,7 @@
 -- importing it numbers the turns of each session as they were. The cursor is created_at, turn and id
 -- of the last row of the page before.
 -- ttl is what is left of the life, in whole seconds, rounded up; null: permanent.
-create function memory.export_memories(
+create or replace function memory.export_memories(
     p_namespace text,
     p_limit integer default 500,
     p_after_created_at timestamptz default null,

@@ -1,6 +1,6 @@
 -- The API key of this SHA-256, if it may be used now. Runs with the owner's rights: the service
 -- itself cannot read the table of keys.
-create function memory.find_key(p_digest bytea, p_now timestamptz default now())
+create or replace function memory.find_key(p_digest bytea, p_now timestamptz default now())
 returns table (id uuid, name text, namespaces text[], scopes text[])
 language sql
 stable

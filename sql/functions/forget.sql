@@ -1,6 +1,6 @@
 -- Delete memories for good, by id. What is named and is not there is no error: the answer says what
 -- went: expired memories whose bytes are still there too. One decision row each stays, without the content.
-create function memory.forget(
+create or replace function memory.forget(
     p_namespace text, p_ids uuid[], p_dry_run boolean default false, p_now timestamptz default now()
 )
 returns table (id uuid, layer text, kind text)

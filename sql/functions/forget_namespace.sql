@@ -1,5 +1,5 @@
 -- Delete memories of a whole namespace, a bounded batch a call, until it returns nothing.
-create function memory.forget_namespace(
+create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
 )

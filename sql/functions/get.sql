@@ -1,5 +1,5 @@
 -- One live memory by id, with its use. Reading is counted by memory.touch, which the caller batches.
-create function memory.get(p_namespace text, p_id uuid, p_now timestamptz default now())
+create or replace function memory.get(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (
     id uuid, namespace text, content text, kind text, layer text, session text, turn integer,
     metadata jsonb, language text, importance real, pinned boolean, created_at timestamptz,

@@ -1,6 +1,6 @@
 -- Everything that happened to a memory, oldest first: entry, edits with what was before, uses by
 -- day, ratings, decisions. Decisions stay after the memory is gone; its content does not.
-create function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
+create or replace function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (at timestamptz, event text, detail jsonb)
 language plpgsql
 stable

@@ -1,5 +1,5 @@
 -- The API keys, newest first, without anything secret.
-create function memory.list_keys()
+create or replace function memory.list_keys()
 returns table (
     name text, prefix text, namespaces text[], scopes text[], created_at timestamptz,
     expires_at timestamptz, revoked_at timestamptz

@@ -1,5 +1,5 @@
 -- The layers' policy and what a namespace holds in each, for apps; operators read memory.layers.
-create function memory.list_layers(p_namespace text, p_now timestamptz default now())
+create or replace function memory.list_layers(p_namespace text, p_now timestamptz default now())
 returns table (
     layer text, ttl_seconds double precision, max_bytes bigint, eviction_policy text,
     promotion_threshold double precision, next_layer text, memories bigint, bytes bigint,

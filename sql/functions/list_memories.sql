@@ -1,6 +1,6 @@
 -- Live memories of a namespace, newest first, a page at a time. The cursor is the created_at and id
 -- of the last row of the page before.
-create function memory.list_memories(
+create or replace function memory.list_memories(
     p_namespace text,
     p_limit integer default 50,
     p_after_created_at timestamptz default null,

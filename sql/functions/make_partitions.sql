@@ -1,7 +1,7 @@
 -- Makes the partitions of every partitioned table up to its horizon. Never drops one: creation and
 -- retention are separate jobs, so that a failing drop can never leave inserts without a partition.
 -- Runs with the owner's rights, for a new partition needs the parent's owner.
-create function memory.make_partitions(p_now timestamptz default now(), p_limit integer default 100)
+create or replace function memory.make_partitions(p_now timestamptz default now(), p_limit integer default 100)
 returns table (partition_name text, from_value timestamptz, to_value timestamptz)
 language plpgsql
 security definer

@@ -1,5 +1,5 @@
 -- Remember that a text could not be embedded: tried again after 1, 2, 4 … minutes, at most a day.
-create function memory.note_embedding_failure(
+create or replace function memory.note_embedding_failure(
     p_namespace text, p_id uuid, p_error text, p_now timestamptz default now()
 )
 returns table (attempts integer, next_attempt_at timestamptz)

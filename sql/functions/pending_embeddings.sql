@@ -1,6 +1,6 @@
 -- Memories that wait for their vector, oldest first, with the text to embed. Those whose text failed
 -- wait until their next attempt.
-create function memory.pending_embeddings(
+create or replace function memory.pending_embeddings(
     p_limit integer default 32, p_now timestamptz default now()
 )
 returns table (namespace text, id uuid, document text)

@@ -2,7 +2,7 @@
 -- memory can enter them any more) or hold index_rows vectors. The statements are to be run one by
 -- one outside a transaction, for CONCURRENTLY; an index a crash left invalid is dropped first.
 -- Building while rows still come in costs 5.7 ms and 24 kB of WAL a row against 0.15 ms without.
-create function memory.plan_indexes(p_now timestamptz default now())
+create or replace function memory.plan_indexes(p_now timestamptz default now())
 returns table (partition_name text, index_name text, estimated_rows bigint, statement text)
 language plpgsql
 stable

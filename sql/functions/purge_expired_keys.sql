@@ -1,5 +1,5 @@
 -- Removes idempotency keys older than their hours, a bounded batch at a time.
-create function memory.purge_expired_keys(
+create or replace function memory.purge_expired_keys(
     p_now timestamptz default now(), p_limit integer default 10000
 )
 returns table (namespace text, key text)

@@ -1,5 +1,5 @@
 -- Rate a memory, 1 (useless) to 5 (just what was needed).
-create function memory.rate(
+create or replace function memory.rate(
     p_namespace text, p_id uuid, p_rating real, p_session text default null,
     p_now timestamptz default now()
 )

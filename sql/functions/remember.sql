@@ -1,5 +1,5 @@
 -- Store one memory: the form people type. Everything else about it is memory.remember_many's.
-create function memory.remember(
+create or replace function memory.remember(
     p_namespace text,
     p_content text,
     p_embedding halfvec default null,

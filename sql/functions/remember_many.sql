@@ -4,7 +4,7 @@
 -- stored again: its row answers with the existing id and created = false. Writers of the same memory
 -- meet at an advisory lock on its hash (64 stripes, taken in order: no deadlock), because no unique
 -- index can span partitions. A repeated idempotency key answers as the first time.
-create function memory.remember_many(
+create or replace function memory.remember_many(
     p_namespace text,
     p_memories jsonb,
     p_embeddings halfvec[] default null,

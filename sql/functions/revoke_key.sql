@@ -1,5 +1,5 @@
 -- Revoke API keys by the prefix they are listed with. Services forget a key within seconds.
-create function memory.revoke_key(
+create or replace function memory.revoke_key(
     p_prefix text, p_dry_run boolean default false, p_now timestamptz default now()
 )
 returns table (id uuid, name text, prefix text)

@@ -11,7 +11,7 @@
 -- with unnest for the rows instead of `id = any` takes 0.4 ms more.
 --
 -- p_filters: session, metadata (containment), created_after, created_before, language (of the words).
-create function memory.search(
+create or replace function memory.search(
     p_namespace text,
     p_query text default null,
     p_embedding halfvec default null,

@@ -1,5 +1,5 @@
 -- Remembers which sql/ folder this schema was built from; `magray migrate` calls it last.
-create function memory.store_code_digest(p_digest text)
+create or replace function memory.store_code_digest(p_digest text)
 returns void
 language sql
 set search_path to pg_catalog, pg_temp

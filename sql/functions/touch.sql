@@ -1,6 +1,6 @@
 -- Count a use of memories: at most one a record, session and minute counts; every use is kept as an
 -- event.
-create function memory.touch(
+create or replace function memory.touch(
     p_namespace text,
     p_ids uuid[],
     p_session text default null,

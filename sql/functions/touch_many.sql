@@ -1,6 +1,6 @@
 -- Count uses of memories of many namespaces: what a service collected in a second, in one call. For
 -- memory_operator, whom row security lets see all of them.
-create function memory.touch_many(
+create or replace function memory.touch_many(
     p_namespaces text[], p_ids uuid[], p_sessions text[], p_sources text[],
     p_now timestamptz default now()
 )

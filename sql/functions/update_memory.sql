@@ -1,7 +1,7 @@
 -- Edit a memory in place: content, metadata, importance, pinned, kind (of the same layer), ttl
 -- (counted from now). What it was is kept as a revision. New words are searchable at once, and the
 -- vector is made anew when the text changed.
-create function memory.update_memory(
+create or replace function memory.update_memory(
     p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now()
 )
 returns table (id uuid, layer text, kind text, expires_at timestamptz, has_embedding boolean)

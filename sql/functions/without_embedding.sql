@@ -1,5 +1,5 @@
 -- Which of these memories still wait for their vector: asked by a writer that waits.
-create function memory.without_embedding(
+create or replace function memory.without_embedding(
     p_namespace text, p_ids uuid[], p_now timestamptz default now()
 )
 returns setof uuid

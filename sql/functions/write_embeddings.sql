@@ -1,7 +1,7 @@
 -- Store the vectors a worker made. A memory that is gone, or whose text changed since it was read
 -- (p_documents holds what was embedded), is left out; the answer says which were written. A vector
 -- without a direction is noted as a failed attempt: it must not hold up the others.
-create function memory.write_embeddings(
+create or replace function memory.write_embeddings(
     p_namespaces text[], p_ids uuid[], p_documents text[], p_embeddings halfvec[], p_model text
 )
 returns table (namespace text, id uuid)

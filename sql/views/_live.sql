@@ -1,6 +1,6 @@
 -- Every live memory with its use, under the owner's rights: what the public views are made of, so
 -- that the role memory_analyst needs no access to the tables.
-create view memory._live as
+create or replace view memory._live as
 select
     m.namespace, m.id, m.layer, m.kind, m.content, m.metadata, m.session, m.turn, m.language,
     m.importance, m.pinned, m.created_at, m.entered_at,

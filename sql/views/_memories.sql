@@ -1,5 +1,5 @@
 -- The three layers as one table, for the functions: the caller's rights and row security apply.
-create view memory._memories with (security_invoker = on) as
+create or replace view memory._memories with (security_invoker = on) as
 select
     'interact'::text as layer, namespace, id, kind, content, content_hash, embedding, model, search,
     language, metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size

@@ -1,5 +1,5 @@
 -- One row a layer: policy beside what is in it.
-create view memory.layers as
+create or replace view memory.layers as
 select
     l.name as layer,
     l.ttl,

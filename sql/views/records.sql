@@ -1,5 +1,5 @@
 -- What analysts read first.
-create view memory.records as
+create or replace view memory.records as
 select
     namespace, id, layer, kind, content, metadata, session, turn, language, importance, pinned,
     created_at, entered_at, expires_at, age, bytes, has_embedding, access_count, first_access,

@@ -1,4 +1,4 @@
-"""One method for each function of schema `memory`: the only SQL of the service.
+"""What requests call: the functions of one namespace, and those of the background workers.
 
 A call is one round trip: the namespace is set and the function run in one pipeline, which
 PostgreSQL runs as one transaction, so `set_config(…, true)` covers exactly this call and row level
@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
 
 import msgspec
-import numpy as np
-from pgvector import HalfVector
-from psycopg import sql
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
+from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
     ApiKey,
     Changed,
@@ -34,8 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    import numpy as np
     from numpy.typing import NDArray
-    from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
     from service.model import MemoryChange, NewMemory, SearchRequest
@@ -103,7 +101,7 @@ class Memory:
                         namespace,
                         namespace,
                         Jsonb([_as_row(memories[place]) for place in places[namespace]]),
-                        _halfvectors([vectors[place] for place in places[namespace]]),
+                        to_halfvectors([vectors[place] for place in places[namespace]]),
                         idempotency_key,
                     ),
                 )
@@ -179,7 +177,7 @@ class Memory:
                 (
                     request.namespace,
                     request.query,
-                    None if vector is None else _halfvector(vector),
+                    None if vector is None else to_halfvector(vector),
                     request.top_k,
                     layers,
                     kinds,
@@ -304,7 +302,7 @@ class Memory:
                 [row["namespace"] for row in pending],
                 [row["id"] for row in pending],
                 [row["document"] for row in pending],
-                [_halfvector(vector) for vector in vectors],
+                [to_halfvector(vector) for vector in vectors],
                 model,
             ),
         )
@@ -351,145 +349,8 @@ class Memory:
             return await cursor.fetchall()
 
 
-class Operator:
-    """What changes the house itself: as role `memory_owner`, on a connection of its own."""
-
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self._connection = connection
-
-    async def active_model(self) -> tuple[str, int] | None:
-        """Name and dimension of the embedding model whose vectors are stored."""
-        rows = await self._dicts("select name, dim from memory._active_model()")
-        return (rows[0]["name"], rows[0]["dim"]) if rows else None
-
-    async def count_vectors(self) -> int:
-        """How many live memories have a vector."""
-        rows = await self._dicts(
-            "select coalesce(sum(memories - without_embedding), 0) as vectors from memory.layers"
-        )
-        return int(rows[0]["vectors"])
-
-    async def apply_policy(
-        self, policy: dict[str, Any], *, dry_run: bool = False
-    ) -> list[dict[str, Any]]:
-        """Write a configuration into the policy rows; returns item, was, becomes."""
-        return await self._dicts(
-            "select * from memory.apply_policy(%s, %s)", (Jsonb(policy), dry_run)
-        )
-
-    async def check_database(self) -> list[dict[str, Any]]:
-        """Conditions the database meets or not: condition, ok, needed, detail, hint."""
-        return await self._dicts("select * from memory.check_database()")
-
-    async def code_digest(self) -> str | None:
-        """The digest of the `sql/` folder this database was migrated with."""
-        rows = await self._dicts("select memory.code_digest() as digest")
-        digest: str | None = rows[0]["digest"]
-        return digest
-
-    async def namespaces(self) -> dict[str, int]:
-        """Every namespace with its number of live memories, by name."""
-        rows = await self._dicts(
-            "select namespace, count(*) as memories from memory.records"
-            " group by namespace order by namespace"
-        )
-        return {row["namespace"]: row["memories"] for row in rows}
-
-    async def databases(self, prefix: str) -> list[str]:
-        """The server's databases whose name begins with `prefix`."""
-        rows = await self._dicts(
-            "select datname from pg_database where starts_with(datname, %s)", (prefix,)
-        )
-        return [row["datname"] for row in rows]
-
-    async def create_database(self, name: str) -> None:
-        """Make an empty database on this server."""
-        statement = sql.SQL("create database {} template template0").format(sql.Identifier(name))
-        await self._connection.execute(statement)
-
-    async def drop_database(self, name: str) -> None:
-        """Drop a database; `psycopg.errors.ObjectInUse` when somebody is connected to it."""
-        await self._connection.execute(
-            sql.SQL("drop database if exists {}").format(sql.Identifier(name))
-        )
-
-    async def make_partitions(self) -> list[dict[str, Any]]:
-        """Make the coming partitions; returns those made."""
-        return await self._dicts("select * from memory.make_partitions()")
-
-    async def purge_expired_keys(self) -> None:
-        """Remove idempotency keys past their hours."""
-        await self._dicts("select count(*) from memory.purge_expired_keys()")
-
-    async def vacuum(self, *tables: str) -> None:
-        """Vacuum and analyse tables (`schema.table`), all three layers when none is named."""
-        layers = ("memory_data.interact", "memory_data.insights", "memory_data.assets")
-        for table in tables or layers:
-            await self._connection.execute(
-                sql.SQL("vacuum (analyze) {}").format(sql.Identifier(*table.split(".")))
-            )
-
-    async def build_indexes(self) -> list[str]:
-        """Build the search indexes partitions have earned, without blocking writers."""
-        built = []
-        while plan := await self._dicts("select * from memory.plan_indexes() limit 1"):
-            # The statement comes from the database's own catalogue, quoted there.
-            await self._connection.execute(plan[0]["statement"].encode())
-            built.append(plan[0]["statement"])
-        return built
-
-    async def create_key(
-        self,
-        name: str,
-        prefix: str,
-        digest: bytes,
-        namespaces: list[str],
-        scopes: list[str],
-        expires_at: datetime | None,
-    ) -> dict[str, Any]:
-        """Register an API key by its SHA-256."""
-        rows = await self._dicts(
-            "select * from memory.create_key(%s, %s, %s, %s, %s, %s)",
-            (name, prefix, digest, namespaces, scopes, expires_at),
-        )
-        return rows[0]
-
-    async def list_keys(self) -> list[dict[str, Any]]:
-        """The API keys, newest first."""
-        return await self._dicts("select * from memory.list_keys()")
-
-    async def revoke_key(self, prefix: str, *, dry_run: bool) -> list[dict[str, Any]]:
-        """Revoke keys by the prefix they are listed with."""
-        return await self._dicts("select * from memory.revoke_key(%s, %s)", (prefix, dry_run))
-
-    async def _dicts(
-        self, statement: LiteralString, values: tuple[Any, ...] = ()
-    ) -> list[dict[str, Any]]:
-        cursor = self._connection.cursor(row_factory=dict_row)
-        await cursor.execute(statement, values)
-        return await cursor.fetchall()
-
-
-def to_vector(numbers: list[float]) -> NDArray[np.float32]:
-    """A caller's vector; what is too large for it becomes infinite, which PostgreSQL refuses."""
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(numbers, dtype=np.float32)
-
-
 def _as_row(memory: NewMemory) -> dict[str, Any]:
     row: dict[str, Any] = msgspec.to_builtins(memory)
     row.pop("embedding", None)
     row.pop("namespace")
     return row
-
-
-def _halfvectors(vectors: list[NDArray[np.float32] | None]) -> list[HalfVector | None] | None:
-    if all(vector is None for vector in vectors):
-        return None
-    return [None if vector is None else _halfvector(vector) for vector in vectors]
-
-
-def _halfvector(vector: NDArray[np.float32]) -> HalfVector:
-    # What is too large for 16 bits becomes infinite, which PostgreSQL refuses with a clear error.
-    with np.errstate(over="ignore", under="ignore"):
-        return HalfVector(vector)

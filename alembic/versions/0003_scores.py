@@ -1,0 +1,23 @@
+"""Tables of scores_and_models.
+
+Revision ID: 0003
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+STATEMENTS = """
+select 1;
+"""
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(STATEMENTS)
+
+
+def downgrade() -> None:
+    raise RuntimeError("MAGRAY migrates up only; go back with: magray restore --to TIMESTAMP")

@@ -1,0 +1,57 @@
+-- Before the files of this folder replace what is in schema memory, object by object: remembers what
+-- is there, so that replace_end.sql can drop what no file replaced, and takes back every privilege,
+-- which a replacement would keep.
+do $replace$
+declare
+    v_object record;
+begin
+    -- Dependents first: a caller locks a view before those it is made of, and would otherwise wait
+    -- for this migration in a ring.
+    for v_object in
+        with recursive view as (
+            select c.oid, 0 as depth
+            from pg_catalog.pg_class as c
+            where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v'
+            union all
+            select d.refobjid, v.depth + 1
+            from view as v
+            join pg_catalog.pg_rewrite as r on r.ev_class = v.oid
+            join pg_catalog.pg_depend as d
+                on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                and d.refclassid = 'pg_class'::regclass and d.refobjid <> v.oid
+            join pg_catalog.pg_class as c
+                on c.oid = d.refobjid and c.relkind = 'v' and c.relnamespace = 'memory'::regnamespace)
+        select v.oid, max(v.depth) as depth from view as v group by v.oid order by 2, 1
+    loop
+        execute format('alter view %s owner to memory_owner', v_object.oid::regclass);
+    end loop;
+
+    for v_object in
+        select distinct case c.relkind when 'v' then 'table' end as kind, c.oid::regclass::text as name,
+            case a.grantee when 0 then 'public' else quote_ident(a.grantee::regrole::text) end as grantee
+        from pg_catalog.pg_class as c
+        cross join lateral pg_catalog.aclexplode(c.relacl) as a
+        where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v' and a.grantee <> c.relowner
+        union all
+        select distinct 'routine', p.oid::regprocedure::text,
+            case a.grantee when 0 then 'public' else quote_ident(a.grantee::regrole::text) end
+        from pg_catalog.pg_proc as p
+        cross join lateral pg_catalog.aclexplode(p.proacl) as a
+        where p.pronamespace = 'memory'::regnamespace and a.grantee <> p.proowner
+    loop
+        execute format('revoke all on %s %s from %s', v_object.kind, v_object.name, v_object.grantee);
+    end loop;
+
+    -- A replaced row of the catalogue is a new version of it, in another place.
+    perform set_config('magray.replaced', coalesce((
+        select string_agg(o.version, ' ')
+        from (
+            select 'p' || p.oid || ':' || p.ctid as version
+            from pg_catalog.pg_proc as p where p.pronamespace = 'memory'::regnamespace
+            union all
+            select 'v' || c.oid || ':' || r.ctid
+            from pg_catalog.pg_class as c
+            join pg_catalog.pg_rewrite as r on r.ev_class = c.oid
+            where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v') as o), ''), true);
+end;
+$replace$;
