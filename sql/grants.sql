@@ -13,7 +13,8 @@ grant select, insert, update, delete on
     to memory_app, memory_operator;
 grant select on
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
-    memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
+    memory_data.setting, memory_data.search_basis, memory_data.schedule, memory_data.embedding_model,
+    memory_data.code_state,
     memory_data.job_run
     to memory_app, memory_operator;
 grant insert, update on memory_data.job_run to memory_app, memory_operator;

@@ -137,10 +137,18 @@ create table memory_data.change_counter (
     changes bigint not null default 0,
     -- memories ever stored: never less than how many there are, so a small number spares a count
     stored bigint not null default 0,
+    -- between which partition keys its memories of a layer were put; null: none ever
+    interact_from timestamptz,
+    interact_to timestamptz,
+    insights_from timestamptz,
+    insights_to timestamptz,
+    assets_from timestamptz,
+    assets_to timestamptz,
     primary key (namespace, slot)
 ) with (fillfactor = 50);
 comment on table memory_data.change_counter is
-'Grows with every change of a namespace in the transaction of the change: the query cache asks it.';
+'Grows with every change of a namespace in the transaction of the change: the query cache asks it,
+and every search, which partitions it must open.';
 
 create table memory_data.idempotency (
     namespace text not null,

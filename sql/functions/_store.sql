@@ -111,8 +111,10 @@ begin
     left join fresh as f on f.content_hash = p.content_hash;
 
     perform memory._note_change(
-        p_namespace,
-        (select count(*) from jsonb_array_elements(v_answer) as a where (a ->> 'created')::boolean));
+        p_namespace, count(*), coalesce(array_agg(a.layer), '{}'),
+        coalesce(array_agg(case when a.layer = 'assets' then p_now else a.expires_at end), '{}'))
+    from jsonb_to_recordset(v_answer) as a (layer text, expires_at timestamptz, created boolean)
+    where a.created;
     return v_answer;
 end;
 $function$;

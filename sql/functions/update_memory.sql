@@ -81,7 +81,10 @@ begin
             jsonb_build_array(jsonb_build_object('layer', v_new.layer, 'expires_at', v_new.expires_at)),
             p_now);
     end if;
-    perform memory._note_change(p_namespace);
+    perform memory._note_change(
+        p_namespace, 0, array[v_old.layer],
+        array[case when v_old.layer = 'assets' then v_old.entered_at
+                   when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end]);
 end;
 $function$;
 
