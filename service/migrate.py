@@ -4,9 +4,10 @@ The way through: lock and bootstrap.sql → revisions → model.sql → views �
 grants.sql → digest. Anything that fails leaves the database as it was.
 
 Where tables or the model stay as they are, every function and view is replaced in place and keeps
-its identity: a statement that is under way when the migration commits may still call the functions
-it was planned with (dropped and made anew they are gone: "cache lookup failed for function", seen
-in one of some thousand calls). Otherwise, or where a signature changed, everything is dropped first.
+its identity: a statement that is under way when the migration commits may still call the
+functions it was planned with (dropped and made anew they are gone: "cache lookup failed for
+function", seen in one of some thousand calls). Otherwise, or where a signature changed, everything
+is dropped first.
 """
 
 from __future__ import annotations

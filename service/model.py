@@ -246,6 +246,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     eviction_policy: str
     promotion_threshold: float | None
     next_layer: str | None
+    kinds: list[str]
     memories: int
     bytes: int
     pinned: int

@@ -49,26 +49,26 @@ class QueryCache:
         self.hits = 0
         self.misses = 0
 
-    async def find(self, request: SearchRequest) -> list[Hit] | None:
-        """The answer, if one was kept and still holds."""
-        answer = self._answers.get(_key(request))
+    async def find(self, key: bytes, namespace: str) -> list[Hit] | None:
+        """The answer to the request of this key, if one was kept and still holds."""
+        answer = self._answers.get(key)
         if (
             answer is not None
             and (answer.good_until is None or answer.good_until > datetime.now(UTC))
-            and answer.token == await self._memory.change_token(request.namespace)
+            and answer.token == await self._memory.change_token(namespace)
         ):
             self.hits += 1
             return answer.hits
         self.misses += 1
         return None
 
-    def keep(self, request: SearchRequest, hits: list[Hit], token: int) -> None:
+    def keep(self, key: bytes, hits: list[Hit], token: int) -> None:
         """Keep an answer; `token` was read before it was found, in the same transaction."""
         expiries = [hit.expires_at for hit in hits if hit.expires_at is not None]
         if self._answers.maxsize:
-            self._answers[_key(request)] = _Answer(token, hits, min(expiries, default=None))
+            self._answers[key] = _Answer(token, hits, min(expiries, default=None))
 
 
-def _key(request: SearchRequest) -> bytes:
+def key_of(request: SearchRequest) -> bytes:
     """Everything that shapes the answer; whether it counts as a use does not."""
     return msgspec.json.encode(msgspec.structs.replace(request, touch=True, session=None))

@@ -10,6 +10,7 @@ from service.errors import EmbeddingError
 from service.memory import to_vector
 from service.metrics import SEARCHES
 from service.model import SearchAnswer
+from service.query_cache import key_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,13 +49,14 @@ class Recall:
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """The answer to a request; without its vector, and saying so, when the provider fails."""
-        hits = await self._cache.find(request)
+        key = key_of(request)
+        hits = await self._cache.find(key, request.namespace)
         cached, degraded = hits is not None, None
         if hits is None:
             vector, degraded = await self._vector(request)
             hits, token = await self._memory.search(request, vector)
             if degraded is None:
-                self._cache.keep(request, hits, token)
+                self._cache.keep(key, hits, token)
         if request.touch:
             self._touches.add(
                 request.namespace,

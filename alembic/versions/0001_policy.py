@@ -168,8 +168,8 @@ create table memory_data.search_basis (
     dim integer
 );
 comment on table memory_data.search_basis is
-'What every search asks of setting and embedding_model, in one row, kept by triggers on them: 0.02 ms
-instead of 0.10, a tenth of a search in a small namespace.';
+'What every search asks of setting and embedding_model, in one row, kept by triggers on them:
+0.02 ms instead of 0.10, a tenth of a search in a small namespace.';
 
 create function memory_data.refresh_search_basis()
 returns trigger
@@ -201,7 +201,7 @@ for each statement execute function memory_data.refresh_search_basis();
 create trigger search_basis after insert or update or delete on memory_data.embedding_model
 for each statement execute function memory_data.refresh_search_basis();
 -- the triggers came after the first rows
-update memory_data.setting set key = key where false; 
+update memory_data.setting set key = key where false;
 
 create table memory_data.api_key (
     id uuid primary key default uuidv7(),

@@ -173,7 +173,7 @@ class Memory:
                 " (select set_config('magray.namespace', %s, true) as namespace) as n"
                 " cross join lateral memory.change_token(n.namespace) as t (token)"
                 " left join lateral memory.search("
-                "n.namespace, %s, %s, %s, %s, %s, %s, now(), %s) as s on true",
+                "n.namespace, %s, %b, %s, %s, %s, %s, now(), %s) as s on true",
                 (
                     request.namespace,
                     request.query,
@@ -185,10 +185,11 @@ class Memory:
                     request.explain,
                 ),
             )
-            columns = [column.name for column in cursor.description or ()][1:]
             rows = await cursor.fetchall()
         # with nothing found there is one row: the token beside nulls
-        hits = [Hit(**dict(zip(columns, row[1:], strict=True))) for row in rows if row[1]]
+        hits = [
+            Hit(**dict(zip(Hit.__struct_fields__, row[1:], strict=True))) for row in rows if row[1]
+        ]
         return hits, int(rows[0][0])
 
     async def change_token(self, namespace: str) -> int:

@@ -15,6 +15,8 @@ declare
     v_fault text;
     v_detail text;
     v_ttl interval;
+    v_calendar_start constant timestamptz := timestamptz '0001-01-01 00:00:00+00';
+    v_calendar_end constant timestamptz := timestamptz '9999-12-31 00:00:00+00';
     v_max_chars integer := memory._setting('max_content_chars')::integer;
 begin
     perform memory._check_fields(p_memories);
@@ -43,6 +45,8 @@ begin
         expires_at := case when v_ttl < interval '10000 years' or v_ttl is null
                            then coalesce(p_now + coalesce(v_ttl, v_memory.layer_ttl), 'infinity')
                            else 'infinity' end;
+        -- beyond the calendar of most programs, which could not read the row: never
+        expires_at := case when expires_at >= v_calendar_end then 'infinity' else expires_at end;
 
         v_fault := null;
         if layer is null then
@@ -64,6 +68,9 @@ begin
         elsif length(session) not between 1 and 200 then
             v_fault := 'session has not 1 to 200 characters';
             v_detail := format('Given: %s characters.', length(session));
+        elsif created_at < v_calendar_start then
+            v_fault := 'created_at lies before the year 1';
+            v_detail := format('Given: %s.', created_at);
         elsif not isfinite(created_at) or created_at > p_now + interval '1 day' then
             v_fault := 'created_at lies in the future';
             v_detail := format('Given: %s, now: %s.', created_at, p_now);

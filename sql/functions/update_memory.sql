@@ -49,7 +49,7 @@ begin
         raise exception 'kind "%" belongs to layer %', v_new.kind, v_new.layer
             using errcode = 'ML422',
                   detail = format('The memory is in layer %s; memories change layers by promotion.', v_old.layer),
-                  hint = format('select name from memory_data.kind where layer = %L;', v_old.layer);
+                  hint = format('select kinds from memory.layers where layer = %L;', v_old.layer);
     end if;
 
     v_retext := memory._document(v_old.content, v_old.metadata)

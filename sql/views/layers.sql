@@ -7,6 +7,7 @@ select
     l.eviction_policy,
     l.promotion_threshold,
     l.next_layer,
+    (select array_agg(k.name order by k.name) from memory_data.kind as k where k.layer = l.name) as kinds,
     coalesce(r.memories, 0) as memories,
     coalesce(r.namespaces, 0) as namespaces,
     coalesce(r.pinned, 0) as pinned,
@@ -41,5 +42,6 @@ order by l.position;
 
 comment on view memory.layers is
 'One row a layer: its policy, how many memories it holds, how old, how big, how often used.';
+comment on column memory.layers.kinds is 'Kinds of record that are remembered in it.';
 comment on column memory.layers.bytes is 'Bytes of the memories themselves.';
 comment on column memory.layers.disk_bytes is 'Bytes on disk: heap, indexes and TOAST.';

@@ -296,13 +296,7 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        pytest.param(
-            {"kind": "core_concept"},
-            422,
-            marks=pytest.mark.xfail(
-                strict=True, reason="update_memory's hint names memory_data.kind, a private table"
-            ),
-        ),
+        ({"kind": "core_concept"}, 422),
         ({"kind": "gossip"}, 422),
         ({"language": "klingon"}, 422),
         ({"ttl": "soon"}, 422),

@@ -186,7 +186,11 @@ def test_a_model_is_replaced_only_when_asked(home: Home, clone_url: str) -> None
 
 def test_sql_prints_what_a_migration_runs(home: Home) -> None:
     printed = home.run("sql").stdout
-    for text in ("create or replace function memory.search(", "create role", "grant usage on schema memory"):
+    for text in (
+        "create or replace function memory.search(",
+        "create role",
+        "grant usage on schema memory",
+    ):
         assert text in printed
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from service.model import SearchRequest
-from service.query_cache import QueryCache
+from service.query_cache import QueryCache, key_of
 from tests.api.running import Running, until
 
 if TYPE_CHECKING:
@@ -154,11 +154,11 @@ async def test_an_answer_found_before_a_change_is_not_kept_beyond_it(
     request = SearchRequest(namespace=asker.namespace, query="word")
     hits, token = await memory.search(request, None)
     await asker.store("word in between")
-    cache.keep(request, hits, token)
-    assert await cache.find(request) is None
+    cache.keep(key_of(request), hits, token)
+    assert await cache.find(key_of(request), request.namespace) is None
     hits, token = await memory.search(request, None)
-    cache.keep(request, hits, token)
-    assert await cache.find(request) == hits
+    cache.keep(key_of(request), hits, token)
+    assert await cache.find(key_of(request), request.namespace) == hits
     assert (cache.hits, cache.misses) == (1, 1)
 
 
