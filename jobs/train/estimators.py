@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import skops.io
+import threadpoolctl
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -20,6 +21,7 @@ from service.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     import numpy.typing as npt
@@ -39,6 +41,15 @@ _TRUSTED = frozenset(
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     }
 )
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Computes on one core: training shares its machine with a database and a service.
+
+    Two threads that wait for each other while others want the cores took ten times as long.
+    """
+    limits: AbstractContextManager[object] = threadpoolctl.threadpool_limits(limits=1)
+    return limits
 
 
 class Classifier(Protocol):

@@ -37,7 +37,7 @@ METHODS = {
     FREQUENCY: "decayed number of uses alone",
     BOTH: "a logistic regression on these two, fitted on the same slice as the model",
 }
-_RESAMPLES = 1000
+_RESAMPLES = 500
 _CHUNK = 50
 _BINS = 10
 _SHUFFLED_ROWS = 4000

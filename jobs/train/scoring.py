@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from jobs.train.estimators import from_artifact, relevance
+from jobs.train.estimators import from_artifact, one_thread, relevance
 from jobs.train.samples import read_samples
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ async def score_all(
 
 
 def _chances(classifier: Classifier, rows: Rows, features: list[str]) -> Floats:
-    return relevance(classifier, read_samples(rows), features)
+    with one_thread():
+        return relevance(classifier, read_samples(rows), features)
 
 
 def _columns(rows: Rows, *names: str) -> list[tuple[Any, ...]]:

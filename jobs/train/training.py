@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from jobs.train.combination import fit_combination
-from jobs.train.estimators import choose, fit_candidates, relevance, to_artifact
+from jobs.train.estimators import choose, fit_candidates, one_thread, relevance, to_artifact
 from jobs.train.evaluation import evaluate
 from jobs.train.samples import read_samples, split_by_time, usable_features
 from service.errors import TrainingError
@@ -94,7 +94,11 @@ def learn(rows: Rows) -> Learned:
     Raises:
         TrainingError: there are too few of them.
     """
-    samples = read_samples(rows)
+    with one_thread():
+        return _learn(read_samples(rows))
+
+
+def _learn(samples: Samples) -> Learned:
     split = split_by_time(samples)
     features = usable_features(split.fit)
     candidates = fit_candidates(split.fit, split.calibrate, features)

@@ -15,7 +15,7 @@ returns setof memory._sample
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
-set plan_cache_mode to force_generic_plan
+set plan_cache_mode to force_custom_plan
 as $function$
 #variable_conflict use_column
 begin

@@ -7,7 +7,7 @@ returns table (namespace text, id uuid, novelty double precision)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
-set plan_cache_mode to force_generic_plan
+set plan_cache_mode to force_custom_plan
 as $function$
 #variable_conflict use_column
 begin

@@ -72,12 +72,13 @@ begin
         limit p_limit
     )
     select array_agg(s.namespace), array_agg(s.id), array_agg(s.at),
-        array_agg(exists (
+        array_agg(coalesce(u.last_access > s.at, false) and exists (
             select from memory_data.access_event as a
             where a.namespace = s.namespace and a.id = s.id and a.source <> 'rate'
                 and a.at > s.at and a.at <= s.at + s.horizon))
     into v_namespaces, v_ids, v_times, v_labels
-    from sample as s;
+    from sample as s
+    left join memory_data.usage as u on u.namespace = s.namespace and u.id = s.id;
 
     return query
     select f.* from memory._features(v_namespaces, v_ids, v_times, v_labels, p_horizon) as f
