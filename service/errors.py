@@ -4,6 +4,7 @@
      ├─ ConfigError        MLC01  settings or magray.toml are wrong
      ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
      ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
+     ├─ TrainingError      MLT01  nothing to learn from, or a model that may not be loaded
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
 SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
@@ -61,3 +62,9 @@ class EmbeddingError(MagrayError):
     """An embedding provider is missing, misconfigured or failed on a text."""
 
     code = "MLE01"
+
+
+class TrainingError(MagrayError):
+    """There is too little to learn from, another training runs, or a model may not be loaded."""
+
+    code = "MLT01"

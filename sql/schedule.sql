@@ -6,3 +6,12 @@ insert into memory_data.schedule (name, cron, command, description) values
      'Removes idempotency keys past their hours.')
 on conflict (name) do update
 set command = excluded.command, description = excluded.description;
+
+-- Commands the service runs as programs, not SQL; off until `magray train --schedule`.
+insert into memory_data.schedule (name, cron, command, enabled, description) values
+    ('train', '23 3 * * *', 'magray train', false,
+     'Trains the relevance anew and scores every memory.'),
+    ('score', '41 * * * *', 'magray train --score-only', false,
+     'Scores every memory by the model in use.')
+on conflict (name) do update
+set command = excluded.command, description = excluded.description;

@@ -11,7 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.markup import escape
 
-from service.errors import ConfigError, MagrayError, PlatformError, SchemaError
+from service.errors import ConfigError, MagrayError, PlatformError, SchemaError, TrainingError
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "service.cli.migrate:migrate",
     "check": "service.cli.check:check",
     "psql": "service.cli.psql:psql",
+    "train": "service.cli.train:train",
     "import": "service.cli.transfer:import_command",
     "export": "service.cli.transfer:export_command",
     "keys": "service.cli.keys:keys",
@@ -32,7 +33,7 @@ COMMANDS = {
 }
 
 # sysexits: 78 configuration, 69 service unavailable, 65 data, 70 internal
-EXIT_CODES = {ConfigError: 78, PlatformError: 69, SchemaError: 65}
+EXIT_CODES = {ConfigError: 78, PlatformError: 69, SchemaError: 65, TrainingError: 65}
 EXIT_DATABASE = 69
 EXIT_OTHER = 70
 

@@ -12,6 +12,7 @@ begin
         using p_namespace, p_ids;
     if found then
         delete from memory_data.usage as u where u.namespace = p_namespace and u.id = any (p_ids);
+        delete from memory_data.score as s where s.namespace = p_namespace and s.id = any (p_ids);
         delete from memory_data.revision as r where r.namespace = p_namespace and r.id = any (p_ids);
         delete from memory_data.access_event as a where a.namespace = p_namespace and a.id = any (p_ids);
         delete from memory_data.embedding_failure as f
@@ -21,4 +22,4 @@ end;
 $function$;
 
 comment on function memory._delete is
-'Delete rows of a layer by id, with usage, history, events and embedding failures.';
+'Delete rows of a layer by id, with usage, scores, history, events and embedding failures.';

@@ -1,0 +1,1 @@
+copy request (object, at, size) from stdin with (format binary)

@@ -1,0 +1,43 @@
+-- Every trained model with what it was worth, and how many live memories each answers for; the row
+-- without an id is the fixed weighting, which answers for all the others.
+create or replace view memory.models as
+select
+    m.id,
+    m.name,
+    m.algorithm,
+    m.layer,
+    m.horizon,
+    m.trained_at,
+    m.active,
+    m.activated_at,
+    m.rows as training_rows,
+    (m.metrics #>> '{methods,relevance,auc,value}')::double precision as auc,
+    (m.metrics #>> '{methods,fixed weighting,auc,value}')::double precision as fixed_weighting_auc,
+    (m.metrics #>> '{gains,fixed weighting,low}')::double precision as gain_at_least,
+    case when m.active then coalesce(s.memories, 0) else 0 end as answers_for,
+    m.combination,
+    m.metrics,
+    m.importances
+from memory_data.model as m
+left join (
+    select c.model, count(*) as memories
+    from memory_data.score as c
+    join memory._live as r on r.namespace = c.namespace and r.id = c.id
+    group by c.model
+) as s on s.model = m.id
+union all
+select
+    null, 'fixed weighting', 'fixed weighting', null, null, null,
+    not exists (select from memory_data.model as m where m.active), null, null, null, null, null,
+    count(*) filter (where c.id is null), null, null, null
+from memory._live as r
+left join (
+    memory_data.score as c
+    join memory_data.model as m on m.id = c.model and m.active)
+    on c.namespace = r.namespace and c.id = r.id;
+
+comment on view memory.models is
+'Trained models with their worth on a later time, and how many live memories each answers for.';
+comment on column memory.models.auc is 'AUC of the relevance on the later split.';
+comment on column memory.models.gain_at_least is
+'Lower end of the 95% interval of its AUC minus the fixed weighting''s; active only when above 0.';
