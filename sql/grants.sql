@@ -9,16 +9,18 @@ grant usage on schema memory_data to memory_app, memory_operator;
 grant select, insert, update, delete on
     memory_data.interact, memory_data.insights, memory_data.assets, memory_data.usage,
     memory_data.access_event, memory_data.revision, memory_data.decision,
-    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure
+    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure,
+    memory_data.recent_query, memory_data.score
     to memory_app, memory_operator;
 grant select on
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
     memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
-    memory_data.job_run
+    memory_data.job_run, memory_data.model
     to memory_app, memory_operator;
 grant insert, update on memory_data.job_run to memory_app, memory_operator;
 -- Keys and policy are the operator's, through the functions.
 grant select, insert, update on memory_data.api_key to memory_operator;
+grant select, insert on memory_data.promotion_run to memory_operator;
 grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
     to memory_operator;
 grant select on memory._memories to memory_app, memory_operator;
@@ -33,8 +35,9 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many
+    memory.touch_many, memory.promote, memory.blocking_criteria
     from memory_app;
 
 -- Analysts: views, nothing else.
-grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+grant select on memory.records, memory.layers, memory.decisions, memory.promotions
+    to memory_analyst, memory_operator;

@@ -1,4 +1,4 @@
-"""Tables of scores_and_models.
+"""Trained scores, and what promotion remembers: recent questions, verdicts, its runs.
 
 Revision ID: 0003
 """
@@ -11,12 +11,93 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = """
-select 1;
+create table memory_data.model (
+    id integer generated always as identity primary key,
+    name text not null,
+    trained_at timestamptz not null default now(),
+    -- intercept and weights of a logistic over relevance, recency, frequency, importance
+    combination jsonb not null,
+    active boolean not null default false
+);
+create unique index model_one_active on memory_data.model (active) where active;
+comment on table memory_data.model is 'Trained models; the active one gives the ML score.';
+
+create table memory_data.score (
+    namespace text not null,
+    id uuid not null,
+    relevance real not null check (relevance between 0 and 1),
+    model integer not null references memory_data.model (id),
+    scored_at timestamptz not null,
+    primary key (namespace, id)
+);
+comment on table memory_data.score is 'What a model said of a record, written back in batches.';
 """
+
+PROMOTION = """
+alter table memory_data.usage
+    -- failing criteria when the record was last judged, as bits: memory._criterion_bits
+    add column verdict smallint;
+
+create table memory_data.recent_query (
+    namespace text not null,
+    -- places of a ring: the oldest is overwritten
+    slot smallint not null check (slot >= 0),
+    -- without a dimension, for it outlives a change of the model
+    embedding public.halfvec not null,
+    model smallint not null references memory_data.embedding_model (id),
+    at timestamptz not null,
+    primary key (namespace, slot)
+) with (fillfactor = 70);
+comment on table memory_data.recent_query is
+'The vectors of what was asked last in a namespace: the context of its memories.';
+
+create table memory_data.promotion_run (
+    id bigint generated always as identity primary key,
+    at timestamptz not null,
+    layer text not null references memory_data.layer (name),
+    job_run bigint,
+    -- records used often enough to be looked at, and those of them that were scored
+    candidates bigint not null,
+    scored bigint not null,
+    promoted bigint not null,
+    -- verdicts that changed
+    kept bigint not null,
+    -- scored by the fixed weighting for want of a trained score
+    fallback bigint not null,
+    -- criterion -> how many of the scored it stopped
+    failing jsonb not null
+);
+create index promotion_run_time on memory_data.promotion_run (at);
+comment on table memory_data.promotion_run is
+'One row a run of promote and layer: how many were judged, moved, stopped, and by what.';
+
+-- Listing decisions, newest first, by cursor.
+create index decision_listing on memory_data.decision (namespace, at);
+
+insert into memory_data.setting (key, value, description) values
+    ('recent_queries', '20',
+     'Questions of a namespace that make up its context, 1..100; see context relevance.');
+"""
+
+ROW_SECURITY = """
+alter table memory_data.{table} enable row level security;
+alter table memory_data.{table} force row level security;
+create policy {table}_app on memory_data.{table} to memory_app
+    using (namespace = (select nullif(current_setting('magray.namespace', true), '')));
+create policy {table}_owner on memory_data.{table} to memory_owner using (true) with check (true);
+create policy {table}_operator on memory_data.{table} to memory_operator
+    using (true) with check (true);
+"""
+
+TENANT_TABLES = ("score", "recent_query")
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(STATEMENTS)
+    connection = op.get_bind()
+    connection.exec_driver_sql(STATEMENTS)
+    connection.exec_driver_sql(PROMOTION)
+    for table in TENANT_TABLES:
+        connection.exec_driver_sql(ROW_SECURITY.format(table=table))
 
 
 def downgrade() -> None:
