@@ -51,12 +51,12 @@ begin
         where j.failing <> 0 or m.id is not null) as u;
 
     insert into memory_data.decision
-        (namespace, id, at, action, layer, to_layer, kind, to_kind, route, score, criteria, model, job_run)
-    select j.namespace, j.id, p_now, 'keep', j.layer, j.to_layer, j.kind, j.to_kind, j.route, j.score,
-        j.criteria, j.model, memory._job_run()
+        (namespace, id, at, action, layer, kind, route, score, criteria, model, job_run)
+    select j.namespace, j.id, p_now, 'keep', j.layer, j.kind, j.route, j.score, j.criteria, j.model,
+        memory._job_run()
     from jsonb_to_recordset(p_judged) as j (
-        layer text, namespace text, id uuid, kind text, route text, to_layer text, to_kind text,
-        score double precision, model text, failing smallint, criteria jsonb)
+        layer text, namespace text, id uuid, kind text, route text, score double precision, model text,
+        failing smallint, criteria jsonb)
     where j.failing <> 0;
 
     perform memory._note_change(n.namespace)

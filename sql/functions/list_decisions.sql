@@ -35,6 +35,13 @@ begin
             using errcode = 'ML422', detail = format('Given: %s.', coalesce(p_limit::text, 'null')),
                   hint = 'Ask for the next page with the cursor of this one.';
     end if;
+    if p_layer is not null and not exists (select from memory_data.layer as l where l.name = p_layer) then
+        raise exception 'layer "%" is not known', p_layer
+            using errcode = 'ML422',
+                  detail = (select 'Known: ' || string_agg(l.name, ', ' order by l.position)
+                            from memory_data.layer as l),
+                  hint = 'select * from memory.layers;';
+    end if;
     return query
     select d.id, d.namespace, d.at, d.action, d.layer, d.to_layer, d.kind, d.to_kind, d.route, d.score,
         d.criteria, d.model, d.job_run, d.records, d.detail
