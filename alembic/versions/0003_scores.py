@@ -56,20 +56,18 @@ create table memory_data.promotion_run (
     at timestamptz not null,
     layer text not null references memory_data.layer (name),
     job_run bigint,
-    -- records used often enough to be looked at, and those of them that were scored
+    -- records used often enough to be looked at, and those of them whose verdict might have changed
     candidates bigint not null,
-    scored bigint not null,
+    judged bigint not null,
     promoted bigint not null,
     -- verdicts that changed
     kept bigint not null,
-    -- scored by the fixed weighting for want of a trained score
-    fallback bigint not null,
-    -- criterion -> how many of the scored it stopped
-    failing jsonb not null
+    -- of the judged, scored by the fixed weighting for want of a trained score
+    fallback bigint not null
 );
 create index promotion_run_time on memory_data.promotion_run (at);
 comment on table memory_data.promotion_run is
-'One row a run of promote and layer: how many were judged, moved, stopped, and by what.';
+'One row a run of promote and layer: how many were judged, moved, kept.';
 
 -- Listing decisions, newest first, by cursor.
 create index decision_listing on memory_data.decision (namespace, at);

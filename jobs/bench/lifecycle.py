@@ -1,7 +1,7 @@
 """What the lifecycle costs: judging records for promotion at two sizes, counting uses, planning.
 
 Each size in a database of its own: namespaces of 500, half of the records in interact, half in
-insights, every one used, one in ten often enough to be scored. What is compared between the sizes
+insights, every one used, one in ten often enough to be looked at. What is compared between the sizes
 is the time for each record that is there.
 """
 
@@ -34,7 +34,7 @@ class Costs:
 
     Attributes:
         records: memories that are there, each with a usage row.
-        scored: those used often enough to be scored.
+        candidates: those used often enough to be looked at, counted once a layer.
         judging: seconds to judge all of them, a number a run.
         again: the same once verdicts are stored.
         moved: what one scheduled run moved.
@@ -45,7 +45,7 @@ class Costs:
     """
 
     records: int
-    scored: int
+    candidates: int
     judging: Floats
     again: Floats
     moved: int
@@ -69,7 +69,7 @@ async def measure(
     async with await psycopg.AsyncConnection.connect(
         scratch.database.url, autocommit=True, row_factory=tuple_row
     ) as connection:
-        await connection.execute("select set_config('bench.records', %s, false)", (str(records),))
+        await connection.execute(_text("records"), {"records": str(records)})
         await connection.execute(_text("lifecycle"))
         await Operator(connection).vacuum(
             *(f"memory_data.{table}" for table in ("interact", "insights", "usage", "recent_query"))
@@ -84,12 +84,12 @@ async def measure(
         evicting = None
         if await _can_evict(connection):
             evicting = (await _timed(connection, "evicted", lambda: None))[0]
-        cursor = await connection.execute(_text("scored"))
-        (scored,) = await cursor.fetchone() or (0,)
+        cursor = await connection.execute(_text("looked_at"))
+        (candidates,) = await cursor.fetchone() or (0,)
         advance()
     return Costs(
         records=records,
-        scored=scored,
+        candidates=candidates,
         judging=np.array([seconds for seconds, _ in judging]),
         again=np.array([seconds for seconds, _ in again]),
         moved=moved,
@@ -126,7 +126,7 @@ async def _touch(
     known = await cursor.fetchall()
     seconds, wal = [], []
     for place in range(-_WARM, runs):
-        start = place % 10 * BATCH
+        start = place * BATCH % max(1, len(known) - BATCH + 1)
         uses = [
             Use(namespace, memory, f"session {place}", "search")
             for namespace, memory in known[start : start + BATCH]

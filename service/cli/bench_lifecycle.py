@@ -78,7 +78,7 @@ async def _measure(settings: Settings, sizes: tuple[int, ...], runs: int) -> lis
 
 
 _LABELS = {
-    "scored": "used often enough to be scored",
+    "candidates": "used often enough to be looked at",
     "evaluated_per_second": "records evaluated for promotion / s, never judged before",
     "growth": "  time for each record, against the first size",
     "again_per_second": "records evaluated / s once verdicts are stored",
@@ -94,7 +94,7 @@ _LABELS = {
 def _row(costs: Costs, first: Costs) -> dict[str, Any]:
     return {
         "records": costs.records,
-        "scored": costs.scored,
+        "candidates": costs.candidates,
         "evaluated_per_second": costs.records / median_interval(costs.judging).value,
         "growth": ratio_of_medians(
             costs.judging / costs.records, first.judging / first.records

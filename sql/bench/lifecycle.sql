@@ -3,8 +3,9 @@
 -- three (interact) or ten (insights) times; 20 questions a namespace. Vectors are drawn from 1,000.
 create temporary table pool as
 select p.place, (
-    select array_agg(round((random() - 0.5)::numeric, 3) + 0 * p.place) from generate_series(1, 384)
-)::real[]::public.halfvec(384) as embedding
+    -- the condition makes it another one for each place
+    select array_agg((random() - 0.5)::real) from generate_series(1, 384) where p.place is not null
+)::public.halfvec(384) as embedding
 from generate_series(0, 999) as p (place);
 
 create temporary table made as
@@ -45,7 +46,7 @@ insert into memory_data.usage (namespace, id, access_count, first_access, last_a
 select m.namespace, m.id,
     case when m.busy and m.young then 4 + 20 * m.chance
          when m.busy then 11 + 40 * m.chance
-         else 1 + 3 * m.chance end,
+         else 1 + 2 * m.chance end,
     now() - case when m.young then interval '12 hours' else interval '40 days' end,
     now() - random() * case when m.young then interval '4 hours' else interval '4 days' end
 from made as m
@@ -57,5 +58,3 @@ from (select distinct m.namespace, m.place / 500 as place from made as m) as n
 cross join generate_series(0, 19) as s (slot)
 join pool as p on p.place = (n.place * 20 + s.slot) % 997
 cross join memory._active_model() as e;
-
-

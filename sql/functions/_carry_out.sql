@@ -1,6 +1,6 @@
--- Carries out what was judged (rows of memory._judge with their layer, as JSON): records that pass
--- move, the others get their decision to stay. Returns those that moved.
-create or replace function memory._carry_out(p_judged jsonb, p_now timestamptz)
+-- Carries out what was judged (rows of memory._judge with their layer, as JSON): what passed moves,
+-- what is kept gets its decision. Returns what moved.
+create or replace function memory._carry_out(p_passed jsonb, p_kept jsonb, p_now timestamptz)
 returns table (
     namespace text, id uuid, layer text, to_layer text, kind text, to_kind text, route text,
     score double precision, criteria jsonb
@@ -15,9 +15,8 @@ declare
 begin
     for v_step in
         select j.layer, array_agg(j.namespace) as namespaces, array_agg(j.id) as ids
-        from jsonb_to_recordset(p_judged) as j (layer text, namespace text, id uuid, failing smallint)
+        from jsonb_to_recordset(p_passed) as j (layer text, namespace text, id uuid)
         join memory_data.layer as l on l.name = j.layer
-        where j.failing = 0
         group by j.layer, l.position
         order by l.position
     loop
@@ -27,8 +26,7 @@ begin
         select j.layer, j.to_layer, jsonb_agg(j.row) as judged
         from (
             select e.value ->> 'layer' as layer, e.value ->> 'to_layer' as to_layer, e.value as row
-            from jsonb_array_elements(p_judged) as e
-            where (e.value ->> 'failing')::integer = 0) as j
+            from jsonb_array_elements(p_passed) as e) as j
         join memory_data.layer as l on l.name = j.layer
         group by j.layer, j.to_layer, l.position
         order by l.position
@@ -43,21 +41,22 @@ begin
         array_agg(u.verdict order by u.namespace, u.id), array_agg(u.context order by u.namespace, u.id),
         array_agg(u.twin order by u.namespace, u.id))
     from (
-        select j.namespace, j.id, nullif(j.failing, 0::smallint) as verdict, j.context, m.twin
-        from jsonb_to_recordset(p_judged) as j (
-            namespace text, id uuid, failing smallint, context double precision)
-        left join jsonb_to_recordset(v_moved) as m (namespace text, id uuid, twin uuid)
-            on m.namespace = j.namespace and m.id = j.id
-        where j.failing <> 0 or m.id is not null) as u;
+        select m.namespace, m.id, null::smallint as verdict, j.context, m.twin
+        from jsonb_to_recordset(v_moved) as m (namespace text, id uuid, twin uuid)
+        join jsonb_to_recordset(p_passed) as j (namespace text, id uuid, context double precision)
+            on j.namespace = m.namespace and j.id = m.id
+        union all
+        select j.namespace, j.id, j.failing, j.context, null
+        from jsonb_to_recordset(p_kept) as j (
+            namespace text, id uuid, failing smallint, context double precision)) as u;
 
     insert into memory_data.decision
         (namespace, id, at, action, layer, kind, route, score, criteria, model, job_run)
     select j.namespace, j.id, p_now, 'keep', j.layer, j.kind, j.route, j.score, j.criteria, j.model,
         memory._job_run()
-    from jsonb_to_recordset(p_judged) as j (
+    from jsonb_to_recordset(p_kept) as j (
         layer text, namespace text, id uuid, kind text, route text, score double precision, model text,
-        failing smallint, criteria jsonb)
-    where j.failing <> 0;
+        criteria jsonb);
 
     perform memory._note_change(n.namespace)
     from (
@@ -67,7 +66,7 @@ begin
     return query
     select j.namespace, j.id, j.layer, j.to_layer, j.kind, j.to_kind, j.route, j.score, j.criteria
     from jsonb_to_recordset(v_moved) as m (namespace text, id uuid)
-    join jsonb_to_recordset(p_judged) as j (
+    join jsonb_to_recordset(p_passed) as j (
         layer text, namespace text, id uuid, kind text, route text, to_layer text, to_kind text,
         score double precision, criteria jsonb)
         on j.namespace = m.namespace and j.id = m.id;

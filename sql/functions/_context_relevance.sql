@@ -8,13 +8,13 @@
 -- nearly everything with the other. It cannot starve a layer either: whatever is asked, a fifth of a
 -- layer is above 0.8 and a twentieth above 0.95, and a record is judged soon after it was used, when
 -- it is near. Compared with up to p_peers memories (those that expire first), which gives a standard
--- error of 0.013 at 0.95.
+-- error of 0.02 at 0.95.
 --
 -- Where no question is known (an app that searches by words only, or calls SQL and notes none), uses
 -- stand for questions: the value last known, otherwise the share of these memories used no more than
 -- this one (decayed uses). A record never used has none then.
 create or replace function memory._context_relevance(
-    p_layer text, p_namespaces text[], p_ids uuid[], p_now timestamptz, p_peers integer default 300
+    p_layer text, p_namespaces text[], p_ids uuid[], p_now timestamptz, p_peers integer default 100
 )
 returns table (namespace text, id uuid, value double precision, source text)
 language sql
@@ -32,7 +32,7 @@ peer as materialized (
     select r.namespace, array_agg(p.near order by p.near) as nears
     from ring as r
     cross join lateral (
-        select (select max(1 - (m.embedding <=> q.asked)) from unnest(r.asked) as q (asked)) as near
+        select (select max(1 - (m.embedding <=> q.asked)) from (select unnest(r.asked) as asked) as q) as near
         from (
             select m.embedding
             from memory._memories as m
@@ -44,12 +44,17 @@ peer as materialized (
 record as materialized (
     select m.namespace, m.id, l.half_life, u.context_relevance::numeric::double precision as known,
         memory._decayed_uses(u.access_count, u.first_access, u.last_access, l.half_life, p_now) as uses,
-        (select max(1 - (m.embedding <=> q.asked)) from unnest(r.asked) as q (asked)) as near
+        (select max(1 - (m.embedding <=> q.asked)) from (select unnest(r.asked) as asked) as q) as near
     from unnest(p_namespaces, p_ids) as a (namespace, id)
-    join memory._memories as m
-        on m.namespace = a.namespace and m.id = a.id and m.layer = p_layer and m.expires_at > p_now
+    -- by key, one probe a record: joined, the planner reads a whole layer for a page of 2,000
+    cross join lateral (
+        select m.namespace, m.id, m.model, m.embedding
+        from memory._memories as m
+        where m.namespace = a.namespace and m.id = a.id and m.layer = p_layer and m.expires_at > p_now
+        limit 1) as m
     join memory_data.layer as l on l.name = p_layer
-    left join memory_data.usage as u on u.namespace = a.namespace and u.id = a.id
+    left join lateral (
+        select * from memory_data.usage as u where u.namespace = a.namespace and u.id = a.id limit 1) as u on true
     left join ring as r on r.namespace = m.namespace and r.model = m.model
 ),
 used as materialized (
@@ -64,7 +69,8 @@ used as materialized (
             from memory._memories as m
             where m.namespace = n.namespace and m.layer = p_layer and m.expires_at > p_now
             limit p_peers) as m
-        left join memory_data.usage as u on u.namespace = m.namespace and u.id = m.id) as p
+        left join lateral (
+            select * from memory_data.usage as u where u.namespace = m.namespace and u.id = m.id limit 1) as u on true) as p
     group by n.namespace
 )
 select r.namespace, r.id,

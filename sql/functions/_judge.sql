@@ -2,9 +2,9 @@
 -- explain and blocking_criteria ask here. A value must be greater than its threshold; one that is
 -- missing passes where the rule does not require it.
 --
--- p_changed: leaves out records whose verdict could not have changed by the cheap criteria, before
--- anything dear is computed: those that fail one of them and failed the same when they were judged
--- last. (While a cheap one fails, the dear ones are not looked at again.)
+-- p_changed: leaves out records that fail and whose verdict is seen to be the old one, cheapest first:
+-- by use, time and rating before anything is scored, by these and the score before vectors are
+-- compared. (While a cheaper criterion fails as it did, the dearer ones are not looked at again.)
 create or replace function memory._judge(
     p_layer text, p_namespaces text[], p_ids uuid[], p_now timestamptz,
     p_changed boolean default false
@@ -51,32 +51,52 @@ begin
     with rule as materialized (
         select * from memory._rules(p_layer) as r
     ),
-    fact as materialized (
-        select * from memory._measure(p_layer, v_namespaces, v_ids, p_now) as f
+    known as materialized (
+        select f.*, s.ml_score, s.importance, s.model
+        from memory._measure(p_layer, v_namespaces, v_ids, p_now) as f
+        join memory._scores(p_layer, v_namespaces, v_ids, p_now) as s
+            on s.namespace = f.namespace and s.id = f.id
     ),
-    part as materialized (
-        select * from memory._scores(p_layer, v_namespaces, v_ids, p_now) as s
+    wanted as materialized (
+        select k.namespace, k.id
+        from known as k
+        join rule as r on r.from_kind = k.kind and r.criterion <> 'context_relevance'
+        cross join lateral (
+            select case r.criterion
+                when 'ml_score' then k.ml_score
+                when 'access_count' then k.access_count
+                when 'time_span' then k.time_span
+                when 'user_rating' then k.user_rating
+                when 'importance' then k.importance
+            end) as v (value)
+        group by k.namespace, k.id, k.verdict
+        having not p_changed
+            or bool_and(coalesce(v.value > r.threshold, not r.required))
+            or bit_or(memory._criterion_bit(r.criterion)) filter (
+                where not coalesce(v.value > r.threshold, not r.required))
+               is distinct from k.verdict & ~memory._criterion_bit('context_relevance')
     ),
     context as materialized (
-        select * from memory._context_relevance(p_layer, v_namespaces, v_ids, p_now) as c
+        select * from memory._context_relevance(
+            p_layer, (select array_agg(w.namespace) from wanted as w),
+            (select array_agg(w.id) from wanted as w), p_now) as c
     ),
     judged as (
         select f.namespace, f.id, f.kind, f.verdict, r.route, r.to_layer, r.to_kind, r.criterion,
-            r.threshold, s.ml_score, s.model, v.value,
+            r.threshold, f.ml_score, f.model, v.value,
             case when c.source = 'queries' then c.value end as context,
             coalesce(v.value > r.threshold, not r.required) as passed
-        from fact as f
+        from known as f
         join rule as r on r.from_kind = f.kind
-        join part as s on s.namespace = f.namespace and s.id = f.id
         join context as c on c.namespace = f.namespace and c.id = f.id
         cross join lateral (
             select case r.criterion
-                when 'ml_score' then s.ml_score
+                when 'ml_score' then f.ml_score
                 when 'access_count' then f.access_count
                 when 'time_span' then f.time_span
                 when 'user_rating' then f.user_rating
+                when 'importance' then f.importance
                 when 'context_relevance' then c.value
-                when 'importance' then s.importance
             end) as v (value)
     )
     select j.namespace, j.id, j.kind, j.route, j.to_layer, j.to_kind, j.ml_score, j.model,

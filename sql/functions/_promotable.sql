@@ -16,8 +16,8 @@ select u.namespace, u.id
 from memory_data.usage as u
 where (u.verdict is not null
        or u.access_count > (
-           select coalesce(min(r.threshold) filter (where r.criterion = 'access_count'), -1)
-           from memory._rules(p_layer) as r))
+           select coalesce(min(r.threshold), -1)
+           from memory._rules(p_layer) as r where r.criterion = 'access_count'))
     and (p_namespace is null or u.namespace = p_namespace)
 order by u.namespace, u.id
 $function$;

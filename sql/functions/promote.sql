@@ -24,7 +24,8 @@ as $function$
 #variable_conflict use_column
 declare
     v_layer text;
-    v_judged jsonb := '[]';
+    v_passed jsonb := '[]';
+    v_kept jsonb := '[]';
     v_run jsonb;
 begin
     if p_limit is null or p_limit < 1 then
@@ -51,34 +52,29 @@ begin
         order by l.position
     loop
         v_run := memory._judge_layer(
-            v_layer, p_namespace, p_now,
-            p_limit - (select count(*) from jsonb_array_elements(v_judged) as j
-                       where (j ->> 'failing')::integer = 0)::integer);
-        v_judged := v_judged || (v_run -> 'judged');
-        if not p_dry_run then
-            insert into memory_data.promotion_run
-                (at, layer, job_run, candidates, scored, promoted, kept, fallback, failing)
-            select p_now, v_layer, memory._job_run(), (v_run ->> 'candidates')::bigint,
-                (v_run ->> 'scored')::bigint,
-                count(*) filter (where (j ->> 'failing')::integer = 0),
-                count(*) filter (where (j ->> 'failing')::integer <> 0),
-                (v_run ->> 'fallback')::bigint, v_run -> 'failed'
-            from jsonb_array_elements(v_run -> 'judged') as j;
-        end if;
+            v_layer, p_namespace, p_now, p_limit - jsonb_array_length(v_passed), not p_dry_run);
+        v_passed := v_passed || (v_run -> 'passed');
+        v_kept := v_kept || (v_run -> 'kept');
+        continue when p_dry_run;
+        insert into memory_data.promotion_run
+            (at, layer, job_run, candidates, judged, promoted, kept, fallback)
+        values (
+            p_now, v_layer, memory._job_run(), (v_run ->> 'candidates')::bigint, (v_run ->> 'judged')::bigint,
+            jsonb_array_length(v_run -> 'passed'), jsonb_array_length(v_run -> 'kept'),
+            (v_run ->> 'fallback')::bigint);
     end loop;
 
     if p_dry_run then
         return query
         select j.namespace, j.id, j.layer, j.to_layer, j.kind, j.to_kind, j.route, j.score, j.criteria
-        from jsonb_to_recordset(v_judged) as j (
+        from jsonb_to_recordset(v_passed) as j (
             layer text, namespace text, id uuid, kind text, route text, to_layer text, to_kind text,
-            score double precision, failing smallint, criteria jsonb)
-        where j.failing = 0;
+            score double precision, criteria jsonb);
         return;
     end if;
     return query
     select p.namespace, p.id, p.layer, p.to_layer, p.kind, p.to_kind, p.route, p.score, p.criteria
-    from memory._carry_out(v_judged, p_now) as p;
+    from memory._carry_out(v_passed, v_kept, p_now) as p;
 end;
 $function$;
 

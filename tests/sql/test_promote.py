@@ -230,7 +230,7 @@ def test_use_alone_moves_a_record_by_the_fixed_weighting(db: Connection[Any]) ->
     assert value(db, "select model from memory_data.decision") == "fixed weighting"
     run = rows(db, "select * from memory_data.promotion_run order by id")
     assert [row["layer"] for row in run] == ["interact", "insights"]
-    assert (run[0]["candidates"], run[0]["scored"], run[0]["promoted"]) == (1, 1, 1)
+    assert (run[0]["candidates"], run[0]["judged"], run[0]["promoted"]) == (1, 1, 1)
     assert (run[0]["fallback"], run[0]["kept"]) == (1, 0)
 
 
