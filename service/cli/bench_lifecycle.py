@@ -62,9 +62,7 @@ async def _measure(settings: Settings, sizes: tuple[int, ...], runs: int) -> lis
     measured = []
     with make_progress() as progress:
         for size in sizes:
-            task = progress.add_task(
-                f"{size:,} records", total=benchmark.steps(runs), unit="steps"
-            )
+            task = progress.add_task(f"{size:,} records", total=benchmark.steps(runs), unit="steps")
             async with scratch_database(settings, None) as scratch:
                 measured.append(
                     await benchmark.measure(

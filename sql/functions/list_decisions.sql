@@ -1,6 +1,9 @@
 -- Decisions about memories of a namespace, newest first, a page at a time; also of memories that are
 -- gone. The cursor is `at`, `id`, `action` and `layer` of the last row of the page before: no two
 -- rows share all of them.
+--
+-- enable_sort off: in the order of the index, sorting only what shares a moment; the planner, who
+-- takes a namespace for a few rows, would sort all of its decisions for a page of 50.
 create or replace function memory.list_decisions(
     p_namespace text,
     p_limit integer default 50,
@@ -21,6 +24,7 @@ returns table (
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
+set enable_sort to off
 as $function$
 #variable_conflict use_column
 declare
