@@ -24,6 +24,7 @@ from service.maintenance import Maintenance
 from service.metrics import CacheCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
+from service.routes.decisions import decisions
 from service.routes.health import live, ready
 from service.routes.layers import layers
 from service.routes.memories import Memories
@@ -83,7 +84,7 @@ def make_app(backend: Backend) -> Litestar:
         route_handlers=[
             Router(
                 "/",
-                route_handlers=[Memories, search, layers],
+                route_handlers=[Memories, search, layers, decisions],
                 guards=[require_key],
                 security=[{openapi.KEY: []}],
             ),

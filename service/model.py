@@ -237,6 +237,36 @@ class Explanation(Struct, frozen=True, kw_only=True):
     criteria: list[Criterion]
 
 
+class Decision(Struct, frozen=True, kw_only=True):
+    """What was decided about a memory, and by what: each criterion's value, threshold, passed.
+
+    `id` is null where `records` were decided at once, such as a partition that expired.
+    """
+
+    id: UUID | None
+    namespace: str
+    at: Moment
+    action: str
+    layer: str
+    to_layer: str | None
+    kind: str | None
+    to_kind: str | None
+    route: str | None
+    score: float | None
+    criteria: dict[str, Any] | None
+    model: str | None
+    job_run: int | None
+    records: int
+    detail: dict[str, Any] | None
+
+
+class DecisionPage(Struct, frozen=True, kw_only=True):
+    """A page of decisions, newest first; `cursor` is null on the last one."""
+
+    decisions: list[Decision]
+    cursor: str | None
+
+
 class Layer(Struct, frozen=True, kw_only=True):
     """A layer's policy and what the caller's namespaces hold in it."""
 

@@ -1,4 +1,4 @@
-"""A search from question to answer: query cache, embedding, database, use counted."""
+"""A search from question to answer: query cache, embedding, database, use counted and noted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Recall:
         memory: the database's functions.
         batcher: embeds questions; None: words only.
         cache: recent answers.
-        touches: counts what was found as used.
+        touches: counts what was found as used, and notes what was asked.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class Recall:
             hits, token = await self._memory.search(request, vector)
             if degraded is None:
                 self._cache.keep(key, hits, token)
+            if request.touch and vector is not None:
+                self._touches.note_query(request.namespace, vector)
         if request.touch:
             self._touches.add(
                 request.namespace,

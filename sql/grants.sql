@@ -1,31 +1,29 @@
--- Who may do what. Runs last; privileges of dropped and rebuilt objects are gone, so all are given
--- anew. Default: nobody may run a function.
+-- Who may do what. Runs last, after every privilege was taken back, so all are given anew. Default:
+-- nobody may run a function.
 revoke all on all routines in schema memory from public;
 revoke all on schema memory_data from public;
 grant usage on schema memory to memory_app, memory_analyst, memory_operator;
+grant usage on schema memory_data to memory_app, memory_operator;
 
 -- The service: rows of the namespace set for its transaction, by row level security.
-grant usage on schema memory_data to memory_app, memory_operator;
 grant select, insert, update, delete on
     memory_data.interact, memory_data.insights, memory_data.assets, memory_data.usage,
     memory_data.access_event, memory_data.revision, memory_data.decision,
-    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure,
-    memory_data.score, memory_data.recent_query
+    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure
     to memory_app, memory_operator;
 grant select on
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
     memory_data.setting, memory_data.search_basis, memory_data.schedule, memory_data.embedding_model,
-    memory_data.code_state, memory_data.job_run, memory_data.model
+    memory_data.code_state, memory_data.job_run
     to memory_app, memory_operator;
 grant insert, update on memory_data.job_run to memory_app, memory_operator;
--- Keys and policy are the operator's, through the functions.
-grant select, insert, update on memory_data.api_key to memory_operator;
-grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule,
-    memory_data.schedule
-    to memory_operator;
-grant insert, update on memory_data.model to memory_operator;
 grant select on memory._memories to memory_app, memory_operator;
 grant execute on all routines in schema memory to memory_operator, memory_app;
+
+-- Keys and policy are the operator's, through the functions.
+grant select, insert, update on memory_data.api_key to memory_operator;
+grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
+    to memory_operator;
 
 -- What changes the house itself is not for the service's requests.
 revoke execute on function
@@ -36,10 +34,25 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many,
+    memory.touch_many
+    from memory_app;
+
+-- Training.
+grant select, insert, update, delete on memory_data.score to memory_app, memory_operator;
+grant select on memory_data.model to memory_app, memory_operator;
+grant insert, update on memory_data.model to memory_operator;
+grant update on memory_data.schedule to memory_operator;
+revoke execute on function
     memory.training_rows, memory.scoring_rows, memory.write_scores, memory.store_model,
     memory.activate_model, memory.find_model, memory.lock_training, memory.schedule_training
     from memory_app;
 
+-- Promotion.
+grant select, insert, update, delete on memory_data.recent_query to memory_app, memory_operator;
+grant select, insert on memory_data.promotion_run to memory_operator;
+revoke execute on function memory.promote, memory.blocking_criteria from memory_app;
+
 -- Analysts: views, nothing else.
-grant select on memory.records, memory.layers, memory.models to memory_analyst, memory_operator;
+grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+grant select on memory.models to memory_analyst, memory_operator;
+grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;

@@ -1,4 +1,4 @@
-"""Trained scores and the models they come from.
+"""Trained scores, and what promotion remembers: recent questions, verdicts, its runs.
 
 Revision ID: 0003
 """
@@ -64,6 +64,10 @@ comment on table memory_data.score is
 """
 
 PROMOTION = """
+alter table memory_data.usage
+    -- failing criteria when the record was last judged, as bits: memory._criterion_bits
+    add column verdict smallint;
+
 create table memory_data.recent_query (
     namespace text not null,
     -- places of a ring: the oldest is overwritten
@@ -76,6 +80,31 @@ create table memory_data.recent_query (
 ) with (fillfactor = 70);
 comment on table memory_data.recent_query is
 'The vectors of what was asked last in a namespace: the context of its memories.';
+
+create table memory_data.promotion_run (
+    id bigint generated always as identity primary key,
+    at timestamptz not null,
+    layer text not null references memory_data.layer (name),
+    job_run bigint,
+    -- records used often enough to be looked at, and those of them whose verdict might have changed
+    candidates bigint not null,
+    judged bigint not null,
+    promoted bigint not null,
+    -- verdicts that changed
+    kept bigint not null,
+    -- of the judged, scored by the fixed weighting for want of a trained score
+    fallback bigint not null
+);
+create index promotion_run_time on memory_data.promotion_run (at);
+comment on table memory_data.promotion_run is
+'One row a run of promote and layer: how many were judged, moved, kept.';
+
+-- Listing decisions, newest first, by cursor.
+create index decision_listing on memory_data.decision (namespace, at);
+
+insert into memory_data.setting (key, value, description) values
+    ('recent_queries', '20',
+     'Questions of a namespace that make up its context, 1..100; see context relevance.');
 """
 
 ROW_SECURITY = """

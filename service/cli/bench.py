@@ -27,6 +27,7 @@ from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
 from service.backend import load_embedder
+from service.cli.bench_lifecycle import lifecycle
 from service.cli.bench_search import search
 from service.cli.bench_train import train
 from service.cli.faults import file_faults
@@ -245,3 +246,4 @@ def _numbers(result: dict[str, Interval]) -> dict[str, list[float]]:
 
 bench.add_command(search)
 bench.add_command(train)
+bench.add_command(lifecycle)

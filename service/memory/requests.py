@@ -18,6 +18,7 @@ from service.model import (
     ApiKey,
     Changed,
     Criterion,
+    Decision,
     Event,
     Forgotten,
     Hit,
@@ -244,6 +245,16 @@ class Memory:
             tuple(list(column) for column in zip(*uses, strict=True)),
         )
 
+    async def note_queries(self, asked: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Note the vectors of questions, of any namespaces, oldest first."""
+        await self._across(
+            "select count(*) from memory.note_queries(%s, %s)",
+            (
+                [namespace for namespace, _ in asked],
+                [to_halfvector(vector) for _, vector in asked],
+            ),
+        )
+
     async def rate(
         self, namespace: str, memory_id: UUID, rating: float, *, session: str | None
     ) -> Rated:
@@ -266,6 +277,25 @@ class Memory:
         """Each part of a memory's score and each criterion of its next step."""
         return await self._rows(
             namespace, Criterion, "select * from memory.explain(%s, %s)", (namespace, memory_id)
+        )
+
+    async def list_decisions(
+        self,
+        namespace: str,
+        *,
+        limit: int,
+        after: tuple[datetime, UUID, str, str] | None = None,
+        memory_id: UUID | None = None,
+        actions: list[str] | None = None,
+        layer: str | None = None,
+        since: datetime | None = None,
+    ) -> list[Decision]:
+        """Decisions, newest first; `after` is at, id, action and layer of the last one seen."""
+        return await self._rows(
+            namespace,
+            Decision,
+            "select * from memory.list_decisions(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (namespace, limit, *(after or [None] * 4), memory_id, actions, layer, since),
         )
 
     async def layers(self, namespace: str) -> list[Layer]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -32,6 +30,7 @@ from service.model import (
     StoredBatch,
 )
 from service.routes.body import StrictBody
+from service.routes.cursor import make_cursor, read_cursor
 from service.routes.responses import problems
 from service.services import Services
 
@@ -113,13 +112,16 @@ class Memories(Controller):
         page = await services.memory.list_memories(
             namespace_for(request.user, namespace),
             limit=limit,
-            after=_read_cursor(cursor),
+            after=read_cursor(cursor, datetime.fromisoformat, UUID),
             layers=layer,
             kinds=kind,
             filters={"session": session} if session else None,
         )
-        more = len(page) == limit
-        return MemoryPage(memories=page, cursor=_make_cursor(page[-1]) if more else None)
+        last = page[-1] if len(page) == limit else None
+        return MemoryPage(
+            memories=page,
+            cursor=make_cursor(last.created_at.isoformat(), last.id) if last else None,
+        )
 
     @get("/{memory_id:uuid}", summary="Read a memory", operation_id="get", responses=problems(404))
     async def read(
@@ -254,22 +256,3 @@ async def _with_vectors(services: Services, stored: list[Stored]) -> list[Stored
     return [
         msgspec.structs.replace(row, has_embedding=row.id not in still_waiting) for row in stored
     ]
-
-
-def _make_cursor(last: MemoryRecord) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        created_at, memory_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(created_at), UUID(memory_id)
-    except (ValueError, binascii.Error) as error:
-        raise ProblemDetailsException(
-            status_code=422,
-            title="the cursor is not one of ours",
-            detail="A cursor is the field `cursor` of the page before.",
-            extra={"code": "ML422", "hint": "Leave cursor out for the first page."},
-        ) from error

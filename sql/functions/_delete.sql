@@ -1,4 +1,5 @@
--- Removes rows of one layer and everything that hangs on them.
+-- Removes rows of one layer and everything that hangs on them. Locked first, in the order of their
+-- keys: a batch that is being promoted is waited for, never in a ring.
 create or replace function memory._delete(p_layer text, p_namespace text, p_ids uuid[])
 returns table (id uuid, kind text)
 language plpgsql
@@ -6,6 +7,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 begin
+    perform memory._lock_records(p_layer, (select array_agg(p_namespace) from unnest(p_ids)), p_ids);
     return query execute format(
         'delete from memory_data.%I as m where m.namespace = $1 and m.id = any ($2) '
         'returning m.id, m.kind', p_layer)

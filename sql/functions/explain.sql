@@ -12,13 +12,14 @@ as $function$
 declare
     v_memory memory._memories;
     v_score record;
-    v_usage memory_data.usage;
-    v_route memory_data.route;
+    v_judged record;
+    v_source text;
 begin
     select * into v_memory from memory._find(p_namespace, p_id, p_now);
-    select * into v_score from memory._score(v_memory, p_now);
-    select * into v_usage from memory_data.usage as u where u.namespace = p_namespace and u.id = p_id;
-    select * into v_route from memory_data.route as r where r.from_kind = v_memory.kind;
+    select * into v_score from memory._scores(v_memory.layer, array[p_namespace], array[p_id], p_now);
+    select * into v_judged from memory._judge(v_memory.layer, array[p_namespace], array[p_id], p_now);
+    select c.source into v_source
+    from memory._context_relevance(v_memory.layer, array[p_namespace], array[p_id], p_now) as c;
 
     return query values
         ('relevance', v_score.relevance, null::double precision, null::boolean,
@@ -26,49 +27,49 @@ begin
         ('recency', v_score.recency, null, null, 'Halves with every half-life since the last use.'),
         ('frequency', v_score.frequency, null, null, 'How often it is used, old uses counting less.'),
         ('importance', v_score.importance, null, null, 'From hint, rating, kind and frequency.');
-    if v_route.name is null then
+    if v_judged.id is null then
         return query values
-            ('ml_score', v_score.score, null::double precision, null::boolean,
-             format('Layer %s is the last: nothing to be promoted to.', v_memory.layer));
+            ('ml_score', v_score.ml_score, null::double precision, null::boolean,
+             case when exists (select from memory_data.layer as l
+                               where l.name = v_memory.layer and l.next_layer is null)
+                  then format('Layer %s is the last: nothing to be promoted to.', v_memory.layer)
+                  else format('No route leads on from kind %s.', v_memory.kind)
+             end);
         return;
     end if;
 
     return query
-    with rule as (
-        select p.criterion, coalesce((v_route.overrides ->> p.criterion)::double precision, p.threshold) as threshold,
-            p.required
-        from memory_data.promotion_rule as p
-        where p.layer = v_memory.layer
-        union all
-        select o.key, (o.value #>> '{}')::double precision, true
-        from jsonb_each(v_route.overrides) as o
-        where o.key not in (select p.criterion from memory_data.promotion_rule as p
-                            where p.layer = v_memory.layer)
-    ),
-    judged as (
-        select r.*, case r.criterion
-            when 'ml_score' then v_score.score
-            when 'access_count' then coalesce(v_usage.access_count, 0)
-            when 'time_span' then coalesce(extract(epoch from v_usage.last_access - v_memory.entered_at), 0)
-            when 'user_rating' then v_usage.rating_sum / nullif(v_usage.rating_count, 0)
-            when 'context_relevance' then v_usage.context_relevance
-            when 'importance' then v_score.importance
-        end::double precision as value
-        from rule as r
-    )
-    select j.criterion, j.value, j.threshold, v.passed,
+    select j.key, j.value, j.threshold, j.passed,
         case
-            when j.value is null and not j.required then 'Nobody rated it, which is no obstacle.'
-            when v.passed then 'Holds.'
+            when j.value is null and j.key = 'user_rating' and j.passed then 'Nobody rated it, which is no obstacle.'
+            when j.value is null and j.passed then 'Not known, which is no obstacle.'
+            when j.key = 'user_rating' and j.value is null then 'Nobody rated it yet: rate it.'
+            when j.key = 'context_relevance' and j.value is null
+                then 'Not known yet: it was never used, and no question of its namespace was noted.'
             when j.value is null then 'Not known yet.'
-            when j.criterion = 'time_span' then format(
+            when j.passed then 'Holds.'
+            when j.key = 'time_span' then format(
                 'Must exceed %s; it is %s.', make_interval(secs => j.threshold),
-                justify_hours(make_interval(secs => round(j.value))))
+                justify_hours(make_interval(secs => round(j.value::numeric)::double precision)))
+            when j.key = 'access_count' then format(
+                'Must exceed %s; it is %s. %s more use(s).', j.threshold, j.value,
+                floor(j.threshold) + 1 - j.value)
             else format('Must exceed %s; it is %s.', j.threshold, round(j.value::numeric, 3))
-        end || format(' Route %s: %s to %s.', v_route.name, v_route.from_kind, v_route.to_kind)
-    from judged as j
-    cross join lateral (select coalesce(j.value > j.threshold, not j.required) as passed) as v
-    order by j.criterion <> 'ml_score', j.criterion;
+        end
+        || case when j.key = 'context_relevance' and j.value is not null then
+            case v_source
+                when 'queries' then ' The share of its layer that is no nearer to the recent questions.'
+                when 'known' then ' As last known.'
+                else ' No question was noted: the share of its layer that is used no more.'
+            end
+            else ''
+        end
+        || format(' Route %s: %s to %s.', v_judged.route, v_judged.kind, v_judged.to_kind)
+    from (
+        select e.key, (e.value ->> 'value')::double precision as value,
+            (e.value ->> 'threshold')::double precision as threshold, (e.value ->> 'passed')::boolean as passed
+        from jsonb_each(v_judged.criteria) as e) as j
+    order by j.key <> 'ml_score', j.key;
 end;
 $function$;
 

@@ -16,6 +16,8 @@ begin
         where m.namespace = p_namespace and m.id = any (p_ids);
         return;
     end if;
+    -- Upwards, each with a snapshot of its own: what is promoted meanwhile is waited for in its layer
+    -- and found in the next.
     return query
     with gone as materialized (
         select d.id, 'interact'::text as layer, d.kind from memory._delete('interact', p_namespace, p_ids) as d

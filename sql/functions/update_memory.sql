@@ -32,7 +32,12 @@ begin
     -- Two edits at once come one after the other, the later one with a snapshot of its own: each
     -- writes every column, and would undo the other's.
     perform pg_advisory_xact_lock(hashtextextended(p_namespace || ' ' || p_id, 1));
-    select * into v_old from memory._find(p_namespace, p_id, p_now);
+    -- The row is held before anything is made of it; one that is promoted meanwhile is looked for again,
+    -- one layer further, and one that is forgotten is ML404.
+    loop
+        select * into v_old from memory._find(p_namespace, p_id, p_now);
+        exit when memory._lock_records(v_old.layer, array[p_namespace], array[p_id]) = 1;
+    end loop;
 
     -- Checked as a new memory would be, with what is not named taken from the old one.
     select p.* into v_new
@@ -69,10 +74,6 @@ begin
         memory._words(v_new.language, v_new.content, v_new.metadata),
         case when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end,
         v_retext;
-    if not found then
-        -- forgotten meanwhile: 404, and no revision that would keep its text
-        perform memory._find(p_namespace, p_id, p_now);
-    end if;
     insert into memory_data.revision (namespace, id, at, content, kind, metadata, importance, pinned)
     values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
             v_old.pinned);

@@ -30,7 +30,9 @@ begin
     perform memory.note_embedding_failure(w.namespace, w.id, 'the model gave a vector of zeros')
     from unnest(p_namespaces, p_ids, p_embeddings) as w (namespace, id, embedding)
     where l2_norm(w.embedding) = 0;
+    -- upwards: what is promoted meanwhile is waited for here and found one layer further
     foreach v_layer in array array['interact', 'insights', 'assets'] loop
+        perform memory._lock_records(v_layer, p_namespaces, p_ids);
         return query execute format(
             'update memory_data.%I as m '
             'set embedding = w.embedding, model = $5, size = m.size + pg_column_size(w.embedding) '

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
-INLINED = {"_decayed_uses", "_detect_language", "_document", "_layer_code", "_speaker", "_term"}
+INLINED = {
+    "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_layer_code", "_speaker",
+    "_term",
+}  # fmt: skip
 
 # With their owner's rights, each for the reason it gives in its file.
 SECURITY_DEFINER = {

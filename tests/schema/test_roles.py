@@ -35,7 +35,14 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
         call(db, "touch", namespace=namespace, ids=[made["id"]])
         call(db, "update_memory", **at, changes={"pinned": True})
         call(db, "note_embedding_failure", **at, error="x")
+        db.execute(
+            "with model as (insert into memory_data.model (name, combination)"
+            " values ('m', '{}') returning id)"
+            " insert into memory_data.score (namespace, id, relevance, model, scored_at)"
+            " select %s, %s, 0.5, m.id, now() from model as m", (namespace, made["id"]),
+        )  # fmt: skip
         ids.append(made["id"])
+    call(db, "note_queries", namespaces=[namespace], embeddings=[vector(1)])
     extra = one(db, "remember", namespace=namespace, content="to be forgotten")
     call(db, "forget", namespace=namespace, ids=[extra["id"]])
     return ids
@@ -194,6 +201,10 @@ def test_the_service_reads_no_keys(app_db: Connection[Any], table: str) -> None:
         "select * from memory.revoke_key('a')",
         "select * from memory.make_partitions()",
         "select memory.store_code_digest('x')",
+        "select * from memory.promote()",
+        "select * from memory.blocking_criteria('interact')",
+        "select * from memory_data.promotion_run",
+        "update memory_data.model set active = true",
         "select * from memory.records",
         "drop table memory_data.interact",
         "alter table memory_data.interact disable row level security",
@@ -215,7 +226,7 @@ def test_the_service_cannot_change_the_house(db: Connection[Any], statement: str
 # --- analysts
 
 
-def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) -> None:
+def test_an_analyst_reads_the_views_and_nothing_else(db: Connection[Any]) -> None:
     seed(db, "n")
     relations = rows(
         db, "select c.oid::regclass::text as name from pg_class as c"
@@ -225,15 +236,16 @@ def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) ->
         " and has_table_privilege('memory_analyst', c.oid,"
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
-    assert sorted(row["name"] for row in relations) == ["memory.layers", "memory.records"]
-    for name in ("memory.layers", "memory.records"):
+    views = ["memory.decisions", "memory.layers", "memory.promotions", "memory.records"]
+    assert sorted(row["name"] for row in relations) == views
+    for name in views:
         assert not value(
             db, "select has_table_privilege('memory_analyst', %s, 'insert, update, delete')", name
         )
     become(db, "memory_analyst")
     for statement in (
         "select * from memory_data.interact", "select * from memory_data.api_key",
-        "select * from memory._live", "select * from memory._memories",
+        "select * from memory._live", "select * from memory._decided", "select * from memory._memories",
         "select * from memory.search('n', 'secret')", "select * from memory.forget_namespace('n')",
     ):  # fmt: skip
         with pytest.raises(psycopg.errors.InsufficientPrivilege), db.transaction():
@@ -277,6 +289,20 @@ def test_an_analyst_answers_per_namespace_and_kind_how_old_big_and_used(
     assert all(row["aged"] and row["sized"] for row in told)
 
 
+def test_an_analyst_answers_why_a_memory_moved(db: Connection[Any]) -> None:
+    ids = seed(db, "n")
+    db.execute("update memory_data.promotion_rule set threshold = -1")
+    db.execute("update memory_data.route set overrides = '{}'")
+    assert [row["id"] for row in call(db, "promote", layer="interact")] == ids[:1]
+    become(db, "memory_analyst")
+    (row,) = rows(db, "select * from memory.promotions")
+    assert (row["namespace"], row["id"], row["route"]) == ("n", ids[0], "high_value")
+    assert (row["kind"], row["to_kind"]) == ("user_interaction", "solution")
+    assert (row["access_count"], row["model"]) == (1, "fixed weighting")
+    actions = rows(db, "select action, count(*) from memory.decisions group by 1 order by 1")
+    assert actions == [{"action": "forget", "count": 1}, {"action": "promote", "count": 1}]
+
+
 def test_expired_memories_are_in_no_view(db: Connection[Any]) -> None:
     one(db, "remember", namespace="n", content="x", ttl="1 microsecond")
     # the views ask now(), which is the start of the transaction: make it past
@@ -296,6 +322,8 @@ def test_the_operator_runs_the_lifecycle_over_all_namespaces(db: Connection[Any]
     key = {"name": "a", "prefix": "b", "namespaces": ["n"], "scopes": ["read"]}
     assert one(db, "create_key", **key, digest=bytes(32))["name"] == "a"
     assert len(call(db, "list_keys")) == len(call(db, "revoke_key", prefix="b")) == 1
+    assert call(db, "promote") == []
+    assert len(call(db, "blocking_criteria", layer="interact")) == 6
     assert call(db, "check_database")
     assert call(db, "plan_indexes") == []
     assert len(call(db, "forget_namespace", namespace="n")) == 3

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
@@ -15,6 +16,7 @@ from service.database import make_pool
 from service.memory import Memory
 from service.touches import TouchBuffer
 from tests.api.running import until
+from tests.conftest import DIM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -137,3 +139,56 @@ async def test_beyond_the_limit_uses_are_not_counted(
     buffer.add("n4", [memories[4]], session=None, source="get")  # and there is room again
     await buffer.flush()
     assert counts(clone_url)[memories[4]] == 1
+
+
+def asked(url: str) -> dict[str, set[float]]:
+    """The first number of the vectors noted in each namespace."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "select namespace, embedding::text from memory_data.recent_query"
+        ).fetchall()
+    told: dict[str, set[float]] = {}
+    for namespace, text in found:
+        told.setdefault(namespace, set()).add(float(text[1:].split(",")[0]))
+    return told
+
+
+def question(number: float) -> np.ndarray[Any, Any]:
+    return np.array([number, *[1] * (DIM - 1)], np.float32)
+
+
+async def test_questions_of_any_namespace_are_noted(
+    clone_url: str, pool: AsyncConnectionPool[Any]
+) -> None:
+    buffer = TouchBuffer(Memory(pool))
+    for number in range(30):
+        buffer.note_query("a", question(number))
+    buffer.note_query("b", question(1))
+    await buffer.flush()
+    assert asked(clone_url) == {"a": set(range(10, 30)), "b": {1}}
+    await buffer.flush()
+
+
+async def test_questions_wait_while_the_database_is_away(
+    server_url: str, clone_url: str, pool: AsyncConnectionPool[Any]
+) -> None:
+    pool.timeout = 0.2
+    buffer = TouchBuffer(Memory(pool))
+    buffer.note_query("a", question(1))
+    with away(server_url, clone_url):
+        await buffer.flush()
+        buffer.note_query("a", question(2))
+    pool.timeout = 30
+    await buffer.flush()
+    assert asked(clone_url) == {"a": {1, 2}}
+
+
+async def test_a_question_the_database_refuses_does_not_stop_the_next(
+    clone_url: str, pool: AsyncConnectionPool[Any]
+) -> None:
+    buffer = TouchBuffer(Memory(pool))
+    buffer.note_query("a", np.zeros(DIM, np.float32))
+    await buffer.flush()
+    buffer.note_query("a", question(2))
+    await buffer.flush()
+    assert asked(clone_url) == {"a": {2}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def test_use_and_rating_raise_the_score(db: Connection[Any]) -> None:
         call(db, "touch", namespace="n", ids=[at["id"]], now=now + timedelta(minutes=minute))
     call(db, "rate", **at, rating=5.0, now=now)
     after = explained(db, at, now + timedelta(minutes=3))
-    assert after["frequency"]["value"] == pytest.approx(0.5, abs=0.01)
+    assert after["frequency"]["value"] == pytest.approx(1 - math.exp(-1.5), abs=0.01)
     for part in ("importance", "relevance", "ml_score"):
         assert after[part]["value"] > before[part]["value"]
 
@@ -69,10 +70,36 @@ def test_each_criterion_has_value_threshold_and_verdict(db: Connection[Any]) -> 
     assert (told["time_span"]["value"], told["time_span"]["threshold"]) == (36_000, 43_200)
     assert told["time_span"]["passed"] is False
     assert "Must exceed 12:00:00; it is 10:00:00." in told["time_span"]["note"]
-    # nobody rated it: no obstacle; its context is not known: one
+    # nobody rated it: no obstacle
     assert (told["user_rating"]["value"], told["user_rating"]["passed"]) == (None, True)
+    # no question was noted: nothing in its layer is used more
     context = told["context_relevance"]
+    assert (context["value"], context["passed"]) == (1, True)
+    assert "used no more" in context["note"]
+
+
+def test_what_was_never_used_has_no_context_yet(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    context = explained(db, remembered(db, now), now)["context_relevance"]
     assert (context["value"], context["passed"]) == (None, False)
+    assert "Not known yet" in context["note"]
+
+
+def test_the_note_says_what_would_have_to_change(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    at = remembered(db, now, kind="temporary_context")
+    call(db, "touch", namespace="n", ids=[at["id"]], now=now)
+    call(db, "rate", **at, rating=4.0, now=now)
+    told = explained(db, at, now)
+    assert "Must exceed 5; it is 1. 5 more use(s)." in told["access_count"]["note"]
+    assert "Must exceed 4; it is 4.000." in told["user_rating"]["note"]
+
+
+def test_a_kind_without_a_route_says_so(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    at = remembered(db, now, kind="session_data")
+    db.execute("delete from memory_data.route where from_kind = 'session_data'")
+    assert "No route" in explained(db, at, now)["ml_score"]["note"]
 
 
 @pytest.mark.parametrize(

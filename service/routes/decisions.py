@@ -1,0 +1,79 @@
+"""`/v1/decisions`: why memories are where they are, or gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.params import QueryParameter
+
+from service.access import namespace_for
+from service.model import NO_NUL, DecisionPage, Moment
+from service.routes.cursor import make_cursor, read_cursor
+from service.routes.memories import NamespaceQuery
+from service.routes.responses import problems
+from service.services import Services
+
+Action = Literal["promote", "keep", "evict", "compress", "archive", "expire", "forget"]
+_NOBODY = UUID(int=0)
+
+
+@get(
+    "/v1/decisions",
+    summary="List decisions",
+    operation_id="list_decisions",
+    tags=["decisions"],
+    responses=problems(),
+)
+async def decisions(
+    services: Services,
+    request: Request[Any, Any, Any],
+    namespace: NamespaceQuery = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
+    cursor: Annotated[str | None, QueryParameter(max_length=400)] = None,
+    action: Annotated[list[Action] | None, QueryParameter(max_items=7)] = None,
+    memory_id: Annotated[UUID | None, QueryParameter(name="id")] = None,
+    layer: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=63, pattern=NO_NUL, description="The layer it was in, or moved to."
+        ),
+    ] = None,
+    since: Annotated[
+        Moment | None, QueryParameter(description="A time without a zone is UTC.")
+    ] = None,
+) -> DecisionPage:
+    """Decisions of the last months, newest first; also about memories that are gone.
+
+    One row for every promotion, eviction, expiry and so on; one for a memory that stayed when the
+    set of criteria it fails changed. `cursor` of the answer asks for the next page.
+    """
+    page = await services.memory.list_decisions(
+        namespace_for(request.user, namespace),
+        limit=limit,
+        after=read_cursor(cursor, datetime.fromisoformat, UUID, _word, _word),
+        memory_id=memory_id,
+        actions=None if action is None else list(action),
+        layer=layer,
+        since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+    )
+    last = page[-1] if len(page) == limit else None
+    return DecisionPage(
+        decisions=page,
+        cursor=None
+        if last is None
+        else make_cursor(last.at.isoformat(), last.id or _NOBODY, last.action, last.layer),
+    )
+
+
+def _word(part: str) -> str:
+    """A name as the database has them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not part.isidentifier():
+        raise ValueError(part)
+    return part

@@ -1,0 +1,2 @@
+-- Whether this version evicts.
+select to_regproc('memory.evict') is not null

@@ -1,0 +1,2 @@
+-- What promote would move now; nothing changes.
+select * from memory.promote(p_limit => 2000000000, p_dry_run => true)

@@ -1,0 +1,2 @@
+-- A run as it is scheduled: moves and verdicts are written.
+select * from memory.promote()

@@ -1,0 +1,26 @@
+-- Records that may have something to gain from being judged: used often enough for one of a layer's
+-- routes, or judged before. Only usage is read: a record never used has no row there and cannot pass
+-- "access count > 3".
+--
+-- All of usage, and no cursor over what was used since the last run: a record also passes because a
+-- threshold, a rating, a model or its questions changed, and would then be missed. A sequential scan
+-- of 1,000,000 narrow rows takes 0.14 s, the look at the events of the last five minutes 0.01;
+-- together with the records then judged (10% of them, 40 us each) that is 4 s against 3.9.
+create or replace function memory._promotable(p_layer text, p_namespace text)
+returns table (namespace text, id uuid)
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+select u.namespace, u.id
+from memory_data.usage as u
+where (u.verdict is not null
+       or u.access_count > (
+           select coalesce(min(r.threshold), -1)
+           from memory._rules(p_layer) as r where r.criterion = 'access_count'))
+    and (p_namespace is null or u.namespace = p_namespace)
+order by u.namespace, u.id
+$function$;
+
+comment on function memory._promotable is
+'Records used often enough, or judged before: those that promote looks at.';
