@@ -9,19 +9,23 @@ grant usage on schema memory_data to memory_app, memory_operator;
 grant select, insert, update, delete on
     memory_data.interact, memory_data.insights, memory_data.assets, memory_data.usage,
     memory_data.access_event, memory_data.revision, memory_data.decision,
-    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure
+    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure,
+    memory_data.ghost
     to memory_app, memory_operator;
 grant select on
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
     memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
     memory_data.job_run
     to memory_app, memory_operator;
+-- What eviction learns: counts without a namespace.
+grant select, insert, update on memory_data.reuse to memory_app;
+grant select, insert, update, delete on memory_data.reuse, memory_data.reuse_curve to memory_operator;
 grant insert, update on memory_data.job_run to memory_app, memory_operator;
 -- Keys and policy are the operator's, through the functions.
 grant select, insert, update on memory_data.api_key to memory_operator;
 grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
     to memory_operator;
-grant select on memory._memories to memory_app, memory_operator;
+grant select on memory._memories, memory._tracked to memory_app, memory_operator;
 grant execute on all routines in schema memory to memory_operator, memory_app;
 
 -- What changes the house itself is not for the service's requests.
@@ -33,8 +37,8 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many
+    memory.touch_many, memory.evict, memory.learn_reuse, memory.purge_ghosts
     from memory_app;
 
 -- Analysts: views, nothing else.
-grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+grant select on memory.records, memory.layers, memory.evictions to memory_analyst, memory_operator;

@@ -16,6 +16,8 @@ begin
         where m.namespace = p_namespace and m.id = any (p_ids);
         return;
     end if;
+    -- evicted ones: how they were used
+    delete from memory_data.ghost as g where g.namespace = p_namespace and g.id = any (p_ids);
     return query
     with gone as materialized (
         select d.id, 'interact'::text as layer, d.kind from memory._delete('interact', p_namespace, p_ids) as d

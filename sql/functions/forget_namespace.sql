@@ -1,4 +1,5 @@
--- Delete memories of a whole namespace, a bounded batch a call, until it returns nothing.
+-- Delete memories of a whole namespace, a bounded batch a call, until it returns nothing; and what
+-- is remembered of the use of evicted ones.
 create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
@@ -7,6 +8,9 @@ returns table (id uuid, layer text, kind text)
 language sql
 set search_path to pg_catalog, pg_temp
 as $function$
+with ghosts as (
+    delete from memory_data.ghost as g where g.namespace = p_namespace and not p_dry_run
+)
 select f.id, f.layer, f.kind
 from memory.forget(
     p_namespace,
