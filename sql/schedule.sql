@@ -4,7 +4,7 @@ insert into memory_data.schedule (name, cron, command, description) values
      'Makes the coming partitions of every partitioned table.'),
     ('housekeeping', '17 * * * *', 'select * from memory.purge_expired_keys()',
      'Removes idempotency keys past their hours.'),
-    ('reuse', '*/15 * * * *', 'select * from memory.learn_reuse()',
+    ('reuse', '* * * * *', 'select * from memory.learn_reuse()',
      'Learns from the uses counted what eviction ranks by.'),
     ('ghosts', '27 * * * *', 'select * from memory.purge_ghosts()',
      'Forgets how records evicted long ago were used.')

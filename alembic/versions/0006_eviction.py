@@ -58,6 +58,8 @@ create table memory_data.reuse_curve (
     -- how that changes while the record lies idle: at the start of each step, as a share
     recency real[] not null,
     learned_at timestamptz not null,
+    -- uses of the layer it was learned from
+    uses double precision not null,
     primary key (layer, class)
 ) with (fillfactor = 50);
 comment on table memory_data.reuse_curve is

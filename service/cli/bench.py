@@ -31,6 +31,7 @@ from service.cli.bench_search import search
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
+from service.cli.simulate import bench_evict
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
 
@@ -243,3 +244,4 @@ def _numbers(result: dict[str, Interval]) -> dict[str, list[float]]:
 
 
 bench.add_command(search)
+bench.add_command(bench_evict)

@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "service.cli.migrate:migrate",
     "check": "service.cli.check:check",
     "psql": "service.cli.psql:psql",
+    "simulate": "service.cli.simulate:simulate",
     "import": "service.cli.transfer:import_command",
     "export": "service.cli.transfer:export_command",
     "keys": "service.cli.keys:keys",

@@ -5,7 +5,8 @@ house. Add a method to the class whose role may run the function, in the file of
 """
 
 from service.memory.operator import Operator
+from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.vectors import to_vector
 
-__all__ = ["Memory", "Operator", "Use", "to_vector"]
+__all__ = ["Memory", "Operator", "ReplayCalls", "Use", "to_vector"]

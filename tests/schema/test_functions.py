@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_detect_language", "_document", "_idle_step", "_layer_code", "_reuse_class", "_speaker", "_term",
+    "_detect_language", "_document", "_idle_step", "_layer_code", "_reuse_class", "_speaker",
+    "_term",
 }  # fmt: skip
 
 # With their owner's rights, each for the reason it gives in its file.
