@@ -52,7 +52,15 @@ grant select, insert, update, delete on memory_data.recent_query to memory_app, 
 grant select, insert on memory_data.promotion_run to memory_operator;
 revoke execute on function memory.promote, memory.blocking_criteria from memory_app;
 
+-- Eviction; what it learns are counts without a namespace.
+grant select, insert, update, delete on memory_data.ghost to memory_app, memory_operator;
+grant select, insert, update on memory_data.reuse to memory_app;
+grant select, insert, update, delete on memory_data.reuse, memory_data.reuse_curve to memory_operator;
+grant select on memory._tracked to memory_app, memory_operator;
+revoke execute on function memory.evict, memory.learn_reuse, memory.purge_ghosts from memory_app;
+
 -- Analysts: views, nothing else.
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;
+grant select on memory.evictions to memory_analyst, memory_operator;

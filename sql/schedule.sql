@@ -5,7 +5,11 @@ insert into memory_data.schedule (name, cron, command, description) values
     ('housekeeping', '17 * * * *', 'select * from memory.purge_expired_keys()',
      'Removes idempotency keys past their hours.'),
     ('promote', '*/5 * * * *', 'select * from memory.promote()',
-     'Moves what passes its criteria to the next layer.')
+     'Moves what passes its criteria to the next layer.'),
+    ('reuse', '* * * * *', 'select * from memory.learn_reuse()',
+     'Learns from the uses counted what eviction ranks by.'),
+    ('ghosts', '27 * * * *', 'select * from memory.purge_ghosts()',
+     'Forgets how records evicted long ago were used.')
 on conflict (name) do update
 set command = excluded.command, description = excluded.description;
 

@@ -33,6 +33,7 @@ from service.cli.bench_train import train
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
+from service.cli.simulate import bench_evict
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
 
@@ -247,3 +248,4 @@ def _numbers(result: dict[str, Interval]) -> dict[str, list[float]]:
 bench.add_command(search)
 bench.add_command(train)
 bench.add_command(lifecycle)
+bench.add_command(bench_evict)

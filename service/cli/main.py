@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "service.cli.check:check",
     "psql": "service.cli.psql:psql",
     "train": "service.cli.train:train",
+    "simulate": "service.cli.simulate:simulate",
     "import": "service.cli.transfer:import_command",
     "export": "service.cli.transfer:export_command",
     "keys": "service.cli.keys:keys",

@@ -6,8 +6,9 @@ file of its subject.
 """
 
 from service.memory.operator import Operator
+from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.training import Rows, Training
 from service.memory.vectors import to_vector
 
-__all__ = ["Memory", "Operator", "Rows", "Training", "Use", "to_vector"]
+__all__ = ["Memory", "Operator", "ReplayCalls", "Rows", "Training", "Use", "to_vector"]

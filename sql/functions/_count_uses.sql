@@ -43,46 +43,76 @@ begin
         from unnest(p_namespaces, p_ids, p_sessions, p_sources) as u (namespace, id, session, source)
     ),
     live as materialized (
-        select u.* from used as u
-        where exists (
-            select from memory_data.interact as i
+        select u.*, m.layer, m.entered_at
+        from used as u
+        cross join lateral (
+            select 'interact'::text as layer, i.entered_at from memory_data.interact as i
             where i.namespace = u.namespace and i.id = u.id
                 and i.expires_at > p_now and i.expires_at < v_interact_end
             union all
-            select from memory_data.insights as i
+            select 'insights'::text, i.entered_at from memory_data.insights as i
             where i.namespace = u.namespace and i.id = u.id
                 and i.expires_at > p_now and i.expires_at < v_insights_end
             union all
-            select from memory_data.assets as a
+            select 'assets'::text, a.entered_at from memory_data.assets as a
             where a.namespace = u.namespace and a.id = u.id
-                and a.expires_at > p_now and a.entered_at < p_now + interval '1 day')
+                and a.expires_at > p_now and a.entered_at < p_now + interval '1 day'
+            limit 1) as m
     ),
     counted as materialized (
         -- a snapshot from before this call's own events
-        select l.namespace, l.id, count(distinct coalesce(l.session, '')) filter (where not exists (
-            select from memory_data.access_event as a
-            where a.namespace = l.namespace and a.id = l.id
-                and a.session is not distinct from l.session
-                and a.source <> 'rate'
-                and a.at >= date_trunc('minute', p_now)
-                and a.at < date_trunc('minute', p_now) + interval '1 minute')) as uses
+        select l.namespace, l.id, min(l.layer) as layer, min(l.entered_at) as entered_at,
+            greatest(0, extract(epoch from p_now - min(l.entered_at)))::real as age,
+            count(distinct coalesce(l.session, '')) filter (where not exists (
+                select from memory_data.access_event as a
+                where a.namespace = l.namespace and a.id = l.id
+                    and a.session is not distinct from l.session
+                    and a.source <> 'rate'
+                    and a.at >= date_trunc('minute', p_now)
+                    and a.at < date_trunc('minute', p_now) + interval '1 minute')) as uses
         from live as l
         group by l.namespace, l.id
     ),
     events as (
         insert into memory_data.access_event (namespace, id, at, session, source)
         select l.namespace, l.id, p_now, l.session, l.source from live as l
+    ),
+    changed as (
+        insert into memory_data.usage as u (namespace, id, access_count, first_access, last_access, gap)
+        select c.namespace, c.id, c.uses, p_now, p_now, c.age
+        from counted as c
+        -- always in the same order, so that two callers never wait for each other in a ring
+        order by c.namespace, c.id
+        on conflict (namespace, id) do update
+        set access_count = u.access_count + excluded.access_count,
+            first_access = least(u.first_access, excluded.first_access),
+            last_access = greatest(u.last_access, excluded.last_access),
+            -- the mean of the last gap and those before it
+            gap = case when excluded.access_count = 0 then u.gap else (
+                select (coalesce(u.gap, s.seconds) + s.seconds) / 2
+                from (select greatest(0, coalesce(
+                    extract(epoch from excluded.last_access - u.last_access)::real, excluded.gap)) as seconds) as s)
+                end
+        returning new.namespace, new.id, new.access_count, new.last_access,
+            coalesce(old.past_uses, 0) + 1 + coalesce(old.access_count, 0) as uses_before,
+            old.gap as gap_before, old.last_access as last_use_before
+    ),
+    learned as (
+        -- after how long it was used again: what eviction learns from
+        insert into memory_data.reuse as r (layer, slot, class, step, uses)
+        select c.layer, pg_backend_pid() % 16,
+            memory._reuse_class(h.uses_before, h.gap_before),
+            memory._idle_step(extract(epoch from p_now - coalesce(h.last_use_before, c.entered_at))::double precision),
+            count(*)
+        from changed as h
+        join counted as c on c.namespace = h.namespace and c.id = h.id
+        where c.uses > 0
+        group by 1, 2, 3, 4
+        order by 1, 2, 3, 4
+        on conflict (layer, slot, class, step) do update
+        set uses = r.uses + excluded.uses
     )
-    insert into memory_data.usage as u (namespace, id, access_count, first_access, last_access)
-    select c.namespace, c.id, c.uses, p_now, p_now
-    from counted as c
-    -- always in the same order, so that two callers never wait for each other in a ring
-    order by c.namespace, c.id
-    on conflict (namespace, id) do update
-    set access_count = u.access_count + excluded.access_count,
-        first_access = least(u.first_access, excluded.first_access),
-        last_access = greatest(u.last_access, excluded.last_access)
-    returning u.namespace, u.id, u.access_count, u.last_access;
+    select h.namespace, h.id, h.access_count, h.last_access from changed as h;
 end;
 $function$;
 

@@ -68,6 +68,29 @@ begin
             case when n.embedding is not null then p_model end as model
         from numbered as n
     ),
+    returned as (
+        -- stored again after it was evicted: how it was used before is known
+        delete from memory_data.ghost as g using fresh as f
+        where g.namespace = p_namespace and g.content_hash = f.content_hash
+        returning f.id, g.layer, g.uses, g.gap, g.rating_sum, g.rating_count,
+            greatest(0, extract(epoch from p_now - g.last_use))::real as idle
+    ),
+    usage as (
+        insert into memory_data.usage (namespace, id, past_uses, gap, rating_sum, rating_count)
+        select p_namespace, r.id, r.uses, (coalesce(r.gap, r.idle) + r.idle) / 2, r.rating_sum, r.rating_count
+        from returned as r
+        order by r.id
+    ),
+    learned as (
+        insert into memory_data.reuse as u (layer, slot, class, step, uses)
+        select r.layer, pg_backend_pid() % 16, memory._reuse_class(r.uses, r.gap),
+            memory._idle_step(r.idle::double precision), count(*)
+        from returned as r
+        group by 1, 2, 3, 4
+        order by 1, 2, 3, 4
+        on conflict (layer, slot, class, step) do update
+        set uses = u.uses + excluded.uses
+    ),
     into_interact as (
         insert into memory_data.interact
             (namespace, id, kind, content, content_hash, embedding, model, search, language,

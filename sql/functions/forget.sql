@@ -16,6 +16,8 @@ begin
         where m.namespace = p_namespace and m.id = any (p_ids);
         return;
     end if;
+    -- evicted ones: how they were used
+    delete from memory_data.ghost as g where g.namespace = p_namespace and g.id = any (p_ids);
     -- Upwards, each with a snapshot of its own: what is promoted meanwhile is waited for in its layer
     -- and found in the next.
     return query

@@ -1,5 +1,5 @@
 -- Delete memories of a whole namespace, a bounded batch a call, until it returns nothing; what was
--- asked there goes with the first.
+-- asked there and what is remembered of the use of evicted ones goes with the first.
 create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
@@ -10,6 +10,9 @@ set search_path to pg_catalog, pg_temp
 as $function$
 with asked as (
     delete from memory_data.recent_query as q where q.namespace = p_namespace and not p_dry_run
+),
+ghosts as (
+    delete from memory_data.ghost as g where g.namespace = p_namespace and not p_dry_run
 )
 select f.id, f.layer, f.kind
 from memory.forget(

@@ -45,6 +45,9 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
     call(db, "note_queries", namespaces=[namespace], embeddings=[vector(1)])
     extra = one(db, "remember", namespace=namespace, content="to be forgotten")
     call(db, "forget", namespace=namespace, ids=[extra["id"]])
+    # the others are pinned, and so is everybody else's
+    extra = one(db, "remember", namespace=namespace, content="to be evicted")
+    assert one(db, "evict", layer="interact", bytes=1)["id"] == extra["id"]
     return ids
 
 
@@ -226,7 +229,7 @@ def test_the_service_cannot_change_the_house(db: Connection[Any], statement: str
 # --- analysts
 
 
-def test_an_analyst_reads_the_views_and_nothing_else(db: Connection[Any]) -> None:
+def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any]) -> None:
     seed(db, "n")
     relations = rows(
         db, "select c.oid::regclass::text as name from pg_class as c"
@@ -236,7 +239,10 @@ def test_an_analyst_reads_the_views_and_nothing_else(db: Connection[Any]) -> Non
         " and has_table_privilege('memory_analyst', c.oid,"
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
-    views = ["memory.decisions", "memory.layers", "memory.promotions", "memory.records"]
+    views = [
+        "memory.decisions", "memory.evictions", "memory.layers", "memory.models", "memory.promotions",
+        "memory.records",
+    ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
     for name in views:
         assert not value(

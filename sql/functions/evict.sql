@@ -1,0 +1,104 @@
+-- Makes room in a layer: its records of the lowest importance * recency / size go, lowest first,
+-- until at least p_bytes are gone or p_limit records are. The bytes of a record are those of its
+-- row, its share of the indexes and its usage. The room they leave on disk is the layer's to reuse;
+-- it is not returned to the system.
+--
+-- It does what it is told to a layer of policy manual too: that is what manual means. Whatever runs
+-- by itself (memory.relieve_pressure) asks the policy first. A record that somebody edits or moves
+-- at this moment is passed over, one that was used since the choice was made stays. How an evicted
+-- record was used is remembered for a while, so that it does not begin anew when it is stored again.
+-- p_dry_run tells what would go and why, and changes nothing.
+create or replace function memory.evict(
+    p_layer text,
+    p_bytes bigint,
+    p_now timestamptz default now(),
+    p_limit integer default 1000,
+    p_dry_run boolean default false
+)
+returns table (
+    namespace text, id uuid, layer text, kind text, size integer, importance double precision,
+    recency double precision, worth double precision, action text, freed_bytes bigint
+)
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+begin
+    perform memory._check_eviction(p_layer, p_bytes, p_limit);
+    if p_dry_run then
+        return query
+        select w.namespace, w.id, p_layer, w.kind, w.size, w.importance, w.recency, w.worth,
+            'evict'::text, w.size::bigint
+        from (select c.*, sum(c.size) over (order by c.worth, c.namespace, c.id) - c.size as before
+              from memory._worth(p_layer, p_now, p_limit) as c) as w
+        where w.before < p_bytes
+        order by w.worth, w.namespace, w.id;
+        return;
+    end if;
+    if not pg_try_advisory_xact_lock(hashtextextended('memory.evict ' || p_layer, 0)) then
+        raise notice 'evict is already running in layer %', p_layer;
+        return;
+    end if;
+
+    return query
+    with chosen as materialized (
+        select c.* from memory._choose_evicted(p_layer, p_bytes, p_now, p_limit) as c
+    ),
+    usage as materialized (
+        -- in the order in which uses are counted, so that neither waits for the other in a ring
+        select u.* from memory_data.usage as u
+        where (u.namespace, u.id) in (select c.namespace, c.id from chosen as c)
+        order by u.namespace, u.id
+        for update
+    ),
+    going as materialized (
+        select c.*, coalesce(u.rating_sum, 0) as rating_sum, coalesce(u.rating_count, 0) as rating_count
+        from chosen as c
+        left join usage as u on u.namespace = c.namespace and u.id = c.id
+        where u.last_access is null or u.last_access <= c.last_use
+    ),
+    gone as materialized (
+        select l.* from memory._leave(
+            p_layer,
+            (select array_agg(g.namespace order by g.namespace, g.id) from going as g),
+            (select array_agg(g.id order by g.namespace, g.id) from going as g),
+            'evict', p_now) as l
+    ),
+    remembered as (
+        insert into memory_data.ghost as h
+            (namespace, content_hash, id, layer, uses, gap, last_use, rating_sum, rating_count)
+        select g.namespace, g.content_hash, g.id, p_layer, g.uses, g.gap, g.last_use, g.rating_sum,
+            g.rating_count
+        from going as g
+        order by g.namespace, g.content_hash
+        on conflict (namespace, content_hash) do update
+        set id = excluded.id, layer = excluded.layer, uses = excluded.uses, gap = excluded.gap,
+            last_use = excluded.last_use, rating_sum = excluded.rating_sum,
+            rating_count = excluded.rating_count
+    ),
+    decided as (
+        insert into memory_data.decision (namespace, id, at, action, layer, kind, score, criteria, detail)
+        select g.namespace, g.id, p_now, l.action, p_layer, g.kind, g.worth,
+            jsonb_build_object(
+                'importance', jsonb_build_object('value', g.importance),
+                'recency', jsonb_build_object('value', g.recency),
+                'size', jsonb_build_object('value', g.size)),
+            jsonb_build_object('reason', 'evict', 'uses', g.uses, 'last_use', g.last_use)
+        from going as g
+        join gone as l on l.namespace = g.namespace and l.id = g.id
+    ),
+    noted as materialized (
+        select memory._note_change(n.namespace)
+        from (select distinct l.namespace from gone as l order by l.namespace) as n
+    )
+    select g.namespace, g.id, p_layer, g.kind, g.size, g.importance, g.recency, g.worth, l.action,
+        g.size::bigint
+    from going as g
+    join gone as l on l.namespace = g.namespace and l.id = g.id
+    cross join (select count(*) from noted) as n
+    order by g.worth, g.namespace, g.id;
+end;
+$function$;
+
+comment on function memory.evict is
+'Make room in a layer, lowest importance * recency / size first; returns what went and why.';
