@@ -58,9 +58,16 @@ begin
         layer text, namespace text, id uuid, kind text, route text, score double precision, model text,
         criteria jsonb);
 
-    perform memory._note_change(n.namespace)
+    perform memory._note_change(n.namespace, 0, n.layers, n.keys)
     from (
-        select distinct m.namespace from jsonb_to_recordset(v_moved) as m (namespace text)
+        select m.namespace, array_agg(j.to_layer) as layers,
+            array_agg(case when l.partition_key = 'entered_at' then p_now
+                           else coalesce(p_now + l.ttl, 'infinity') end) as keys
+        from jsonb_to_recordset(v_moved) as m (namespace text, id uuid)
+        join jsonb_to_recordset(p_passed) as j (namespace text, id uuid, to_layer text)
+            on j.namespace = m.namespace and j.id = m.id
+        join memory_data.layer as l on l.name = j.to_layer
+        group by m.namespace
         order by m.namespace) as n;
 
     return query
