@@ -12,6 +12,7 @@ grant select, insert, update, delete on
     memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure
     to memory_app, memory_operator;
 grant select on
+    memory_data.compression, memory_data.pressure,
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
     memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
     memory_data.job_run
@@ -21,6 +22,8 @@ grant insert, update on memory_data.job_run to memory_app, memory_operator;
 grant select, insert, update on memory_data.api_key to memory_operator;
 grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
     to memory_operator;
+-- So that a relief makes the next measurement look again.
+grant select, delete on memory_data.partition_size to memory_operator;
 grant select on memory._memories to memory_app, memory_operator;
 grant execute on all routines in schema memory to memory_operator, memory_app;
 
@@ -33,7 +36,8 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many
+    memory.touch_many, memory.measure_pressure, memory.relieve_pressure, memory.compress,
+    memory.decompress
     from memory_app;
 
 -- Analysts: views, nothing else.
