@@ -23,15 +23,14 @@ begin
         order by bytes desc, p.name
     loop
         exit when v_count >= p_limit;
-        execute format('select count(*) from memory_data.usage as u '
-                       'join memory_data.%I as m on m.namespace = u.namespace and m.id = u.id '
-                       'where u.last_access > $1', v_part.name)
-        into used using p_now - v_cold;
-        continue when used > v_part.rows * v_percent / 100;
+        execute format('select count(*), count(u.id) from memory_data.%I as m '
+                       'left join memory_data.usage as u '
+                       'on u.namespace = m.namespace and u.id = m.id and u.last_access > $1', v_part.name)
+        into rows, used using p_now - v_cold;
+        continue when used > rows * v_percent / 100;
         v_count := v_count + 1;
         layer := v_part.layer;
         name := v_part.name;
-        rows := v_part.rows;
         bytes := v_part.bytes;
         return next;
     end loop;

@@ -48,7 +48,8 @@ begin
                 v_toast_free := case when v_part.toast_bytes > 1 << 20
                                      then memory._free_share(v_part.toast) else v_heap_free end;
             else
-                v_heap_free := v_part.dead_rows / greatest(v_part.dead_rows + v_part.rows, 1)::double precision;
+                v_heap_free := v_part.dead_rows::double precision
+                    / greatest(v_part.live_rows + v_part.dead_rows, v_part.rows, 1);
                 v_toast_free := v_heap_free;
             end if;
             if p_write then

@@ -7,7 +7,7 @@ create or replace function memory._partitions(p_now timestamptz, p_layer text de
 returns table (
     layer text, name text, oid oid, filenode oid, starts timestamptz, ends timestamptz, past boolean,
     closed boolean, heap_bytes bigint, index_bytes bigint, toast oid, toast_bytes bigint, rows bigint,
-    dead_rows bigint, changes bigint, vacuums bigint
+    live_rows bigint, dead_rows bigint, changes bigint, vacuums bigint
 )
 language sql
 stable
@@ -20,7 +20,7 @@ select l.name, c.relname::text, c.oid, c.relfilenode, b.starts, b.ends,
     pg_table_size(c.oid) - coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0),
     pg_indexes_size(c.oid), nullif(c.reltoastrelid, 0),
     coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0),
-    greatest(c.reltuples, s.n_live_tup, 0)::bigint, coalesce(s.n_dead_tup, 0),
+    greatest(c.reltuples, s.n_live_tup, 0)::bigint, coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
     coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), coalesce(s.vacuum_count + s.autovacuum_count, 0)
 from memory_data.layer as l
 join pg_inherits as i on i.inhparent = to_regclass(format('memory_data.%I', l.name))

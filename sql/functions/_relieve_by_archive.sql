@@ -12,7 +12,7 @@ declare
     v_row record;
     v_records bigint := 0;
     v_each constant bigint := p_live / greatest(
-        (select sum(p.rows - p.dead_rows) from memory._partitions(p_now, p_layer) as p where not p.past), 1);
+        (select sum(p.live_rows) from memory._partitions(p_now, p_layer) as p where not p.past), 1);
 begin
     for v_row in
         select a.namespace, a.id, to_jsonb(a) - 'namespace' - 'id' as facts

@@ -40,7 +40,8 @@ begin
         borrowed_before := v_layer.borrowed_bytes;
         v_step := greatest(max_bytes / 100, 1);
         borrowed_after := ceil(greatest(live_bytes * 100 / v_target - max_bytes, 0) / v_step) * v_step;
-        borrowed_after := least(borrowed_after, (max_bytes * v_limit / 100)::bigint, v_free);
+        borrowed_after := least(
+            borrowed_after, floor(max_bytes * v_limit / 100)::bigint, v_free - v_free % v_step);
         if level <> 'low' then
             borrowed_after := least(borrowed_after, borrowed_before);
         end if;

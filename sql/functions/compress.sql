@@ -61,7 +61,8 @@ begin
     loop
         layer := v_part.layer;
         partition_name := v_part.name;
-        rows := v_part.rows;
+        -- what the catalogue estimates is not what a decision should say
+        execute format('select count(*) from memory_data.%I', v_part.name) into rows;
         state := case when v_part.small or v_part.state = 'building' then 'compressed' else 'building' end;
         bytes_before := v_part.bytes;
         bytes_after := memory._compressed_bytes(v_part.name, v_part.rows, v_part.bytes, v_part.small);

@@ -22,7 +22,7 @@ begin
     end if;
 
     for v_part in
-        select p.layer, p.name, p.rows, c.state,
+        select p.layer, p.name, c.state,
             p.heap_bytes + p.index_bytes + p.toast_bytes as bytes,
             coalesce(pg_total_relation_size(to_regclass(format('memory_data.%I', p.name || '_bits'))), 0) as bits,
             c.bytes_before as bytes_then
@@ -37,7 +37,7 @@ begin
     loop
         layer := v_part.layer;
         partition_name := v_part.name;
-        rows := v_part.rows;
+        execute format('select count(*) from memory_data.%I', v_part.name) into rows;
         bytes_before := v_part.bytes;
         if v_part.state = 'compressed' then
             state := 'decompressing';

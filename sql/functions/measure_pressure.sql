@@ -91,7 +91,7 @@ begin
         j.partitions, j.scanned, j.max_bytes, j.borrowed_bytes, j.budget_bytes,
         round(j.usage_percent::numeric, 2)::double precision, j.level, j.since
     from judged as j
-    order by j.position nulls last;
+    order by j.layer = 'total', j.position;
 end;
 $function$;
 

@@ -3,8 +3,10 @@
 -- low: a layer that needs more borrows budget (memory._share_budget).
 -- medium: cold partitions are compressed (memory.compress).
 -- archive_percent reached: what the layer's policy calls old goes to the archive (memory.archive).
--- high: all of these, and what is still too much is evicted (memory.evict), until usage is
--- pressure_hysteresis_percent below the threshold. A layer of policy manual is only reported.
+-- high: all of these, and what is still too much is evicted (memory.evict), until usage is a little
+-- more than pressure_hysteresis_percent below the threshold: a record's bytes are an estimate, and a goal
+-- at the very edge of the level would be reached by ever smaller steps. A layer of policy manual is only
+-- reported.
 -- Is the total high and no layer enough, the fullest layer that may be evicted from pays for it.
 --
 -- Usage counts live bytes: what was deleted and waits for vacuum never makes it evict again. What
@@ -28,7 +30,7 @@ as $function$
 declare
     v_archive_at constant double precision := memory._setting('archive_percent');
     v_goal constant double precision := (memory._setting('pressure_high_percent')::double precision
-        - memory._setting('pressure_hysteresis_percent')::double precision) / 100;
+        - 1.2 * memory._setting('pressure_hysteresis_percent')::double precision) / 100;
     v_pressure jsonb;
     v_total record;
     v_layer record;
