@@ -127,11 +127,27 @@ class PerformanceSettings(_Section):
     batch_timeout_ms: int = Field(100, ge=0, le=60_000)
 
 
+class PressureSettings(_Section):
+    """When memory is under pressure, and what relieves it; see `memory.relieve_pressure`."""
+
+    pressure_medium_percent: float = Field(75, gt=0)
+    pressure_high_percent: float = Field(90, gt=0)
+    pressure_hysteresis_percent: float = Field(5, ge=0)
+    borrow_percent: float = Field(60, gt=0)
+    borrow_limit_percent: float = Field(100, ge=0)
+    archive_percent: float = Field(85, gt=0)
+    total_max_mb: int | None = Field(None, gt=0)
+    compress_cold_hours: int = Field(24, ge=0)
+    compress_used_percent: float = Field(5, ge=0, le=100)
+    compress_rerank: int = Field(200, ge=1, le=10_000)
+
+
 class MemorySettings(_Section):
     """What MISSION's configuration calls `[memory]`: policy that lives in the database's rows."""
 
     layers: LayersSettings = LayersSettings()
     performance: PerformanceSettings = PerformanceSettings()
+    pressure: PressureSettings = PressureSettings()
 
     def policy(self) -> dict[str, Any]:
         """Everything `memory.apply_policy` compares with the policy rows."""
@@ -140,7 +156,7 @@ class MemorySettings(_Section):
                 name: getattr(self.layers, name).policy()
                 for name in ("interact", "insights", "assets")
             },
-            "settings": self.performance.model_dump(),
+            "settings": {**self.performance.model_dump(), **self.pressure.model_dump()},
         }
 
 

@@ -32,6 +32,16 @@ begin
         end if;
     end loop;
 
+    -- How much of a table is free: granted to pg_stat_scan_tables only, which shows more than it needs.
+    -- Without it memory.measure_pressure estimates, and says so.
+    if not has_function_privilege('memory_owner', 'public.pgstattuple_approx(regclass)', 'execute')
+       and pg_catalog.pg_has_role(current_user, (
+           select p.proowner from pg_catalog.pg_proc as p
+           where p.oid = 'public.pgstattuple_approx(regclass)'::regprocedure), 'usage')
+    then
+        grant execute on function public.pgstattuple_approx(regclass) to memory_owner;
+    end if;
+
     if not exists (select from pg_catalog.pg_namespace where nspname = 'memory_data') then
         create schema memory_data authorization memory_owner;
     end if;

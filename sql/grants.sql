@@ -59,6 +59,13 @@ grant select, insert, update, delete on memory_data.reuse, memory_data.reuse_cur
 grant select on memory._tracked to memory_app, memory_operator;
 revoke execute on function memory.evict, memory.learn_reuse, memory.purge_ghosts from memory_app;
 
+-- Pressure and compression; a relief makes the next measurement look again.
+grant select on memory_data.compression, memory_data.pressure to memory_app, memory_operator;
+grant select, delete on memory_data.partition_size to memory_operator;
+revoke execute on function
+    memory.measure_pressure, memory.relieve_pressure, memory.compress, memory.decompress
+    from memory_app;
+
 -- Analysts: views, nothing else.
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;

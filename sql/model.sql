@@ -46,19 +46,16 @@ begin
             from pg_inherits as i
             join pg_index as x on x.indrelid = i.inhrelid
             join pg_class as c on c.oid = x.indexrelid
-            join pg_am as a on a.oid = c.relam and a.amname = 'hnsw'
+            join pg_am as a on a.oid = c.relam
             where i.inhparent = format('memory_data.%I', v_layer)::regclass
+                and (a.amname = 'hnsw' or c.relname ~ '_exact$')
         loop
             execute format('drop index %s', v_index);
         end loop;
-        execute format('drop index memory_data.%I', v_layer || '_exact');
         execute format('alter table memory_data.%I alter column embedding type public.halfvec(%s) using null',
                        v_layer, v_dim);
-        -- An index row holds 2,704 bytes: a vector of more than 1,200 dimensions stays in the heap.
-        execute format('create index %I on memory_data.%I (namespace, expires_at) %s where embedding is not null',
-                       v_layer || '_exact', v_layer,
-                       case when v_dim <= 1200
-                            then 'include (id, entered_at, model, embedding)' else '' end);
+        delete from memory_data.compression as c where c.layer = v_layer;
+        -- memory.plan_indexes builds the partitions' indexes anew.
     end loop;
 
     -- What the old model could not embed the new one may.

@@ -6,6 +6,8 @@ insert into memory_data.schedule (name, cron, command, description) values
      'Removes idempotency keys past their hours.'),
     ('promote', '*/5 * * * *', 'select * from memory.promote()',
      'Moves what passes its criteria to the next layer.'),
+    ('pressure', '* * * * *', 'select * from memory.relieve_pressure()',
+     'Measures pressure and relieves it: budget, compression, archive, eviction.'),
     ('reuse', '* * * * *', 'select * from memory.learn_reuse()',
      'Learns from the uses counted what eviction ranks by.'),
     ('ghosts', '27 * * * *', 'select * from memory.purge_ghosts()',

@@ -29,8 +29,12 @@ begin
     execute format('alter table memory_data.%I set (autovacuum_vacuum_insert_threshold = 1000, '
                    'autovacuum_vacuum_insert_scale_factor = 0.05, '
                    'autovacuum_analyze_scale_factor = 0.05)', v_name);
+    if exists (select from memory_data.layer as l where l.name = p_parent) then
+        execute format('create index %I on memory_data.%I %s', v_name || '_exact', v_name,
+                       memory._exact_index(p_parent));
+    end if;
 end;
 $function$;
 
 comment on function memory._make_partition is
-'Create one partition with row security and autovacuum settings.';
+'Create one partition with row security, autovacuum settings and, of a layer, the index of exact search.';

@@ -9,6 +9,10 @@
 -- with 20 each take 8.5 ms at recall 0.999, with 100 each 24 ms. relaxed_order keeps looking until
 -- enough rows pass the filter and loses none (strict_order drops late better hits); the last order by
 -- sorts again.
+--
+-- A compressed partition (memory.compress) has an index of codes of its vectors: its nearest by
+-- Hamming distance, compress_rerank of them and at least four for each row asked for, are compared
+-- again by their whole vectors, which lie in its heap.
 create or replace function memory._nearest_hnsw(
     p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
@@ -26,6 +30,8 @@ as $function$
 declare
     v_arms text;
     v_indexes integer;
+    v_bits integer;
+    v_rerank integer;
     -- only what is asked for: a filter that is always true keeps a scan from being index-only
     v_filter text := concat(
         case when p_kinds is not null then ' and m.kind = any ($6)' end,
@@ -37,11 +43,14 @@ begin
     with partition as (
         select l.name, l.position, l.partition_key,
             regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \((.+)\) TO \((.+)\)') as bound,
-            exists (
-                select from pg_index as x
-                join pg_class as k on k.oid = x.indexrelid
-                join pg_am as a on a.oid = k.relam
-                where x.indrelid = c.oid and x.indisvalid and a.amname = 'hnsw') as indexed
+            (select case when x.indexprs is null then 'vectors' else 'bits' end
+             from pg_index as x
+             join pg_class as k on k.oid = x.indexrelid
+             join pg_am as a on a.oid = k.relam
+             where x.indrelid = c.oid and x.indisvalid and a.amname = 'hnsw'
+             order by x.indexprs is not null limit 1) as indexed,
+            (select a.atttypmod from pg_attribute as a
+             where a.attrelid = c.oid and a.attname = 'embedding') as dim
         from memory_data.layer as l
         join pg_inherits as i on i.inhparent = format('memory_data.%I', l.name)::regclass
         join pg_class as c on c.oid = i.inhrelid
@@ -57,28 +66,35 @@ begin
                     < case p.name when 'interact' then p_interact_end else p_insights_end end
             end
     )
-    select count(*) filter (where v.indexed),
+    select count(v.indexed), count(*) filter (where v.indexed = 'bits'),
         string_agg(
             format(
-                '(select %s::smallint as layer, m.id, m.%I as key, m.embedding <=> $2 as distance '
-                'from memory_data.%I as m where m.namespace = $1 and m.model = $3 '
-                'and m.embedding is not null and m.expires_at > $4 and m.%I >= %s and m.%I < %s%s '
-                'order by %s(m.embedding <=> $2) limit $5)',
-                v.position, v.partition_key, v.name, v.partition_key, v.bound[1], v.partition_key,
-                v.bound[2], v_filter, case when v.indexed then '' else '0 + ' end),
+                '(select r.* from (select %1$s::smallint as layer, m.id, m.%2$I as key, '
+                'm.embedding <=> $2 as distance from memory_data.%3$I as m where m.namespace = $1 '
+                'and m.model = $3 and m.embedding is not null and m.expires_at > $4 '
+                'and m.%2$I >= %4$s and m.%2$I < %5$s%6$s order by ',
+                v.position, v.partition_key, v.name, v.bound[1], v.bound[2], v_filter)
+            || case v.indexed
+                when 'vectors' then '(m.embedding <=> $2) limit $5) as r)'
+                when 'bits' then format(
+                    '%s <~> %s limit $11) as r order by r.distance limit $5)',
+                    memory._bits('m.embedding', v.dim), memory._bits('$2', v.dim))
+                else '0 + (m.embedding <=> $2) limit $5) as r)'
+            end,
             ' union all ')
-    into v_indexes, v_arms
+    into v_indexes, v_bits, v_arms
     from living as v;
     if v_arms is null then
         return;
     end if;
 
+    v_rerank := greatest(4 * p_limit, memory._setting('compress_rerank')::integer * 2 / greatest(v_bits, 2));
     perform set_config('hnsw.ef_search', greatest(
-        least(p_limit, 1000), 40,
+        least(p_limit, 1000), 40, case when v_bits > 0 then least(v_rerank, 1000) end,
         memory._setting('hnsw_ef_search')::integer * 2 / greatest(v_indexes, 2))::text, true);
     return query execute format('select * from (%s) as n order by n.distance limit $5', v_arms)
     using p_namespace, p_embedding, p_model, p_now, p_limit, p_kinds, p_session, p_metadata,
-        p_created_after, p_created_before;
+        p_created_after, p_created_before, v_rerank;
 end;
 $function$;
 

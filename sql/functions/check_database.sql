@@ -32,6 +32,18 @@ select 'search indexes', count(*) = 0, false, format('%s to build', count(*)),
     'magray check --fix'
 from memory.plan_indexes(p_now) as i
 union all
+select 'pressure', max(m.level) filter (where m.level = 'high') is null, false,
+    string_agg(format('%s %s, %s%% of %s', m.layer, m.level, round(m.usage_percent::numeric, 1),
+                      pg_size_pretty(m.budget_bytes)), '; '),
+    'select * from memory.relieve_pressure(p_dry_run => true);'
+from memory.measure_pressure(p_now, true) as m
+union all
+select 'fragmentation', m.stranded_bytes < greatest(m.disk_bytes / 4, 64 << 20), false,
+    format('%s%% of %s free, by %s; %s of it in closed partitions', m.fragmentation_percent,
+           pg_size_pretty(m.disk_bytes), m.method, pg_size_pretty(m.stranded_bytes)),
+    'vacuum (full) the partitions of: select * from memory_data.partition_size order by heap_free desc;'
+from memory.measure_pressure(p_now, true) as m where m.layer = 'total'
+union all
 select 'row level security', count(*) = 0, true,
     coalesce(string_agg(c.relname, ', '), 'forced on every table of a namespace'),
     'magray migrate'

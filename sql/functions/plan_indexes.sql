@@ -1,7 +1,11 @@
--- Which partitions have earned their HNSW and GIN index and lack it: those that are closed (no new
--- memory can enter them any more) or hold index_rows vectors. The statements are to be run one by
--- one outside a transaction, for CONCURRENTLY; an index a crash left invalid is dropped first.
--- Building while rows still come in costs 5.7 ms and 24 kB of WAL a row against 0.15 ms without.
+-- Which indexes partitions have earned and lack. The one of exact search belongs to each; the HNSW and
+-- GIN ones to those that are closed (no new memory can enter them any more) or hold index_rows vectors.
+-- A compressed partition has a small HNSW index over codes of its vectors instead (see
+-- memory.compress), one that is to be compressed or to come back builds first what it will have.
+--
+-- The statements are to be run one by one outside a transaction, for CONCURRENTLY; an index a crash
+-- left invalid is dropped first. Building while rows still come in costs 5.7 ms and 24 kB of WAL a row
+-- against 0.15 ms without.
 create or replace function memory.plan_indexes(p_now timestamptz default now())
 returns table (partition_name text, index_name text, estimated_rows bigint, statement text)
 language plpgsql
@@ -13,27 +17,24 @@ as $function$
 begin
     return query
     with partition as (
-        select c.relname::text as name, l.name as layer, l.index_rows,
-            greatest(c.reltuples, s.n_live_tup, 0)::bigint as rows,
-            -- 'FOR VALUES FROM (…) TO (upper)'
-            (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
-                <= p_now + case l.partition_key when 'expires_at' then l.ttl else interval '0' end
-                as closed,
-            c.oid
-        from memory_data.layer as l
-        join pg_inherits as i on i.inhparent = format('memory_data.%I', l.name)::regclass
-        join pg_class as c on c.oid = i.inhrelid
-        left join pg_stat_user_tables as s on s.relid = c.oid
+        select p.name, p.rows, p.layer, c.state,
+            p.rows >= l.index_rows or (p.closed and p.rows >= 1000) as earned
+        from memory._partitions(p_now) as p
+        join memory_data.layer as l on l.name = p.layer
+        left join memory_data.compression as c on c.partition_name = p.name
     ),
     wanted as (
         select p.*, k.suffix, k.definition
         from partition as p
-        cross join (values
-            ('hnsw', format('using hnsw (embedding public.halfvec_cosine_ops) '
-                            'with (m = %s, ef_construction = %s)',
-                            memory._setting('hnsw_m'), memory._setting('hnsw_ef_construction'))),
-            ('words', 'using gin (namespace, search)')) as k (suffix, definition)
-        where p.rows >= p.index_rows or (p.closed and p.rows >= 1000)
+        cross join lateral (values
+            ('exact', p.state is null or p.state = 'decompressing', memory._exact_index(p.layer)),
+            ('hnsw', p.earned and (p.state is null or p.state = 'decompressing'),
+             format('using hnsw (embedding public.halfvec_cosine_ops) with (m = %s, ef_construction = %s)',
+                    memory._setting('hnsw_m'), memory._setting('hnsw_ef_construction'))),
+            ('bits', p.earned and p.state in ('building', 'compressed'), memory._bits_index(p.layer)),
+            ('words', p.earned, 'using gin (namespace, search)')
+            ) as k (suffix, wanted, definition)
+        where k.wanted
     )
     select w.name, w.name || '_' || w.suffix, w.rows,
         case when x.indexrelid is not null

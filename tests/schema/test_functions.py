@@ -27,6 +27,9 @@ SECURITY_DEFINER = {
     "_extend_reach",  # policy rows are not the service's to change
     "_matching",  # `@@` is not leakproof: under row security it uses no index
     "_rare_lexemes",  # the same
+    "compress",  # an index is dropped by its owner
+    "decompress",  # the same
+    "measure_pressure",  # pgstattuple_approx is granted to the owner alone
     "code_digest",  # asked before anything is known about the caller
     "find_key",  # the table of keys is closed to the service
     "make_partitions",  # a partition is made by the parent's owner
