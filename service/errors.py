@@ -4,6 +4,8 @@
      ├─ ConfigError        MLC01  settings or magray.toml are wrong
      ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
      ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
+     ├─ StorageError       MLO01  an object store refused, or did not give back what it was given
+     │   └─ DamagedObjectError  MLO02  stored bytes are not what they were
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
 SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
@@ -23,6 +25,8 @@ class MagrayError(Exception):
     """
 
     code = "ML500"
+    #: What `magray` ends with: sysexits; 70 internal.
+    exit_code = 70
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -43,21 +47,42 @@ class ConfigError(MagrayError):
     """Settings, environment or ``magray.toml`` hold a wrong key or value."""
 
     code = "MLC01"
+    exit_code = 78
 
 
 class PlatformError(MagrayError):
     """The PostgreSQL at hand cannot serve MAGRAY: version, extension, checksums or start-up."""
 
     code = "MLP01"
+    exit_code = 69
 
 
 class SchemaError(MagrayError):
     """The database's schema and this program do not match."""
 
     code = "MLS01"
+    exit_code = 65
 
 
 class EmbeddingError(MagrayError):
     """An embedding provider is missing, misconfigured or failed on a text."""
 
     code = "MLE01"
+
+
+class StorageError(MagrayError):
+    """An object store refused a read, a write or a deletion, or cannot be reached."""
+
+    code = "MLO01"
+    exit_code = 74
+
+
+class MissingObjectError(StorageError):
+    """There is no object of that name."""
+
+
+class DamagedObjectError(StorageError):
+    """An object's bytes are not those that were stored."""
+
+    code = "MLO02"
+    exit_code = 65

@@ -9,8 +9,11 @@ grant usage on schema memory_data to memory_app, memory_operator;
 grant select, insert, update, delete on
     memory_data.interact, memory_data.insights, memory_data.assets, memory_data.usage,
     memory_data.access_event, memory_data.revision, memory_data.decision,
-    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure
+    memory_data.change_counter, memory_data.idempotency, memory_data.embedding_failure,
+    memory_data.archive_outbox, memory_data.archived, memory_data.archive_erasure
     to memory_app, memory_operator;
+grant select, insert, update, delete on memory_data.archive, memory_data.archive_deletion
+    to memory_operator;
 grant select on
     memory_data.layer, memory_data.kind, memory_data.promotion_rule, memory_data.route,
     memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
@@ -36,5 +39,14 @@ revoke execute on function
     memory.touch_many
     from memory_app;
 
+-- What moves between layers and archive, and the files.
+revoke execute on function
+    memory._hand_to_archive, memory.archive, memory.archive_batch, memory.register_archive,
+    memory.restore_outbox, memory.restore_archived, memory._restore, memory._put_back,
+    memory.find_archived, memory.archive_work, memory.replace_archive, memory.archive_files,
+    memory.note_deletion, memory.note_archive_check, memory.drop_copies, memory.lock_archive,
+    memory.archive_backlog, memory.count_memories, memory.announce_file
+    from memory_app;
+
 -- Analysts: views, nothing else.
-grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+grant select on memory.records, memory.layers, memory.archives to memory_analyst, memory_operator;
