@@ -11,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 POLICY = """
+-- In a database made in one go the rows of 0001 still wait for their deferred check.
+set constraints all immediate;
 alter table memory_data.layer
     -- an evicted memory goes to the archive instead of being deleted
     add column archive_first boolean not null default false,

@@ -21,8 +21,8 @@ begin
                  metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
             select r.namespace, r.id, r.kind, r.content, r.content_hash, v.embedding, v.model, w.words,
                 r.language, r.metadata, r.session, r.turn, r.importance, r.pinned, r.created_at, $2, $3,
-                octet_length(r.content) + coalesce(pg_column_size(v.embedding), 0)
-                + pg_column_size(w.words) + pg_column_size(r.metadata)
+                greatest(0, r.size - case when v.embedding is null
+                                          then coalesce(pg_column_size(r.embedding), 0) else 0 end)
             from unnest($1) as r
             left join memory._active_model() as a
                 on a.model_id = r.model and a.dim = public.vector_dims(r.embedding)

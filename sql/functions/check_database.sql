@@ -48,9 +48,9 @@ select 'waiting for vectors', count(*) < 10000, false, format('%s memories', cou
     'Is the service running? magray serve'
 from memory._memories as m where m.embedding is null and m.expires_at > p_now
 union all
-select 'archive ' || b.item, b.waiting = 0 or b.since > p_now - interval '1 day', false,
-    format('%s%s', b.waiting, coalesce(', the first since ' || b.since, ''))
-    || coalesce('; ' || b.note, ''),
+select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
+    string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')
+               || coalesce(' (' || b.note || ')', ''), ', '),
     'magray archive run'
 from memory.archive_backlog() as b
 union all

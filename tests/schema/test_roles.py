@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -38,7 +39,31 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
         ids.append(made["id"])
     extra = one(db, "remember", namespace=namespace, content="to be forgotten")
     call(db, "forget", namespace=namespace, ids=[extra["id"]])
+    seed_archive(db, namespace)
     return ids
+
+
+def seed_archive(db: Connection[Any], namespace: str) -> None:
+    """A record in the outbox, one in a file, one forgotten that a file still holds."""
+    archived = [
+        one(db, "remember", namespace=namespace, content=f"archived {number}")["id"]
+        for number in range(3)
+    ]
+    for moved in (archived[:2], archived[2:]):
+        call(
+            db, "_hand_to_archive", layer="interact", namespaces=[namespace] * len(moved),
+            ids=moved, reason="test",
+        )  # fmt: skip
+        if len(moved) == 2:
+            seqs = [
+                row["seq"] for row in call(db, "archive_batch") if row["namespace"] == namespace
+            ]
+            file = uuid.uuid4()
+            call(
+                db, "register_archive", id=file, file=f"{file}.parquet", tier="local", bytes=1,
+                seqs=seqs,
+            )  # fmt: skip
+    call(db, "forget", namespace=namespace, ids=archived[:1])
 
 
 def become(db: Connection[Any], role: str, namespace: str | None = None) -> None:
@@ -215,7 +240,7 @@ def test_the_service_cannot_change_the_house(db: Connection[Any], statement: str
 # --- analysts
 
 
-def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) -> None:
+def test_an_analyst_reads_the_views_and_nothing_else(db: Connection[Any]) -> None:
     seed(db, "n")
     relations = rows(
         db, "select c.oid::regclass::text as name from pg_class as c"
@@ -225,8 +250,9 @@ def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) ->
         " and has_table_privilege('memory_analyst', c.oid,"
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
-    assert sorted(row["name"] for row in relations) == ["memory.layers", "memory.records"]
-    for name in ("memory.layers", "memory.records"):
+    views = ["memory.archives", "memory.layers", "memory.records"]
+    assert sorted(row["name"] for row in relations) == views
+    for name in views:
         assert not value(
             db, "select has_table_privilege('memory_analyst', %s, 'insert, update, delete')", name
         )
@@ -298,4 +324,5 @@ def test_the_operator_runs_the_lifecycle_over_all_namespaces(db: Connection[Any]
     assert len(call(db, "list_keys")) == len(call(db, "revoke_key", prefix="b")) == 1
     assert call(db, "check_database")
     assert call(db, "plan_indexes") == []
-    assert len(call(db, "forget_namespace", namespace="n")) == 3
+    # three in the layers, one in the outbox, one in a file
+    assert len(call(db, "forget_namespace", namespace="n")) == 5
