@@ -42,7 +42,7 @@ class LayerSettings(_Section):
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"]
     promotion_threshold: float | None = Field(None, ge=0, le=1)
     archive_first: bool = False
-    archive_after_days: float | None = Field(None, gt=0)
+    archive_after_days: float | None = Field(None, ge=0.01)
 
     @model_validator(mode="after")
     def _archived_before_it_expires(self) -> LayerSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +101,11 @@ def serve_bucket() -> Iterator[Bucket]:
     thread.start()
     try:
         endpoint = f"http://127.0.0.1:{server.server_port}"
-        httpx2.put(f"{endpoint}/memories").raise_for_status()
+        name = f"memories-{uuid.uuid4()}"  # moto keeps what it stores as long as the process lives
+        httpx2.put(f"{endpoint}/{name}").raise_for_status()
         faults.seen.clear()
         yield Bucket(
-            url="s3://memories/archive",
+            url=f"s3://{name}/archive",
             environment={
                 "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",

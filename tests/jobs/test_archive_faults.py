@@ -49,24 +49,27 @@ def more(bucket: Bucket) -> dict[str, str]:
     return {**bucket.environment, "MAGRAY_ARCHIVE__URL": bucket.url}
 
 
-def archiving(url: str, bucket: Bucket) -> subprocess.Popen[bytes]:
-    """A `magray archive run` that is under way."""
-    return subprocess.Popen(
+@contextmanager
+def archiving(url: str, bucket: Bucket) -> Iterator[subprocess.Popen[bytes]]:
+    """A `magray archive run` that is under way; killed at the end if it still is."""
+    with subprocess.Popen(
         [*COMMAND, "archive", "run", "--json"],
         env=environment(url, **more(bucket)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-@contextmanager
-def waiting_for(condition: Callable[[], bool]) -> Iterator[None]:
-    """Run the block once this holds."""
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once this holds."""
     until = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
-    yield
 
 
 async def test_what_is_archived_in_a_bucket_comes_back(clone_url: str, bucket: Bucket) -> None:
@@ -186,9 +189,10 @@ async def test_killed_at_a_request_nothing_is_lost_or_doubled(
             started[0].send_signal(signal.SIGKILL)
 
     bucket.faults.act = kill
-    started.append(archiving(clone_url, bucket))
-    started[0].communicate(timeout=60)
-    assert started[0].returncode == -signal.SIGKILL
+    with archiving(clone_url, bucket) as process:
+        started.append(process)
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
     bucket.faults.act = lambda _: None
     assert counts(clone_url)["archive_outbox"] == 6
     assert counts(clone_url)["archive_deletion"] == 1
@@ -205,23 +209,24 @@ async def test_killed_between_upload_and_registration(
     clone_url: str, bucket: Bucket, store: Store
 ) -> None:
     before = hand_over(clone_url)
-    with session(clone_url) as db, db.transaction():
+    registering = "select count(*) > 0 from pg_stat_activity where query ~ 'register_archive'"
+    with (
+        session(clone_url) as db,
+        session(clone_url) as watcher,
+        db.transaction(),
+        archiving(clone_url, bucket) as process,
+    ):
         db.execute("select from memory_data.archive_outbox for update")
-        process = archiving(clone_url, bucket)
-        registering = "select count(*) > 0 from pg_stat_activity where query ~ 'register_archive'"
-        with (
-            session(clone_url) as watcher,
-            waiting_for(lambda: value(watcher, registering + " and wait_event_type = 'Lock'")),
-        ):
-            uploaded = await store.names("")
-            assert len(uploaded) == 1
-            process.kill()
-            process.communicate(timeout=60)
-            # its server process still waits for the lock: it must not register after all
-            db.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where query ~ 'register_archive' and pid <> pg_backend_pid()"
-            )
+        wait_for(lambda: value(watcher, registering + " and wait_event_type = 'Lock'"))
+        uploaded = await store.names("")
+        assert len(uploaded) == 1
+        process.kill()
+        process.communicate(timeout=60)
+        # its server process still waits for the lock, and must not register after all
+        watcher.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where query ~ 'register_archive' and pid <> pg_backend_pid()"
+        )
     assert counts(clone_url)["archive_outbox"] == 6
     assert (await run(clone_url, store)).written == 6
     # the same records made the same object
@@ -237,14 +242,14 @@ async def test_two_runners_at_once_write_every_record_once(
     clone_url: str, bucket: Bucket, store: Store
 ) -> None:
     before = hand_over(clone_url, 10)
-    with session(clone_url) as db, db.transaction():
-        db.execute("select from memory_data.archive_outbox for update")
-        both = [archiving(clone_url, bucket) for _ in range(2)]
-        # one waits to register, the other sees that it is not alone and ends
-        with waiting_for(lambda: any(one.poll() is not None for one in both)):
-            pass
-    ended = [one.communicate(timeout=60) for one in both]
-    assert [one.returncode for one in both] == [0, 0], ended
+    with archiving(clone_url, bucket) as one, archiving(clone_url, bucket) as other:
+        both = (one, other)
+        with session(clone_url) as db, db.transaction():
+            db.execute("select from memory_data.archive_outbox for update")
+            # one waits to register, the other sees that it is not alone and ends
+            wait_for(lambda: any(process.poll() is not None for process in both))
+        ended = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ended
     assert sorted(len(out.splitlines()) for out, _ in ended) == [0, 1]
     assert counts(clone_url) == {**DONE, "archived": 30}
     async with archive_of(clone_url) as archive:
