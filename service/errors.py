@@ -5,6 +5,8 @@
      ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
      ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
      ├─ TrainingError      MLT01  nothing to learn from, or a model that may not be loaded
+     ├─ StorageError       MLO01  an object store refused, or did not give back what it was given
+     │   └─ DamagedObjectError  MLO02  stored bytes are not what they were
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
 SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
@@ -24,6 +26,8 @@ class MagrayError(Exception):
     """
 
     code = "ML500"
+    #: What `magray` ends with: sysexits; 70 internal.
+    exit_code = 70
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -44,18 +48,21 @@ class ConfigError(MagrayError):
     """Settings, environment or ``magray.toml`` hold a wrong key or value."""
 
     code = "MLC01"
+    exit_code = 78
 
 
 class PlatformError(MagrayError):
     """The PostgreSQL at hand cannot serve MAGRAY: version, extension, checksums or start-up."""
 
     code = "MLP01"
+    exit_code = 69
 
 
 class SchemaError(MagrayError):
     """The database's schema and this program do not match."""
 
     code = "MLS01"
+    exit_code = 65
 
 
 class EmbeddingError(MagrayError):
@@ -68,3 +75,22 @@ class TrainingError(MagrayError):
     """There is too little to learn from, another training runs, or a model may not be loaded."""
 
     code = "MLT01"
+    exit_code = 65
+
+
+class StorageError(MagrayError):
+    """An object store refused a read, a write or a deletion, or cannot be reached."""
+
+    code = "MLO01"
+    exit_code = 74
+
+
+class MissingObjectError(StorageError):
+    """There is no object of that name."""
+
+
+class DamagedObjectError(StorageError):
+    """An object's bytes are not those that were stored."""
+
+    code = "MLO02"
+    exit_code = 65

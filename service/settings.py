@@ -30,13 +30,26 @@ class _Section(BaseModel):
 
 
 class LayerSettings(_Section):
-    """Policy of one layer. `ttl_hours` or `ttl_days`, not both; 0 is permanent."""
+    """Policy of one layer. `ttl_hours` or `ttl_days`, not both; 0 is permanent.
+
+    `archive_first`: what is evicted goes to the archive. `archive_after_days`: so does what nobody
+    used for so long; None: nothing does.
+    """
 
     ttl_hours: float | None = Field(None, ge=0)
     ttl_days: float | None = Field(None, ge=0)
     max_size_mb: int = Field(gt=0)
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"]
     promotion_threshold: float | None = Field(None, ge=0, le=1)
+    archive_first: bool = False
+    archive_after_days: float | None = Field(None, ge=0.01)
+
+    @model_validator(mode="after")
+    def _archived_before_it_expires(self) -> LayerSettings:
+        life = self._life()
+        if self.archive_after_days and life and timedelta(days=self.archive_after_days) >= life:
+            raise ValueError("archive_after_days must be less than the ttl, or nothing gets so old")
+        return self
 
     @model_validator(mode="after")
     def _one_ttl(self) -> LayerSettings:
@@ -46,13 +59,22 @@ class LayerSettings(_Section):
 
     def policy(self) -> dict[str, Any]:
         """The row of `memory_data.layer` as `memory.apply_policy` takes it."""
-        life = timedelta(hours=self.ttl_hours or 0, days=self.ttl_days or 0)
+        life = self._life()
         return {
             "ttl": f"{life.total_seconds():.0f} seconds" if life else None,
             "max_bytes": self.max_size_mb * _MIB,
             "eviction_policy": self.eviction_policy,
             "promotion_threshold": self.promotion_threshold,
+            "archive_first": self.archive_first,
+            "archive_after": (
+                f"{self.archive_after_days * 86_400:.0f} seconds"
+                if self.archive_after_days
+                else None
+            ),
         }
+
+    def _life(self) -> timedelta:
+        return timedelta(hours=self.ttl_hours or 0, days=self.ttl_days or 0)
 
 
 class InteractSettings(LayerSettings):
@@ -185,6 +207,21 @@ class EmbeddingSettings(_Section):
     batch_size: int = Field(32, ge=1, le=1024)
 
 
+class ArchiveSettings(_Section):
+    """Where archived memories go, and how large their files become.
+
+    Attributes:
+        url: file:///…, s3://bucket/…, gs://… or az://…; None: a folder beside the data directory.
+            Credentials come from the environment, as the store's own programs have them.
+        file_rows: most memories in one file.
+        file_mb: about the most bytes of memories in one file, before they are packed.
+    """
+
+    url: str | None = None
+    file_rows: int = Field(10_000, ge=1, le=1_000_000)
+    file_mb: int = Field(64, ge=1, le=1024)
+
+
 class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
@@ -201,7 +238,14 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     pool_size: int = Field(8, ge=1, le=200)
     embedding: EmbeddingSettings = EmbeddingSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     memory: MemorySettings = MemorySettings()
+
+    @property
+    def archive_url(self) -> str:
+        """Where the files of the archive are: as configured, or beside the data directory."""
+        data_dir = self.data_dir.resolve()
+        return self.archive.url or data_dir.with_name(f"{data_dir.name}-archive").as_uri()
 
     @classmethod
     def settings_customise_sources(

@@ -66,8 +66,23 @@ revoke execute on function
     memory.measure_pressure, memory.relieve_pressure, memory.compress, memory.decompress
     from memory_app;
 
+-- Archive: what moves between it and the layers, and its files.
+grant select, insert, update, delete on
+    memory_data.archive_outbox, memory_data.archived, memory_data.archive_erasure
+    to memory_app, memory_operator;
+grant select, insert, update, delete on memory_data.archive, memory_data.archive_deletion
+    to memory_operator;
+revoke execute on function
+    memory._hand_to_archive, memory.archive, memory.archive_batch, memory.register_archive,
+    memory.restore_outbox, memory.restore_archived, memory._restore, memory._put_back,
+    memory.find_archived, memory.archive_work, memory.replace_archive, memory.archive_files,
+    memory.note_deletion, memory.note_archive_check, memory.drop_copies, memory.lock_archive,
+    memory.archive_backlog, memory.count_memories, memory.announce_file
+    from memory_app;
+
 -- Analysts: views, nothing else.
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;
 grant select on memory.evictions to memory_analyst, memory_operator;
+grant select on memory.archives to memory_analyst, memory_operator;

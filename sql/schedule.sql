@@ -11,7 +11,11 @@ insert into memory_data.schedule (name, cron, command, description) values
     ('reuse', '* * * * *', 'select * from memory.learn_reuse()',
      'Learns from the uses counted what eviction ranks by.'),
     ('ghosts', '27 * * * *', 'select * from memory.purge_ghosts()',
-     'Forgets how records evicted long ago were used.')
+     'Forgets how records evicted long ago were used.'),
+    ('archive', '23 * * * *', 'select * from memory.archive()',
+     'Sends memories nobody used for long to the archive, where a layer''s archive_after says so.'),
+    ('archive_run', '*/10 * * * *', 'magray archive run',
+     'Writes what left its layer to files of the archive, erases what was forgotten from them.')
 on conflict (name) do update
 set command = excluded.command, description = excluded.description;
 

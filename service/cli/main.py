@@ -11,7 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.markup import escape
 
-from service.errors import ConfigError, MagrayError, PlatformError, SchemaError, TrainingError
+from service.errors import MagrayError
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -28,15 +28,15 @@ COMMANDS = {
     "simulate": "service.cli.simulate:simulate",
     "import": "service.cli.transfer:import_command",
     "export": "service.cli.transfer:export_command",
+    "archive": "service.cli.archive:archive",
+    "forget": "service.cli.forget:forget",
     "keys": "service.cli.keys:keys",
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",
 }
 
-# sysexits: 78 configuration, 69 service unavailable, 65 data, 70 internal
-EXIT_CODES = {ConfigError: 78, PlatformError: 69, SchemaError: 65, TrainingError: 65}
+# sysexits: 69 service unavailable; MagrayErrors bring their own
 EXIT_DATABASE = 69
-EXIT_OTHER = 70
 
 
 class _Commands(click.RichGroup):
@@ -65,9 +65,7 @@ def run() -> None:
         magray()
     except MagrayError as error:
         _tell(error.message, error.detail, error.hint)
-        sys.exit(
-            next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), EXIT_OTHER)
-        )
+        sys.exit(error.exit_code)
     except psycopg.Error as error:
         diag = error.diag
         _tell(

@@ -5,10 +5,20 @@ house, `training` what trains. Add a method to the class whose role may run the 
 file of its subject.
 """
 
+from service.memory.archive import Archive
 from service.memory.operator import Operator
 from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.training import Rows, Training
 from service.memory.vectors import to_vector
 
-__all__ = ["Memory", "Operator", "ReplayCalls", "Rows", "Training", "Use", "to_vector"]
+__all__ = [
+    "Archive",
+    "Memory",
+    "Operator",
+    "ReplayCalls",
+    "Rows",
+    "Training",
+    "Use",
+    "to_vector",
+]

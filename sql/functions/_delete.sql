@@ -13,12 +13,7 @@ begin
         'returning m.id, m.kind', p_layer)
         using p_namespace, p_ids;
     if found then
-        delete from memory_data.usage as u where u.namespace = p_namespace and u.id = any (p_ids);
-        delete from memory_data.score as s where s.namespace = p_namespace and s.id = any (p_ids);
-        delete from memory_data.revision as r where r.namespace = p_namespace and r.id = any (p_ids);
-        delete from memory_data.access_event as a where a.namespace = p_namespace and a.id = any (p_ids);
-        delete from memory_data.embedding_failure as f
-        where f.namespace = p_namespace and f.id = any (p_ids);
+        perform memory._delete_traces(p_namespace, p_ids);
     end if;
 end;
 $function$;

@@ -2,7 +2,8 @@
 -- which is how `magray check` finds drift. Only keys that are given are compared.
 --
 -- {"layers": {"interact": {"ttl": "24:00:00", "max_bytes": 536870912, "eviction_policy": "…",
---  "promotion_threshold": 0.7}}, "settings": {"hnsw_m": 16}}; ttl null: permanent.
+--  "promotion_threshold": 0.7, "archive_first": false, "archive_after": "30 days"}},
+--  "settings": {"hnsw_m": 16}}; ttl null: permanent, archive_after null: never.
 create or replace function memory.apply_policy(p_policy jsonb, p_dry_run boolean default false)
 returns table (item text, was text, becomes text)
 language plpgsql
@@ -18,9 +19,10 @@ begin
         from jsonb_each(p_policy -> 'layers') as l
         join memory_data.layer as r on r.name = l.key
         cross join lateral jsonb_each(l.value) as f
-        where f.key in ('ttl', 'max_bytes', 'eviction_policy', 'promotion_threshold')
+        where f.key in ('ttl', 'max_bytes', 'eviction_policy', 'promotion_threshold', 'archive_first',
+                        'archive_after')
     loop
-        if v_change.field = 'ttl' then
+        if v_change.field in ('ttl', 'archive_after') then
             continue when v_change.was::interval is not distinct from v_change.becomes::interval;
         else
             continue when v_change.same;

@@ -59,6 +59,17 @@ union all
 select 'waiting for vectors', count(*) < 10000, false, format('%s memories', count(*)),
     'Is the service running? magray serve'
 from memory._memories as m where m.embedding is null and m.expires_at > p_now
+union all
+select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
+    string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')
+               || coalesce(' (' || b.note || ')', ''), ', '),
+    'magray archive run'
+from memory.archive_backlog() as b
+union all
+select 'archive files', count(*) = 0, false,
+    coalesce(string_agg(a.file || ' is ' || a.state, ', '), 'whole as far as they were checked'),
+    'magray archive verify'
+from memory.archives as a where a.state in ('damaged', 'missing')
 $function$;
 
 comment on function memory.check_database is

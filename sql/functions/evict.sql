@@ -28,9 +28,10 @@ begin
     if p_dry_run then
         return query
         select w.namespace, w.id, p_layer, w.kind, w.size, w.importance, w.recency, w.worth,
-            'evict'::text, w.size::bigint
+            case when y.archive_first then 'archive' else 'evict' end, w.size::bigint
         from (select c.*, sum(c.size) over (order by c.worth, c.namespace, c.id) - c.size as before
               from memory._worth(p_layer, p_now, p_limit) as c) as w
+        join memory_data.layer as y on y.name = p_layer
         where w.before < p_bytes
         order by w.worth, w.namespace, w.id;
         return;

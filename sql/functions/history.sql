@@ -1,5 +1,6 @@
 -- Everything that happened to a memory, oldest first: entry, edits with what was before, uses by
--- day, ratings, decisions. Decisions stay after the memory is gone; its content does not.
+-- day, ratings, decisions. Decisions stay after the memory is gone; its content does not. Of an
+-- archived memory the edits are told while it waits in the outbox; then they lie in its file.
 create or replace function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (at timestamptz, event text, detail jsonb)
 language plpgsql
@@ -15,6 +16,22 @@ begin
                jsonb_build_object('kind', m.kind, 'layer', m.layer, 'session', m.session) as detail
         from memory._memories as m
         where m.namespace = p_namespace and m.id = p_id and m.expires_at > p_now
+        union all
+        select o.created_at, 'created',
+               jsonb_build_object('kind', o.kind, 'layer', o.layer, 'session', o.session)
+        from memory_data.archive_outbox as o
+        where o.namespace = p_namespace and o.id = p_id
+        union all
+        (select i.created_at, 'created', jsonb_build_object('kind', i.kind, 'layer', i.layer)
+         from memory_data.archived as i
+         where i.namespace = p_namespace and i.id = p_id and i.restored_at is null
+         order by i.archived_at desc limit 1)
+        union all
+        select (e.edit ->> 'at')::timestamptz, 'edited',
+               jsonb_build_object('before', e.edit - 'at')
+        from memory_data.archive_outbox as o
+        cross join lateral jsonb_array_elements(o.revisions) as e (edit)
+        where o.namespace = p_namespace and o.id = p_id
         union all
         select r.at, 'edited',
                jsonb_build_object('before', to_jsonb(r) - array['namespace', 'id', 'at'])

@@ -481,3 +481,28 @@ async def test_a_short_ttl_ends_a_memory(api: httpx2.AsyncClient, namespace: str
     assert found.json()["results"] == []
     # what is over may be stored again
     assert await store(api, namespace, "short lived words") != [memory]
+
+
+async def test_an_archived_memory_is_erased_like_any_other(
+    service: Running, api: httpx2.AsyncClient, namespace: str
+) -> None:
+    ids = await store(api, namespace, "goes to the archive", "so does this")
+    with psycopg.connect(service.url) as db:
+        db.execute(
+            "select memory._hand_to_archive('interact', %s, %s::uuid[], 'test')",
+            ([namespace] * 2, ids),
+        )
+    where = {"namespace": namespace}
+    problem(await api.get(f"/v1/memories/{ids[0]}", params=where), 404)
+    history = await api.get(f"/v1/memories/{ids[0]}/history", params=where)
+    assert [event["event"] for event in history.json()["events"]] == ["created", "archive"]
+    gone = await api.delete(f"/v1/memories/{ids[0]}", params={**where, "dry_run": True})
+    assert gone.status_code == 200
+    gone = await api.delete(f"/v1/memories/{ids[0]}", params=where)
+    assert (gone.status_code, gone.json()["id"]) == (200, ids[0])
+    problem(await api.delete(f"/v1/memories/{ids[0]}", params=where), 404)
+    with psycopg.connect(service.url) as db:
+        left = db.execute(
+            "select id::text from memory_data.archive_outbox where namespace = %s", (namespace,)
+        ).fetchall()
+    assert left == [(ids[1],)]

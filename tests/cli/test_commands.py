@@ -215,6 +215,11 @@ def test_a_taken_port_is_told_at_once(home: Home) -> None:
         (["keys", "create", "--name", "x", "--scope", "root"], "root"),
         (["keys", "revoke"], "PREFIX"),
         (["check", "extra"], "extra"),
+        (["archive"], "restore"),
+        (["archive", "restore"], "--namespace"),
+        (["archive", "restore", "--namespace", "n", "--id", "x"], "UUID"),
+        (["forget"], "--namespace"),
+        (["archive", "clean", "--copies-after-days", "-1"], "-1"),
     ],
 )
 def test_wrong_usage_is_a_sentence(home: Home, arguments: list[str], said: str) -> None:
@@ -269,6 +274,7 @@ def test_a_place_where_nothing_can_be_stored_is_told(home: Home) -> None:
 
 def test_help_names_every_command(home: Home) -> None:
     text = home.run("--help").stdout
-    for command in ("serve", "demo", "migrate", "check", "psql", "import", "export", "keys", "sql"):
+    for command in ("serve", "demo", "migrate", "check", "psql", "import", "export", "archive",
+                    "forget", "keys", "sql"):  # fmt: skip
         assert command in text
     assert re.search(r"\d+\.\d+", home.run("--version").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -48,7 +49,31 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
     # the others are pinned, and so is everybody else's
     extra = one(db, "remember", namespace=namespace, content="to be evicted")
     assert one(db, "evict", layer="interact", bytes=1)["id"] == extra["id"]
+    seed_archive(db, namespace)
     return ids
+
+
+def seed_archive(db: Connection[Any], namespace: str) -> None:
+    """A record in the outbox, one in a file, one forgotten that a file still holds."""
+    archived = [
+        one(db, "remember", namespace=namespace, content=f"archived {number}")["id"]
+        for number in range(3)
+    ]
+    for moved in (archived[:2], archived[2:]):
+        call(
+            db, "_hand_to_archive", layer="interact", namespaces=[namespace] * len(moved),
+            ids=moved, reason="test",
+        )  # fmt: skip
+        if len(moved) == 2:
+            seqs = [
+                row["seq"] for row in call(db, "archive_batch") if row["namespace"] == namespace
+            ]
+            file = uuid.uuid4()
+            call(
+                db, "register_archive", id=file, file=f"{file}.parquet", tier="local", bytes=1,
+                seqs=seqs,
+            )  # fmt: skip
+    call(db, "forget", namespace=namespace, ids=archived[:1])
 
 
 def become(db: Connection[Any], role: str, namespace: str | None = None) -> None:
@@ -240,8 +265,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
     views = [
-        "memory.decisions", "memory.evictions", "memory.layers", "memory.models", "memory.promotions",
-        "memory.records",
+        "memory.archives", "memory.decisions", "memory.evictions", "memory.layers", "memory.models",
+        "memory.promotions", "memory.records",
     ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
     for name in views:
@@ -332,4 +357,5 @@ def test_the_operator_runs_the_lifecycle_over_all_namespaces(db: Connection[Any]
     assert len(call(db, "blocking_criteria", layer="interact")) == 6
     assert call(db, "check_database")
     assert call(db, "plan_indexes") == []
-    assert len(call(db, "forget_namespace", namespace="n")) == 3
+    # three in the layers, one in the outbox, one in a file
+    assert len(call(db, "forget_namespace", namespace="n")) == 5

@@ -27,11 +27,14 @@ ttl_days = 30
 max_size_mb = 1024
 eviction_policy = "lru_with_importance"
 promotion_threshold = 0.8
+archive_first = true
+archive_after_days = 20
 
 [memory.layers.assets]
 ttl_days = 3650
 max_size_mb = 4096
 eviction_policy = "importance_based"
+archive_after_days = 365
 
 [memory.performance]
 hnsw_m = 24
@@ -42,6 +45,8 @@ query_cache_ttl_minutes = 15
 batch_size = 64
 batch_timeout_ms = 50
 """
+
+NO_ARCHIVE = {"archive_first": False, "archive_after": None}
 
 
 @pytest.fixture(autouse=True)
@@ -67,15 +72,15 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
     assert policy["layers"] == {
         "interact": {
             "ttl": "86400 seconds", "max_bytes": 512 << 20,
-            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.7,
+            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.7, **NO_ARCHIVE,
         },
         "insights": {
             "ttl": "7776000 seconds", "max_bytes": 2048 << 20,
-            "eviction_policy": "importance_based", "promotion_threshold": 0.9,
+            "eviction_policy": "importance_based", "promotion_threshold": 0.9, **NO_ARCHIVE,
         },
         "assets": {
             "ttl": None, "max_bytes": 8192 << 20, "eviction_policy": "manual",
-            "promotion_threshold": None,
+            "promotion_threshold": None, **NO_ARCHIVE,
         },
     }  # fmt: skip
     assert policy["settings"] == {
@@ -93,15 +98,17 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
     assert policy["layers"] == {
         "interact": {
             "ttl": "43200 seconds", "max_bytes": 256 << 20,
-            "eviction_policy": "importance_based", "promotion_threshold": 0.6,
+            "eviction_policy": "importance_based", "promotion_threshold": 0.6, **NO_ARCHIVE,
         },
         "insights": {
             "ttl": "2592000 seconds", "max_bytes": 1024 << 20,
             "eviction_policy": "lru_with_importance", "promotion_threshold": 0.8,
+            "archive_first": True, "archive_after": "1728000 seconds",
         },
         "assets": {
             "ttl": "315360000 seconds", "max_bytes": 4096 << 20,
             "eviction_policy": "importance_based", "promotion_threshold": None,
+            "archive_first": False, "archive_after": "31536000 seconds",
         },
     }  # fmt: skip
     assert policy["settings"] == {
@@ -109,6 +116,24 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
         "embedding_cache_size": 5000, "query_cache_ttl_minutes": 15, "batch_size": 64,
         "batch_timeout_ms": 50,
     }  # fmt: skip
+
+
+def test_the_archive_lies_beside_the_data_directory_unless_it_is_named(
+    write: Callable[[str], None], tmp_path: Path
+) -> None:
+    assert load_settings().archive_url == (tmp_path / ".magray-archive").as_uri()
+    assert (
+        load_settings(data_dir=tmp_path / "data").archive_url
+        == (tmp_path / "data-archive").as_uri()
+    )
+    write('[archive]\nurl = "s3://bucket/memories"\n')
+    assert load_settings().archive_url == "s3://bucket/memories"
+
+
+def test_a_memory_is_archived_before_it_expires(write: Callable[[str], None]) -> None:
+    write("[memory.layers.insights]\narchive_after_days = 89.9\n")
+    policy = load_settings().memory.policy()
+    assert policy["layers"]["insights"]["archive_after"] == "7767360 seconds"
 
 
 def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None]) -> None:
@@ -144,6 +169,12 @@ def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None])
         ("[memory.performance]\nbatch_size = 0", ["batch_size"]),
         ("[memory.performance]\nbatch_timeout_ms = -1", ["batch_timeout_ms"]),
         ("[embedding]\nprovider = 'magic'", ["embedding.provider", "'minilm'", "'none'", "magic"]),
+        ("[memory.layers.insights]\narchive_after_days = 90", ["archive_after_days", "ttl"]),
+        ("[memory.layers.assets]\narchive_after_days = 0", ["archive_after_days", "0.01"]),
+        ("[memory.layers.assets]\narchive_first = 'maybe'", ["archive_first", "maybe"]),
+        ("[archive]\nurl = 1", ["archive.url", "string"]),
+        ("[archive]\nfile_rows = 0", ["archive.file_rows", "1"]),
+        ("[archive]\nfolder = 'x'", ["archive.folder", "file_mb, file_rows, url"]),
         ("port = 70000", ["port", "65535"]),
         ("log_level = 'loud'", ["log_level", "'debug'"]),
     ],

@@ -84,3 +84,19 @@ def test_null_is_permanent(db: Connection[Any]) -> None:
     call(db, "apply_policy", policy={"layers": {"assets": {"ttl": None}}})
     permanent = one(db, "remember", namespace="n", content="y", kind="core_concept")
     assert permanent["expires_at"] is None
+
+
+def test_the_archives_keys_are_policy_too(db: Connection[Any]) -> None:
+    policy = {"layers": {"insights": {"archive_first": True, "archive_after": "2592000 seconds"}}}
+    told = call(db, "apply_policy", policy=policy, dry_run=True)
+    assert [(row["item"], row["was"], row["becomes"]) for row in told] == [
+        ("layer insights archive_first", "false", "true"),
+        ("layer insights archive_after", None, "2592000 seconds"),
+    ]
+    assert call(db, "apply_policy", policy=policy) == told
+    assert call(db, "apply_policy", policy=policy) == []
+    assert rows(
+        db, "select archive_first, archive_after from memory_data.layer where name = 'insights'"
+    ) == [{"archive_first": True, "archive_after": timedelta(days=30)}]
+    call(db, "apply_policy", policy={"layers": {"insights": {"archive_after": None}}})
+    assert value(db, "select count(archive_after) from memory_data.layer") == 0

@@ -22,6 +22,7 @@ def test_a_migrated_database_is_fit(db: Connection[Any]) -> None:
     assert set(told) == {
         "postgresql version", "pgvector version", "data checksums", "pg_cron", "partitions ahead",
         "search indexes", "row level security", "embedding model", "waiting for vectors",
+        "archive backlog", "archive files",
     }  # fmt: skip
     unfit = [name for name, row in told.items() if row["needed"] and not row["ok"]]
     assert unfit == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.sql.archiving import hand, keep, register
 from tests.sql.calls import call, contents, found, one, refused, rows, value, vector
 
 if TYPE_CHECKING:
@@ -116,3 +117,42 @@ def test_a_forgotten_text_is_new_when_it_comes_again(db: Connection[Any]) -> Non
     again = one(db, "remember", namespace="n", content="again")
     assert again["created"]
     assert again["id"] != made["id"]
+
+
+@pytest.mark.parametrize("place", ["outbox", "file"])
+def test_archived_memories_are_forgotten_too(db: Connection[Any], place: str) -> None:
+    now = datetime.now(UTC)
+    memory, other = keep(db, "secret", now), keep(db, "stays archived", now)
+    hand(db, [memory, other], now)
+    if place == "file":
+        register(db, now)
+    token = value(db, "select memory.change_token('n')")
+    arguments = {"namespace": "n", "ids": [memory], "now": now}
+    told = call(db, "forget", **arguments, dry_run=True)
+    assert value(db, "select memory.change_token('n')") == token
+    assert call(db, "forget", **arguments) == told
+    assert told == [{"id": memory, "layer": "interact", "kind": "user_interaction"}]
+    assert call(db, "forget", **arguments) == []
+    # what a file still holds is noted as owed, without the content
+    owed = {"archive_erasure": 1} if place == "file" else {}
+    assert traces(db, memory) == {"decision": 2} | owed
+    (*_, last) = call(db, "history", namespace="n", id=memory)
+    assert last["detail"] == {
+        "detail": {"archived": True}, "kind": "user_interaction", "layer": "interact",
+        "records": 1,
+    }  # fmt: skip
+    assert len(call(db, "find_archived", namespace="n", ids=[other])) == 1
+    assert call(db, "forget", namespace="m", ids=[other]) == []
+
+
+def test_the_copy_of_a_restored_memory_is_forgotten_with_it(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    memory = keep(db, "secret", now)
+    hand(db, [memory], now)
+    archive = register(db, now)
+    db.execute("update memory_data.archived set restored_at = %s", (now,))
+    back = one(db, "remember", namespace="n", content="lives", now=now)
+    db.execute("update memory_data.archived set id = %s", (back["id"],))
+    gone = call(db, "forget", namespace="n", ids=[back["id"]])
+    assert [(row["id"], row["layer"]) for row in gone] == [(back["id"], "interact")]
+    assert rows(db, "select archive from memory_data.archive_erasure") == [{"archive": archive}]

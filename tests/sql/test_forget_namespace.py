@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.sql.archiving import hand, keep, register
 from tests.sql.calls import call, contents, one, value
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ def test_batches_go_on_until_nothing_is_left(db: Connection[Any]) -> None:
         db, "select count(*) from memory_data.decision where namespace = 'n' and action = 'forget'"
     )
     assert decisions == 25
+
+
+def test_what_is_archived_goes_too(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    seed(db, now)
+    archived = [keep(db, f"archived {i}", now) for i in range(6)]
+    hand(db, archived[:3], now)
+    register(db, now)
+    hand(db, archived[3:], now)
+    gone = []
+    while batch := call(db, "forget_namespace", namespace="n", limit=10, now=now):
+        gone += batch
+    assert len({row["id"] for row in gone}) == 31
+    assert {row["memories"] for row in call(db, "count_memories", namespace="n")} == {0}
 
 
 def test_a_dry_run_tells_a_batch_and_changes_nothing(db: Connection[Any]) -> None:

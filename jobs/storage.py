@@ -1,0 +1,190 @@
+"""Objects in a store named by a URL: a local folder, S3, GCS or Azure, all through obstore.
+
+A write counts when the bytes were read back and are the same, and on the local disk when they are
+synced. Retries with jitter are the library's; credentials come from the environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import anyio.to_thread
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TIERS = {
+    "file": "local", "s3": "s3", "s3a": "s3", "gs": "gcs", "az": "azure", "azure": "azure",
+    "abfs": "azure", "abfss": "azure",
+}  # fmt: skip
+_RETRY: Any = {
+    "max_retries": 6,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2,
+    },
+}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object: its name below the store's URL, and its length in bytes."""
+
+    name: str
+    size: int
+
+
+class Store:
+    """An opened store.
+
+    Args:
+        url: what it was opened by, without credentials.
+        tier: local, s3, gcs or azure.
+        objects: obstore's own.
+        root: the folder of a local one.
+    """
+
+    def __init__(self, url: str, tier: str, objects: Any, root: Path | None) -> None:
+        self.url = url
+        self.tier = tier
+        self._objects = objects
+        self._root = root
+
+    async def put_verified(self, name: str, data: bytes, *, replace: bool = False) -> None:
+        """Write an object that must not exist yet, read it back and compare.
+
+        The same bytes under that name already are success.
+
+        Args:
+            name: path below the URL.
+            data: its bytes.
+            replace: other bytes under that name are damage, for the name says which they must be:
+                overwrite them.
+
+        Raises:
+            DamagedObjectError: the store gave back other bytes; or holds others, without `replace`.
+            StorageError: it refused.
+        """
+        with self._faults("write", name):
+            try:
+                # conditional, and so not in parts: those of two writers would mix
+                await obstore.put_async(
+                    self._objects, name, data, mode="create", use_multipart=False
+                )
+            except AlreadyExistsError:
+                if replace and await self.get(name) != data:
+                    await obstore.put_async(self._objects, name, data, use_multipart=False)
+        if self._root is not None:
+            await anyio.to_thread.run_sync(_sync, self._root / name, self._root)
+        stored = await self.get(name)
+        if stored != data:
+            raise DamagedObjectError(
+                f"the store gave back other bytes of {name} than were written",
+                detail=f"{len(data)} bytes of sha256 {hashlib.sha256(data).hexdigest()}, "
+                f"but {len(stored)} came back",
+                hint=f"look at {self.url}, then try again",
+            )
+
+    async def get(self, name: str) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            MissingObjectError: there is none.
+            StorageError: the store refused.
+        """
+        with self._faults("read", name):
+            answer = await obstore.get_async(self._objects, name)
+            return bytes(await answer.bytes_async())
+
+    async def names(self, prefix: str) -> list[StoredObject]:
+        """Every object below a prefix, by name."""
+        found: list[StoredObject] = []
+        with self._faults("list", prefix):
+            try:
+                async for batch in obstore.list(self._objects, prefix):
+                    found += [StoredObject(one["path"], one["size"]) for one in batch]
+            except (NotFoundError, FileNotFoundError):
+                return []
+        return sorted(found, key=lambda one: one.name)
+
+    async def delete(self, name: str) -> None:
+        """Delete an object; one that is gone already is no error.
+
+        Raises:
+            StorageError: it is still there (an object lock, a missing right).
+        """
+        with self._faults("delete", name):
+            try:
+                await obstore.delete_async(self._objects, name)
+            except (NotFoundError, FileNotFoundError):
+                return
+
+    @contextmanager
+    def _faults(self, verb: str, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError) as error:
+            raise MissingObjectError(f"{name} is not in the store", detail=self.url) from error
+        except (BaseError, OSError) as error:
+            raise StorageError(
+                f"the store would not {verb} {name}",
+                detail=str(error).partition("Debug source")[0].strip()[:600],
+                hint=f"look at {self.url} and the credentials in the environment",
+            ) from error
+
+
+def open_store(url: str) -> Store:
+    """Open the store of a URL; nothing is read or written yet but a local folder is made.
+
+    Raises:
+        ConfigError: the URL names no store known here.
+        StorageError: the folder cannot be made.
+    """
+    parts = urlsplit(url)
+    tier = _TIERS.get(parts.scheme)
+    if tier is None or parts.username or parts.password:
+        raise ConfigError(
+            f"{parts._replace(netloc=parts.hostname or '').geturl()} names no store",
+            detail="Known: file:///…, s3://bucket/…, gs://bucket/…, az://container/…, "
+            "with credentials in the environment.",
+            hint="correct the url in magray.toml",
+        )
+    try:
+        if tier == "local":
+            root = Path(unquote(parts.path))
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            root = root.resolve()
+            return Store(url, tier, LocalStore(root), root)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT", "")
+        client: Any = {"allow_http": endpoint.startswith("http:")}
+        return Store(url, tier, from_url(url, retry_config=_RETRY, client_options=client), None)
+    except (BaseError, OSError) as error:
+        raise StorageError(
+            f"{url} cannot be opened", detail=str(error), hint="correct the url in magray.toml"
+        ) from error
+
+
+def _sync(path: Path, root: Path) -> None:
+    """Make a file and the way to it durable."""
+    for place in (path, *path.parents):
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if place == root:
+            return

@@ -1,0 +1,228 @@
+"""`magray archive`: what left its layer, in files; list, write, restore, check, clean."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from rich.console import Console
+
+from jobs.archive import check
+from jobs.archive import write as writing
+from jobs.archive.restore import restore as bring_back
+from jobs.storage import open_store
+from service.backend import open_database
+from service.cli.output import json_option, print_rows
+from service.cli.progress import make_progress
+from service.database import connect
+from service.errors import StorageError
+from service.logs import configure_logs
+from service.memory import Archive
+from service.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from service.settings import Settings
+
+EXIT_STORAGE = StorageError.exit_code
+
+
+@click.group()
+def archive() -> None:
+    """Memories that left their layer, in Parquet files: list, write, restore, check, clean."""
+
+
+@archive.command(name="list")
+@json_option
+def list_files(as_json: bool) -> None:
+    """List the files; DuckDB, pandas and others read them where they lie."""
+    settings = _settings()
+    rows = asyncio.run(_list(settings))
+    print_rows(
+        rows if as_json else [_short(row) for row in rows],
+        as_json=as_json,
+        empty=f"No file yet in {settings.archive_url}.",
+    )
+
+
+async def _list(settings: Settings) -> list[dict[str, Any]]:
+    async with _opened(settings) as archive:
+        return await archive.archives()
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    times = {
+        key: f"{value:%Y-%m-%d %H:%M}" for key, value in row.items() if isinstance(value, datetime)
+    }
+    return {**row, **times, "layers": ", ".join(row["layers"])}
+
+
+@archive.command()
+@json_option
+def run(as_json: bool) -> None:
+    """Write what waits to files, erase what was forgotten; a job of the service runs this."""
+    settings = _settings()
+    row = asyncio.run(_run(settings))
+    if row is None:
+        _say("The archive is being written by another program.", as_json=as_json)
+        return
+    print_rows([row], as_json=as_json, empty="")
+    if row["problems"]:
+        sys.exit(EXIT_STORAGE)
+
+
+async def _run(settings: Settings) -> dict[str, Any] | None:
+    began = time.monotonic()
+    async with _opened(settings) as archive:
+        if not await writing.take(archive):
+            return None
+        waiting = {row["item"]: row["waiting"] for row in await archive.backlog()}
+        with make_progress() as progress:
+            task = progress.add_task("archiving", total=waiting["to write"], unit="memories")
+            outcome = await writing.run(
+                archive,
+                open_store(settings.archive_url),
+                file_rows=settings.archive.file_rows,
+                file_bytes=settings.archive.file_mb << 20,
+                on_progress=lambda count: progress.advance(task, count),
+            )
+    return {**asdict(outcome), "seconds": round(time.monotonic() - began, 2)}
+
+
+@archive.command()
+@click.option("--namespace", required=True, help="Whose memories.")
+@click.option("--id", "ids", multiple=True, type=click.UUID, help="Only this one; repeat for more.")
+@click.option("--file", help="Only those in this file, as magray archive list names it.")
+@click.option("--dry-run", is_flag=True, help="Check the files and say what would come back.")
+@json_option
+def restore(
+    namespace: str, ids: tuple[UUID, ...], file: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """Bring archived memories back into their layers, with id, history and usage.
+
+    They begin a new life there: the layer's whole ttl, counted from now. A memory whose id lives
+    already is left as it is and told. A damaged file stops it before anything is restored.
+    """
+    settings = _settings()
+    row = asyncio.run(_restore(settings, namespace, list(ids) or None, file, dry_run=dry_run))
+    print_rows([row], as_json=as_json, empty="")
+
+
+async def _restore(
+    settings: Settings, namespace: str, ids: list[UUID] | None, file: str | None, *, dry_run: bool
+) -> dict[str, Any]:
+    began = time.monotonic()
+    async with _opened(settings) as archive:
+        with make_progress() as progress:
+            task = progress.add_task("restoring", total=None, unit="memories")
+            answer = await bring_back(
+                archive,
+                open_store(settings.archive_url),
+                namespace,
+                ids=ids,
+                file=file,
+                dry_run=dry_run,
+                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    return {
+        "namespace": namespace,
+        **asdict(answer),
+        "dry_run": dry_run,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+@archive.command()
+@json_option
+def verify(as_json: bool) -> None:
+    """Read every file and compare it with what was registered; exit code 65 when one differs."""
+    rows = asyncio.run(_verify(_settings()))
+    print_rows(rows, as_json=as_json, empty="No file yet.")
+    if any(row["state"] != "ok" for row in rows):
+        sys.exit(65)
+
+
+async def _verify(settings: Settings) -> list[dict[str, Any]]:
+    async with _opened(settings) as archive:
+        with make_progress() as progress:
+            task = progress.add_task("verifying", total=None, unit="files")
+            return await check.verify(
+                archive,
+                open_store(settings.archive_url),
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+
+
+@archive.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option(
+    "--copies-after-days",
+    type=click.FloatRange(min=0),
+    help="Drop the copies of memories restored longer ago than this, too. Keep them for as long as "
+    "you may restore the database to.",
+)
+@json_option
+def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None:
+    """Delete objects in the archive's folder that belong to no file of it."""
+    settings = _settings()
+    cleaned = asyncio.run(_clean(settings, copies_after_days, dry_run=dry_run))
+    if cleaned is None:
+        _say("The archive is being written by another program.", as_json=as_json)
+        sys.exit(75)  # sysexits: try again
+    rows = [
+        {"file": one.name, "bytes": one.size, "action": action}
+        for objects, action in (
+            (cleaned.orphans, "would delete" if dry_run else "deleted"),
+            (cleaned.kept, "kept: its archive has no other file, see magray archive verify"),
+        )
+        for one in objects
+    ]
+    if cleaned.copies:
+        rows.append({"file": None, "bytes": None, "action": f"copies dropped: {cleaned.copies}"})
+    print_rows(rows, as_json=as_json, empty="Nothing to clean.")
+    for problem in cleaned.outcome.problems:
+        Console(stderr=True, highlight=False).print(problem, markup=False)
+    if cleaned.outcome.problems:
+        sys.exit(EXIT_STORAGE)
+
+
+async def _clean(
+    settings: Settings, copies_after_days: float | None, *, dry_run: bool
+) -> check.Cleaned | None:
+    async with _opened(settings) as archive:
+        if not await writing.take(archive, patience=10):
+            return None
+        return await check.clean(
+            archive,
+            open_store(settings.archive_url),
+            copies_after_days=copies_after_days,
+            dry_run=dry_run,
+        )
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logs(settings.model_copy(update={"log_level": "error"}))
+    return settings
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Archive]:
+    async with (
+        open_database(settings) as database,
+        connect(database.url, role="memory_operator") as connection,
+    ):
+        yield Archive(connection)
+
+
+def _say(text: str, *, as_json: bool) -> None:
+    if not as_json:
+        Console(highlight=False).print(text)

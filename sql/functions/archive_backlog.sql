@@ -1,0 +1,18 @@
+-- What the archive still has to do: records that wait for a file, forgotten ones that files still
+-- hold, files that must leave the store, each with the oldest request.
+create or replace function memory.archive_backlog()
+returns table (item text, waiting bigint, since timestamptz, note text)
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+select 'to write', count(*), min(o.archived_at), null::text from memory_data.archive_outbox as o
+union all
+select 'to erase', count(*), min(e.requested_at), null from memory_data.archive_erasure as e
+union all
+select 'to delete', count(*), min(d.requested_at), max(d.last_error)
+from memory_data.archive_deletion as d
+$function$;
+
+comment on function memory.archive_backlog is
+'What waits for `magray archive run`: records to write, to erase, files to delete.';

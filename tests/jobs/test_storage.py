@@ -1,0 +1,78 @@
+"""jobs.storage: a write counts when the same bytes come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.storage import StoredObject, open_store
+from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
+from tests.jobs.buckets import serve_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jobs.storage import Store
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    if request.param == "local":
+        yield open_store((tmp_path / "with spaces, ü").as_uri())
+        return
+    server = serve_bucket()
+    bucket = next(server)
+    for name, text in bucket.environment.items():
+        monkeypatch.setenv(name, text)
+    yield open_store(bucket.url)
+    server.close()
+
+
+async def test_what_is_put_is_listed_read_and_deleted(store: Store) -> None:
+    await store.put_verified("a/one", b"1")
+    await store.put_verified("a/b/two", b"22" * 1000)
+    await store.put_verified("c/three", b"")
+    assert await store.names("a") == [StoredObject("a/b/two", 2000), StoredObject("a/one", 1)]
+    assert len(await store.names("")) == 3
+    assert await store.names("nothing") == []
+    assert await store.get("a/b/two") == b"22" * 1000
+    await store.delete("a/one")
+    await store.delete("a/one")
+    with pytest.raises(MissingObjectError, match="a/one"):
+        await store.get("a/one")
+
+
+async def test_an_object_is_never_replaced_by_other_bytes(store: Store) -> None:
+    await store.put_verified("name", b"first")
+    await store.put_verified("name", b"first")
+    with pytest.raises(DamagedObjectError, match="other bytes"):
+        await store.put_verified("name", b"second")
+    assert await store.get("name") == b"first"
+    await store.put_verified("name", b"second", replace=True)
+    assert await store.get("name") == b"second"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "archive", "http://host/bucket", "ftp://host/x", "s3://key:secret@bucket/x"]
+)
+async def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no store") as caught:
+        open_store(url)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError, match="cannot be opened"):
+        open_store((tmp_path / "file" / "archive").as_uri())
+    store = open_store((tmp_path / "archive").as_uri())
+    assert (tmp_path / "archive").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "archive" / "a").write_text("no folder either")
+    with pytest.raises(StorageError, match="would not write a/b"):
+        await store.put_verified("a/b", b"x")
