@@ -1,12 +1,12 @@
 """`magray migrate`: tables by Alembic, schema `memory` rebuilt from `sql/`, in one transaction.
 
-The way through: lock and bootstrap.sql → revisions → model.sql → views → functions → schedule.sql →
-grants.sql → digest. Anything that fails leaves the database as it was.
+The way through: lock and bootstrap.sql → revisions → model.sql → private views → functions →
+public views → schedule.sql → grants.sql → digest. What fails leaves the database as it was.
 
 Where tables or the model stay as they are, every function and view is replaced in place and keeps
 its identity: a statement that is under way when the migration commits may still call the functions
 it was planned with (dropped and made anew they are gone: "cache lookup failed for function", seen
-in one of some thousand calls). Otherwise, or where a signature changed, everything is dropped first.
+in one of some thousand calls). Otherwise, or where a signature changed, all are dropped first.
 """
 
 from __future__ import annotations
@@ -62,10 +62,15 @@ class Migration:
 
 
 def sql_files() -> list[Path]:
-    """The files schema `memory` is built from, in the order they run: views before functions."""
+    """The files schema `memory` is built from, in the order they run.
+
+    Functions may take a row of a private view (`_…`), public views may call functions.
+    """
     views = sorted((SQL_DIR / "views").glob("*.sql"))
+    private = [path for path in views if path.name.startswith("_")]
+    public = [path for path in views if path not in private]
     functions = sorted((SQL_DIR / "functions").glob("*.sql"))
-    return [*views, *functions, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
+    return [*private, *functions, *public, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
 
 
 def sql_digest() -> str:
@@ -84,7 +89,8 @@ def head_revision() -> str | None:
 def rebuild_statements() -> Iterator[str]:
     """Every SQL text a migration runs beside the revisions, for `magray sql`."""
     yield (SQL_DIR / "bootstrap.sql").read_text()
-    yield (SQL_DIR / "reset.sql").read_text()
+    yield (SQL_DIR / "replace_begin.sql").read_text()
+    yield (SQL_DIR / "replace_end.sql").read_text()
     yield (SQL_DIR / "model.sql").read_text()
     for path in sql_files():
         yield path.read_text()
@@ -120,12 +126,12 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
     found = context.get_current_revision()
     if found != head_revision():
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     if model is not None and not _is_active(connection, model):
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         connection.exec_driver_sql(
             "select set_config('magray.model', %s, true), set_config('magray.dim', %s, true),"
             " set_config('magray.replace_model', %s, true)",
@@ -160,9 +166,15 @@ def _rebuild(driver: psycopg.Connection, files: list[Path]) -> None:
             _run(driver, SQL_DIR / "replace_end.sql")
     except psycopg.Error:
         # Another return type, say. What is wrong with a file comes back from the second try.
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         for path in files:
             _run(driver, path)
+
+
+def _reset(driver: psycopg.Connection) -> None:
+    """Drop every object of schema `memory`: what was there before, and nothing has replaced it."""
+    _run(driver, SQL_DIR / "replace_begin.sql")
+    _run(driver, SQL_DIR / "replace_end.sql")
 
 
 def _run(driver: psycopg.Connection, path: Path) -> None:

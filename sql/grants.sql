@@ -16,7 +16,10 @@ grant select on
     memory_data.setting, memory_data.schedule, memory_data.embedding_model, memory_data.code_state,
     memory_data.job_run
     to memory_app, memory_operator;
-grant insert, update on memory_data.job_run to memory_app, memory_operator;
+-- What jobs keep of themselves; their commands are the owner's.
+grant insert, update, delete on memory_data.job_run to memory_operator;
+grant update (cron, enabled, since) on memory_data.schedule to memory_operator;
+grant select, insert, update on memory_data.sweep to memory_operator;
 -- Keys and policy are the operator's, through the functions.
 grant select, insert, update on memory_data.api_key to memory_operator;
 grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
@@ -27,7 +30,10 @@ grant execute on all routines in schema memory to memory_operator, memory_app;
 -- What changes the house itself is not for the service's requests.
 revoke execute on function
     memory.apply_policy, memory.store_code_digest,
-    memory.create_key, memory.revoke_key, memory.list_keys, memory.make_partitions
+    memory.create_key, memory.revoke_key, memory.list_keys, memory.make_partitions,
+    memory.expire, memory.renew_pinned, memory.purge_logs, memory.purge_traces, memory.purge_job_runs,
+    memory.run_lifecycle, memory.run_job, memory.begin_job, memory.finish_job, memory.due_jobs,
+    memory.job_runner, memory.set_job, memory.allow_jobs, memory.reconcile_schedule
     from memory_app;
 revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
@@ -36,5 +42,6 @@ revoke execute on function
     memory.touch_many
     from memory_app;
 
--- Analysts: views, nothing else.
-grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+-- Analysts: views, and what a view computes from a row alone.
+grant select on memory.records, memory.layers, memory.jobs to memory_analyst, memory_operator;
+grant execute on function memory._next_due, memory._cron_field, memory._is_cron_day to memory_analyst;

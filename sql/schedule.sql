@@ -1,8 +1,25 @@
--- The jobs as rows; a row whose `enabled` or `cron` an operator changed keeps the change.
-insert into memory_data.schedule (name, cron, command, description) values
-    ('partitions', '*/15 * * * *', 'select * from memory.make_partitions()',
+-- The jobs as rows; a row whose `enabled` or `cron` an operator changed (memory.set_job) keeps the
+-- change. kind sql: pg_cron or the service runs it, through memory.run_job; kind program: the service
+-- runs `magray …` itself.
+insert into memory_data.schedule (name, cron, kind, command, description) values
+    ('heartbeat', '* * * * *', 'sql', 'select * from memory.reconcile_schedule()',
+     'Shows that jobs run, and tells pg_cron what changed in the schedule.'),
+    ('partitions', '*/15 * * * *', 'sql', 'select * from memory.make_partitions()',
      'Makes the coming partitions of every partitioned table.'),
-    ('housekeeping', '17 * * * *', 'select * from memory.purge_expired_keys()',
-     'Removes idempotency keys past their hours.')
+    ('expire', '* * * * *', 'sql', 'select * from memory.expire()',
+     'Reclaims what has expired; gives pinned memories more time.'),
+    ('housekeeping', '17 * * * *', 'sql', 'select * from memory.purge_expired_keys()',
+     'Removes idempotency keys past their hours.'),
+    ('traces', '*/5 * * * *', 'sql', 'select * from memory.purge_traces()',
+     'Removes use counts, edits and counters of memories that are gone.'),
+    ('logs', '23 3 * * *', 'sql', 'select * from memory.purge_logs()',
+     'Drops uses, decisions and edits older than their settings.'),
+    ('job_history', '41 3 * * *', 'sql', 'select * from memory.purge_job_runs()',
+     'Removes old runs of jobs, here and in pg_cron.')
 on conflict (name) do update
-set command = excluded.command, description = excluded.description;
+set kind = excluded.kind, command = excluded.command, description = excluded.description;
+
+-- What bootstrap.sql, run by who may read it, found in pg_cron's configuration.
+update memory_data.setting as s set value = to_jsonb(current_setting('magray.cron_timezone'))
+where s.key = 'cron_timezone' and current_setting('magray.cron_timezone', true) <> ''
+    and s.value <> to_jsonb(current_setting('magray.cron_timezone'));
