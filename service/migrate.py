@@ -89,8 +89,8 @@ def head_revision() -> str | None:
 def rebuild_statements() -> Iterator[str]:
     """Every SQL text a migration runs beside the revisions, for `magray sql`."""
     yield (SQL_DIR / "bootstrap.sql").read_text()
-    yield (SQL_DIR / "replace_begin.sql").read_text()
-    yield (SQL_DIR / "replace_end.sql").read_text()
+    yield (SQL_DIR / "remember.sql").read_text()
+    yield (SQL_DIR / "drop_old.sql").read_text()
     yield (SQL_DIR / "model.sql").read_text()
     for path in sql_files():
         yield path.read_text()
@@ -161,9 +161,10 @@ def _rebuild(driver: psycopg.Connection, files: list[Path]) -> None:
     try:
         with driver.transaction():
             _run(driver, SQL_DIR / "replace_begin.sql")
+            _run(driver, SQL_DIR / "remember.sql")
             for path in files:
                 _run(driver, path)
-            _run(driver, SQL_DIR / "replace_end.sql")
+            _run(driver, SQL_DIR / "drop_old.sql")
     except psycopg.Error:
         # Another return type, say. What is wrong with a file comes back from the second try.
         _reset(driver)
@@ -173,8 +174,8 @@ def _rebuild(driver: psycopg.Connection, files: list[Path]) -> None:
 
 def _reset(driver: psycopg.Connection) -> None:
     """Drop every object of schema `memory`: what was there before, and nothing has replaced it."""
-    _run(driver, SQL_DIR / "replace_begin.sql")
-    _run(driver, SQL_DIR / "replace_end.sql")
+    _run(driver, SQL_DIR / "remember.sql")
+    _run(driver, SQL_DIR / "drop_old.sql")
 
 
 def _run(driver: psycopg.Connection, path: Path) -> None:

@@ -15,7 +15,7 @@ declare
     v_high integer;
     v_numbers integer[] := array[]::integer[];
 begin
-    foreach v_part in array string_to_array(p_field, ',') loop
+    foreach v_part in array string_to_array(coalesce(p_field, ''), ',') loop
         for v_place in 1..cardinality(p_names) loop
             v_part := replace(v_part, p_names[v_place], (p_low + v_place - 1)::text);
         end loop;

@@ -1,8 +1,8 @@
--- After the files of this folder: drops what was there before and no file replaced, such as an
--- overload of an earlier version. RESTRICT, never CASCADE: an object of somebody else that depends on
--- ours stops the migration with 2BP01 and its name. Views and routines may be made of each other, so
--- whatever can go goes, until nothing is left.
-do $replace$
+-- Drops what remember.sql found and no file has replaced since, such as an overload of an earlier
+-- version; right after remember.sql that is everything. RESTRICT, never CASCADE: an object of somebody
+-- else that depends on ours stops the migration with 2BP01 and its name. Views and routines may be made
+-- of each other, so whatever can go goes, until nothing is left.
+do $drop$
 declare
     v_before text[] := string_to_array(current_setting('magray.replaced'), ' ');
     v_drops text[];
@@ -37,4 +37,4 @@ begin
         v_drops := v_left;
     end loop;
 end;
-$replace$;
+$drop$;
