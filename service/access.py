@@ -69,6 +69,20 @@ def namespace_for(caller: ApiKey, namespace: str | None) -> str:
     )
 
 
+def require_all_namespaces(caller: ApiKey) -> None:
+    """For what spans namespaces.
+
+    Raises:
+        ProblemDetailsException: the key is bound to some (403).
+    """
+    if ALL_NAMESPACES not in caller.namespaces:
+        raise forbidden(
+            "the key is bound to namespaces, and this is about all of them",
+            f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}.",
+            "magray keys create --scope admin",
+        )
+
+
 def forbidden(title: str, detail: str, hint: str) -> ProblemDetailsException:
     """A 403 problem."""
     return ProblemDetailsException(

@@ -19,16 +19,18 @@ from service import openapi, problems
 from service.access import require_key
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
+from service.indexes import IndexBuilder
 from service.keys import KeyRing
-from service.maintenance import Maintenance
 from service.metrics import CacheCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
 from service.routes.decisions import decisions
 from service.routes.health import live, ready
 from service.routes.layers import layers
+from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
 from service.routes.search import search
+from service.schedule import Scheduler
 from service.services import Parts
 from service.touches import TouchBuffer
 
@@ -62,7 +64,8 @@ def make_app(backend: Backend) -> Litestar:
         touches=touches,
         worker=worker,
     )
-    maintenance = Maintenance(backend.database.url)
+    scheduler = Scheduler(backend.database.url)
+    index_builder = IndexBuilder(backend.database.url)
 
     @asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
@@ -76,15 +79,17 @@ def make_app(backend: Backend) -> Litestar:
                 stack.push_async_callback(worker.stop)
             touches.start()
             stack.push_async_callback(touches.stop)
-            maintenance.start()
-            stack.push_async_callback(maintenance.stop)
+            scheduler.start()
+            stack.push_async_callback(scheduler.stop)
+            index_builder.start()
+            stack.push_async_callback(index_builder.stop)
             yield
 
     app = Litestar(
         route_handlers=[
             Router(
                 "/",
-                route_handlers=[Memories, search, layers, decisions],
+                route_handlers=[Memories, search, layers, decisions, run_lifecycle],
                 guards=[require_key],
                 security=[{openapi.KEY: []}],
             ),

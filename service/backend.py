@@ -19,7 +19,7 @@ from service.embedded import EmbeddedServer
 from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
 from service.errors import PlatformError, SchemaError
-from service.memory import Memory, Operator
+from service.memory import Jobs, Memory, Operator
 from service.migrate import Model, migrate, sql_digest
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ async def bring_up_to_date(database: Database, settings: Settings, model: Model 
         # after the policy, for a longer life reaches further; a bounded number a call
         while await operator.make_partitions():
             pass
+    async with connect(database.url, role="memory_operator") as connection:
+        for change in await Jobs(connection).reconcile():
+            log.info("pg_cron told", **change)
 
 
 async def verify(database: Database, model: Model | None) -> None:

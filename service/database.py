@@ -43,9 +43,14 @@ async def _check(connection: AsyncConnection[Any]) -> None:
         await AsyncConnectionPool.check_connection(connection)
 
 
-def service_conninfo(url: str, *, role: str = "memory_app", timeout: str = "0") -> str:
-    """A connection string whose sessions start as `role`, in UTC; timeout 0 bounds no statement."""
-    options = f"-c role={role} -c timezone=UTC -c statement_timeout={timeout}"
+def service_conninfo(
+    url: str, *, role: str = "memory_app", timeout: str = "0", lock_timeout: str = "0"
+) -> str:
+    """A connection string whose sessions start as `role`, in UTC; 0 bounds nothing."""
+    options = (
+        f"-c role={role} -c timezone=UTC -c statement_timeout={timeout}"
+        f" -c lock_timeout={lock_timeout}"
+    )
     return make_conninfo(url, options=options, application_name="magray")
 
 
@@ -64,11 +69,16 @@ def make_pool(url: str, *, size: int, role: str = "memory_app") -> AsyncConnecti
 
 
 @asynccontextmanager
-async def connect(url: str, *, role: str | None = None) -> AsyncIterator[AsyncConnection[Any]]:
-    """One autocommit connection for a command, as the login itself or as `role`."""
+async def connect(
+    url: str, *, role: str | None = None, bound: str = "0", lock_timeout: str = "0"
+) -> AsyncIterator[AsyncConnection[Any]]:
+    """One autocommit connection for a command, as the login itself or as `role`.
+
+    `bound` (statement_timeout) and `lock_timeout` go with a role; 0 bounds nothing.
+    """
     conninfo = make_conninfo(url, application_name="magray")
     if role is not None:
-        conninfo = service_conninfo(url, role=role)
+        conninfo = service_conninfo(url, role=role, timeout=bound, lock_timeout=lock_timeout)
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
         if await TypeInfo.fetch(connection, "vector") is not None:
             await register_vector_async(connection)

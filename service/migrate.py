@@ -1,7 +1,7 @@
 """`magray migrate`: tables by Alembic, schema `memory` rebuilt from `sql/`, in one transaction.
 
-The way through: lock and bootstrap.sql → revisions → model.sql → views → functions → schedule.sql →
-grants.sql → digest. Anything that fails leaves the database as it was.
+The way through: lock and bootstrap.sql → revisions → model.sql → private views → functions →
+public views → schedule.sql → grants.sql → digest. What fails leaves the database as it was.
 
 Where tables or the model stay as they are, every function and view is replaced in place and keeps
 its identity: a statement that is under way when the migration commits may still call the
@@ -63,10 +63,15 @@ class Migration:
 
 
 def sql_files() -> list[Path]:
-    """The files schema `memory` is built from, in the order they run: views before functions."""
+    """The files schema `memory` is built from, in the order they run.
+
+    Functions may take a row of a private view (`_…`), public views may call functions.
+    """
     views = sorted((SQL_DIR / "views").glob("*.sql"))
+    private = [path for path in views if path.name.startswith("_")]
+    public = [path for path in views if path not in private]
     functions = sorted((SQL_DIR / "functions").glob("*.sql"))
-    return [*views, *functions, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
+    return [*private, *functions, *public, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
 
 
 def sql_digest() -> str:
@@ -85,7 +90,8 @@ def head_revision() -> str | None:
 def rebuild_statements() -> Iterator[str]:
     """Every SQL text a migration runs beside the revisions, for `magray sql`."""
     yield (SQL_DIR / "bootstrap.sql").read_text()
-    yield (SQL_DIR / "reset.sql").read_text()
+    yield (SQL_DIR / "remember.sql").read_text()
+    yield (SQL_DIR / "drop_old.sql").read_text()
     yield (SQL_DIR / "model.sql").read_text()
     for path in sql_files():
         yield path.read_text()
@@ -121,12 +127,12 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
     found = context.get_current_revision()
     if found != head_revision():
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     if model is not None and not _is_active(connection, model):
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         connection.exec_driver_sql(
             "select set_config('magray.model', %s, true), set_config('magray.dim', %s, true),"
             " set_config('magray.replace_model', %s, true)",
@@ -156,14 +162,21 @@ def _rebuild(driver: psycopg.Connection, files: list[Path]) -> None:
     try:
         with driver.transaction():
             _run(driver, SQL_DIR / "replace_begin.sql")
+            _run(driver, SQL_DIR / "remember.sql")
             for path in files:
                 _run(driver, path)
-            _run(driver, SQL_DIR / "replace_end.sql")
+            _run(driver, SQL_DIR / "drop_old.sql")
     except psycopg.Error:
         # Another return type, say. What is wrong with a file comes back from the second try.
-        _run(driver, SQL_DIR / "reset.sql")
+        _reset(driver)
         for path in files:
             _run(driver, path)
+
+
+def _reset(driver: psycopg.Connection) -> None:
+    """Drop every object of schema `memory`: what was there before, and nothing has replaced it."""
+    _run(driver, SQL_DIR / "remember.sql")
+    _run(driver, SQL_DIR / "drop_old.sql")
 
 
 def _run(driver: psycopg.Connection, path: Path) -> None:

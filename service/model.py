@@ -290,6 +290,27 @@ class Layers(Struct, frozen=True, kw_only=True):
     layers: list[Layer]
 
 
+class LifecycleRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One turn of the lifecycle. `dry_run`: only tell. `limit`: at most so many of each step."""
+
+    dry_run: bool = False
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+
+
+class LifecycleChange(Struct, frozen=True, kw_only=True):
+    """What one step of the lifecycle did, or would do: a row of its SQL function."""
+
+    step: str
+    change: dict[str, Any]
+
+
+class LifecycleAnswer(Struct, frozen=True, kw_only=True):
+    """Every change of a turn, step by step."""
+
+    dry_run: bool
+    changes: list[LifecycleChange]
+
+
 class ApiKey(Struct, frozen=True, kw_only=True):
     """Who calls: a key's name, the namespaces it is bound to ('*': all) and what it may do."""
 

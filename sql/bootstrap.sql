@@ -42,6 +42,35 @@ begin
         grant execute on function public.pgstattuple_approx(regclass) to memory_owner;
     end if;
 
+    -- pg_cron lives in the one database the server's configuration names, and its settings are shown to
+    -- the privileged only: the time zone of its schedules goes into a setting of ours (schedule.sql).
+    if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        if current_setting('cron.database_name', true) = current_database()
+            and not exists (select from pg_catalog.pg_extension where extname = 'pg_cron')
+        then
+            create extension pg_cron;
+        end if;
+        perform set_config('magray.cron_timezone', coalesce(current_setting('cron.timezone', true), 'UTC'), true);
+        -- A job runs as who scheduled it, in a session that must be allowed to begin: without a
+        -- password nobody can log in over a network as memory_operator.
+        if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
+            if not (select rolcanlogin from pg_catalog.pg_roles where rolname = 'memory_operator') then
+                alter role memory_operator login;
+            end if;
+            grant usage on schema cron to memory_operator;
+        end if;
+        -- A job gives up and comes again: nobody waits behind it for long.
+        if not exists (select from pg_catalog.pg_db_role_setting
+                       where setrole = 'memory_operator'::regrole and setdatabase = 0) then
+            begin
+                alter role memory_operator set lock_timeout = '200ms';
+                alter role memory_operator set statement_timeout = '5min';
+            exception when unique_violation or internal_error then
+                null; -- another database is migrated at this moment
+            end;
+        end if;
+    end if;
+
     if not exists (select from pg_catalog.pg_namespace where nspname = 'memory_data') then
         create schema memory_data authorization memory_owner;
     end if;

@@ -16,7 +16,6 @@ grant select on
     memory_data.setting, memory_data.search_basis, memory_data.schedule, memory_data.embedding_model,
     memory_data.code_state, memory_data.job_run
     to memory_app, memory_operator;
-grant insert, update on memory_data.job_run to memory_app, memory_operator;
 grant select on memory._memories to memory_app, memory_operator;
 grant execute on all routines in schema memory to memory_operator, memory_app;
 
@@ -37,11 +36,19 @@ revoke execute on function
     memory.touch_many
     from memory_app;
 
+-- Jobs: what they keep of themselves; their commands are the owner's.
+grant insert, update, delete on memory_data.job_run to memory_operator;
+grant update (cron, enabled, since) on memory_data.schedule to memory_operator;
+grant select, insert, update on memory_data.sweep to memory_operator;
+revoke execute on function
+    memory.expire, memory.renew_pinned, memory.purge_logs, memory.purge_traces, memory.purge_job_runs,
+    memory.run_lifecycle, memory.run_job, memory.begin_job, memory.finish_job, memory.due_jobs,
+    memory.job_runner, memory.set_job, memory.allow_jobs, memory.reconcile_schedule
+    from memory_app;
 -- Training.
 grant select, insert, update, delete on memory_data.score to memory_app, memory_operator;
 grant select on memory_data.model to memory_app, memory_operator;
 grant insert, update on memory_data.model to memory_operator;
-grant update on memory_data.schedule to memory_operator;
 revoke execute on function
     memory.training_rows, memory.scoring_rows, memory.write_scores, memory.store_model,
     memory.activate_model, memory.find_model, memory.lock_training, memory.schedule_training
@@ -86,3 +93,6 @@ grant select on memory.models to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;
 grant select on memory.evictions to memory_analyst, memory_operator;
 grant select on memory.archives to memory_analyst, memory_operator;
+grant select on memory.jobs to memory_analyst, memory_operator;
+-- What a view computes from a row alone.
+grant execute on function memory._next_due, memory._cron_field, memory._is_cron_day to memory_analyst;

@@ -1,6 +1,5 @@
--- Before the files of this folder replace what is in schema memory, object by object: remembers what
--- is there, so that replace_end.sql can drop what no file replaced, and takes back every privilege,
--- which a replacement would keep.
+-- Before the files of this folder replace what is in schema memory, object by object: takes back every
+-- privilege, which a replacement would keep.
 do $replace$
 declare
     v_object record;
@@ -41,17 +40,5 @@ begin
     loop
         execute format('revoke all on %s %s from %s', v_object.kind, v_object.name, v_object.grantee);
     end loop;
-
-    -- A replaced row of the catalogue is a new version of it, in another place.
-    perform set_config('magray.replaced', coalesce((
-        select string_agg(o.version, ' ')
-        from (
-            select 'p' || p.oid || ':' || p.ctid as version
-            from pg_catalog.pg_proc as p where p.pronamespace = 'memory'::regnamespace
-            union all
-            select 'v' || c.oid || ':' || r.ctid
-            from pg_catalog.pg_class as c
-            join pg_catalog.pg_rewrite as r on r.ev_class = c.oid
-            where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v') as o), ''), true);
 end;
 $replace$;

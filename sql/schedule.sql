@@ -1,29 +1,46 @@
--- The jobs as rows; a row whose `enabled` or `cron` an operator changed keeps the change.
-insert into memory_data.schedule (name, cron, command, description) values
-    ('partitions', '*/15 * * * *', 'select * from memory.make_partitions()',
+-- The jobs as rows; a row whose `enabled` or `cron` an operator changed (memory.set_job) keeps the
+-- change. kind sql: pg_cron or the service runs it, through memory.run_job; kind program: the service
+-- runs `magray …` itself.
+insert into memory_data.schedule (name, cron, kind, command, description) values
+    ('heartbeat', '* * * * *', 'sql', 'select * from memory.reconcile_schedule()',
+     'Shows that jobs run, and tells pg_cron what changed in the schedule.'),
+    ('partitions', '*/15 * * * *', 'sql', 'select * from memory.make_partitions()',
      'Makes the coming partitions of every partitioned table.'),
-    ('housekeeping', '17 * * * *', 'select * from memory.purge_expired_keys()',
-     'Removes idempotency keys past their hours.'),
-    ('promote', '*/5 * * * *', 'select * from memory.promote()',
+    ('expire', '* * * * *', 'sql', 'select * from memory.expire()',
+     'Reclaims what has expired; gives pinned memories more time.'),
+    ('promote', '*/5 * * * *', 'sql', 'select * from memory.promote()',
      'Moves what passes its criteria to the next layer.'),
-    ('pressure', '* * * * *', 'select * from memory.relieve_pressure()',
+    ('pressure', '* * * * *', 'sql', 'select * from memory.relieve_pressure()',
      'Measures pressure and relieves it: budget, compression, archive, eviction.'),
-    ('reuse', '* * * * *', 'select * from memory.learn_reuse()',
+    ('reuse', '* * * * *', 'sql', 'select * from memory.learn_reuse()',
      'Learns from the uses counted what eviction ranks by.'),
-    ('ghosts', '27 * * * *', 'select * from memory.purge_ghosts()',
+    ('ghosts', '27 * * * *', 'sql', 'select * from memory.purge_ghosts()',
      'Forgets how records evicted long ago were used.'),
-    ('archive', '23 * * * *', 'select * from memory.archive()',
+    ('archive', '23 * * * *', 'sql', 'select * from memory.archive()',
      'Sends memories nobody used for long to the archive, where a layer''s archive_after says so.'),
-    ('archive_run', '*/10 * * * *', 'magray archive run',
-     'Writes what left its layer to files of the archive, erases what was forgotten from them.')
+    ('archive_run', '*/10 * * * *', 'program', 'magray archive run',
+     'Writes what left its layer to files of the archive, erases what was forgotten from them.'),
+    ('housekeeping', '17 * * * *', 'sql', 'select * from memory.purge_expired_keys()',
+     'Removes idempotency keys past their hours.'),
+    ('traces', '*/5 * * * *', 'sql', 'select * from memory.purge_traces()',
+     'Removes use counts, edits and counters of memories that are gone.'),
+    ('logs', '23 3 * * *', 'sql', 'select * from memory.purge_logs()',
+     'Drops uses, decisions and edits older than their settings.'),
+    ('job_history', '41 3 * * *', 'sql', 'select * from memory.purge_job_runs()',
+     'Removes old runs of jobs, here and in pg_cron.')
 on conflict (name) do update
-set command = excluded.command, description = excluded.description;
+set kind = excluded.kind, command = excluded.command, description = excluded.description;
 
--- Commands the service runs as programs, not SQL; off until `magray train --schedule`.
-insert into memory_data.schedule (name, cron, command, enabled, description) values
-    ('train', '23 3 * * *', 'magray train', false,
+-- Programs that stay off until somebody switches them on: `magray train --schedule`.
+insert into memory_data.schedule (name, cron, kind, command, enabled, description) values
+    ('train', '23 3 * * *', 'program', 'magray train', false,
      'Trains the relevance anew and scores every memory.'),
-    ('score', '41 * * * *', 'magray train --score-only', false,
+    ('score', '41 * * * *', 'program', 'magray train --score-only', false,
      'Scores every memory by the model in use.')
 on conflict (name) do update
-set command = excluded.command, description = excluded.description;
+set kind = excluded.kind, command = excluded.command, description = excluded.description;
+
+-- What bootstrap.sql, run by who may read it, found in pg_cron's configuration.
+update memory_data.setting as s set value = to_jsonb(z.zone)
+from (select nullif(current_setting('magray.cron_timezone', true), '') as zone) as z
+where s.key = 'cron_timezone' and s.value <> to_jsonb(z.zone);

@@ -13,7 +13,6 @@ from service.backend import Database, open_database
 from service.cli.output import json_option, print_rows
 from service.database import UNMIGRATED, connect
 from service.logs import configure_logs
-from service.maintenance import run_once
 from service.memory import Operator
 from service.migrate import sql_digest
 from service.settings import Settings, load_settings
@@ -83,7 +82,9 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
                 _row("policy", ok=True, detail="the rows say what the settings say", hint="")
             )
         if fix:
-            await run_once(operator)
+            while await operator.make_partitions():
+                pass
+            await operator.build_indexes()
         return rows + await operator.check_database()
 
 

@@ -1,11 +1,12 @@
 """One method for each function of schema `memory`: the only SQL of the service.
 
 `requests` is what a request of one namespace calls, `operator` what spans namespaces or changes the
-house, `training` what trains. Add a method to the class whose role may run the function, in the
-file of its subject.
+house, `jobs` what runs the schedule, `training` what trains. Add a method to the class whose role
+may run the function, in the file of its subject.
 """
 
 from service.memory.archive import Archive
+from service.memory.jobs import Jobs
 from service.memory.operator import Operator
 from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
@@ -14,6 +15,7 @@ from service.memory.vectors import to_vector
 
 __all__ = [
     "Archive",
+    "Jobs",
     "Memory",
     "Operator",
     "ReplayCalls",

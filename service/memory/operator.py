@@ -76,10 +76,6 @@ class Operator(Calls):
         """Make the coming partitions; returns those made."""
         return await self._dicts("select * from memory.make_partitions()")
 
-    async def purge_expired_keys(self) -> None:
-        """Remove idempotency keys past their hours."""
-        await self._dicts("select count(*) from memory.purge_expired_keys()")
-
     async def vacuum(self, *tables: str) -> None:
         """Vacuum and analyse tables (`schema.table`), all three layers when none is named."""
         layers = ("memory_data.interact", "memory_data.insights", "memory_data.assets")

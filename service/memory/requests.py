@@ -23,6 +23,7 @@ from service.model import (
     Forgotten,
     Hit,
     Layer,
+    LifecycleChange,
     MemoryRecord,
     Rated,
     Stored,
@@ -345,6 +346,18 @@ class Memory:
             "select * from memory.note_embedding_failure(%s, %s, %s)",
             (namespace, memory_id, error),
         )
+
+    async def run_lifecycle(self, *, limit: int, dry_run: bool) -> list[LifecycleChange]:
+        """One turn of the lifecycle over all namespaces, each step in a transaction of its own."""
+        (steps,) = await self._across("select memory.lifecycle_steps() as names", ())
+        changes: list[LifecycleChange] = []
+        for step in steps["names"]:
+            rows = await self._across(
+                "select * from memory.run_lifecycle(now(), %s, %s, array[%s])",
+                (limit, dry_run, step),
+            )
+            changes += [LifecycleChange(**row) for row in rows]
+        return changes
 
     async def _rows(
         self,

@@ -1,5 +1,7 @@
 -- One partition with everything a partition needs. Row security is switched on for it too: a
--- partition asked by its own name obeys its own policies only.
+-- partition asked by its own name obeys its own policies only. Made by itself and attached when it is
+-- complete: CREATE TABLE PARTITION OF would wait for every reader of the parent, and every new reader
+-- for it; attaching waits for no reader and no writer.
 create or replace function memory._make_partition(p_parent text, p_start timestamptz, p_end timestamptz)
 returns void
 language plpgsql
@@ -10,8 +12,7 @@ declare
     v_name text := p_parent || '_' || memory._partition_suffix(p_parent, p_start);
     v_policy record;
 begin
-    execute format('create table memory_data.%I partition of memory_data.%I for values from (%L) to (%L)',
-                   v_name, p_parent, p_start, p_end);
+    execute format('create table memory_data.%I (like memory_data.%I including all)', v_name, p_parent);
     execute format('alter table memory_data.%I enable row level security', v_name);
     execute format('alter table memory_data.%I force row level security', v_name);
     for v_policy in
@@ -29,6 +30,8 @@ begin
     execute format('alter table memory_data.%I set (autovacuum_vacuum_insert_threshold = 1000, '
                    'autovacuum_vacuum_insert_scale_factor = 0.05, '
                    'autovacuum_analyze_scale_factor = 0.05)', v_name);
+    execute format('alter table memory_data.%I attach partition memory_data.%I for values from (%L) to (%L)',
+                   p_parent, v_name, p_start, p_end);
     if exists (select from memory_data.layer as l where l.name = p_parent) then
         execute format('create index %I on memory_data.%I %s', v_name || '_exact', v_name,
                        memory._exact_index(p_parent));

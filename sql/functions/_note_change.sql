@@ -1,7 +1,9 @@
 -- Tells query caches that something in a namespace changed (they compare memory.change_token), and
 -- searches where its memories lie: in which layers, between which partition keys. What a search need
 -- not open costs it 20 microseconds a partition.
--- Sixteen rows a namespace, so that concurrent writers seldom wait for each other.
+-- Sixteen rows a namespace, so that concurrent writers seldom wait for each other. A new row starts
+-- from the clock, in microseconds, so that a namespace whose rows were purged meanwhile never comes
+-- back to a number it had.
 --
 -- p_layers, p_keys: layer and partition key of every memory that was put into a layer, whoever put
 -- it there. A memory outside the noted spans is not found: so p_stored without keys means anywhere.
@@ -15,7 +17,7 @@ as $function$
 insert into memory_data.change_counter as c
     (namespace, slot, changes, stored, interact_from, interact_to, insights_from, insights_to,
      assets_from, assets_to)
-select p_namespace, pg_backend_pid() % 16, 1, p_stored,
+select p_namespace, pg_backend_pid() % 16, (extract(epoch from clock_timestamp()) * 1000000)::bigint, p_stored,
     min(k.key) filter (where k.layer = 'interact'), max(k.key) filter (where k.layer = 'interact'),
     min(k.key) filter (where k.layer = 'insights'), max(k.key) filter (where k.layer = 'insights'),
     min(k.key) filter (where k.layer = 'assets'), max(k.key) filter (where k.layer = 'assets')

@@ -16,17 +16,9 @@ union all
 select 'data checksums', current_setting('data_checksums') = 'on', true,
     current_setting('data_checksums'), 'pg_checksums --enable -D PGDATA'
 union all
-select 'pg_cron', exists (select from pg_extension where extname = 'pg_cron'), false,
-    coalesce((select e.extversion from pg_extension as e where e.extname = 'pg_cron'),
-             'absent; the service runs the jobs itself'),
-    'create extension pg_cron;'
+select c.* from memory._check_jobs(p_now) as c
 union all
-select 'partitions ahead', count(*) filter (where w.missing) = 0, true,
-    format('%s missing of %s', count(*) filter (where w.missing), count(*)),
-    'select * from memory.make_partitions();'
-from (
-    select to_regclass(format('memory_data.%I', p.parent || '_' || p.suffix)) is null as missing
-    from memory._wanted_partitions(p_now) as p) as w
+select c.* from memory._check_partitions(p_now) as c
 union all
 select 'search indexes', count(*) = 0, false, format('%s to build', count(*)),
     'magray check --fix'

@@ -1,6 +1,7 @@
 -- Everything that happened to a memory, oldest first: entry, edits with what was before, uses by
--- day, ratings, decisions. Decisions stay after the memory is gone; its content does not. Of an
--- archived memory the edits are told while it waits in the outbox; then they lie in its file.
+-- day, ratings, decisions. Decisions stay after the memory is gone; its content does not. Of a memory
+-- that expired with its whole partition it is the decision about all of them. Of an archived memory
+-- the edits are told while it waits in the outbox; then they lie in its file.
 create or replace function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (at timestamptz, event text, detail jsonb)
 language plpgsql
@@ -50,9 +51,20 @@ begin
         where a.namespace = p_namespace and a.id = p_id and a.source = 'rate'
         union all
         select d.at, d.action,
-               jsonb_strip_nulls(to_jsonb(d) - array['namespace', 'id', 'at', 'action', 'job_run'])
+               jsonb_strip_nulls(to_jsonb(d) - array['namespace', 'id', 'at', 'action', 'job_run', 'members'])
         from memory_data.decision as d
         where d.namespace = p_namespace and d.id = p_id
+        union all
+        select d.at, d.action, jsonb_build_object('layer', d.layer, 'detail', d.detail, 'records', d.records)
+        from memory_data.decision as d
+        where d.namespace = p_namespace and d.id is null and d.at <= p_now
+            and p_id between (d.detail ->> 'from_id')::uuid and (d.detail ->> 'to_id')::uuid
+            and memory._among(d.members, p_id)
+            and not exists (select from memory._memories as m where m.namespace = p_namespace and m.id = p_id)
+        union all
+        select m.expires_at, 'expire', jsonb_build_object('layer', m.layer, 'kind', m.kind)
+        from memory._memories as m
+        where m.namespace = p_namespace and m.id = p_id and m.expires_at <= p_now
     ) as h
     order by h.at, h.event;
     if not found then

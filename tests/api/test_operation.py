@@ -73,7 +73,7 @@ async def test_the_document_names_every_route_and_its_problems(service: Running)
     }
     assert set(operations) == {
         "remember", "list_memories", "get", "update", "forget", "rate", "explain", "history",
-        "search", "layers", "live", "ready",
+        "search", "layers", "run_lifecycle", "live", "ready",
     }  # fmt: skip
     for name, operation in operations.items():
         assert operation["summary"]

@@ -223,6 +223,12 @@ def test_the_service_reads_no_keys(app_db: Connection[Any], table: str) -> None:
         "insert into memory_data.code_state (digest) values ('x')",
         "update memory_data.schedule set command = 'drop schema memory'",
         "update memory_data.embedding_model set active = false",
+        "insert into memory_data.job_run (job, runner) values ('expire', 'manual')",
+        "select * from memory.expire()",
+        "select * from memory.run_lifecycle()",
+        "select * from memory.run_job('expire')",
+        "select * from memory.set_job('expire', p_enabled => false)",
+        "select memory.allow_jobs(false)",
         "select * from memory.apply_policy('{}')",
         "select * from memory.create_key('a', 'b', 'c', '{*}', '{admin}')",
         "select * from memory.list_keys()",
@@ -265,8 +271,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
     views = [
-        "memory.archives", "memory.decisions", "memory.evictions", "memory.layers", "memory.models",
-        "memory.promotions", "memory.records",
+        "memory.archives", "memory.decisions", "memory.evictions", "memory.jobs", "memory.layers",
+        "memory.models", "memory.promotions", "memory.records",
     ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
     for name in views:
@@ -274,8 +280,10 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
             db, "select has_table_privilege('memory_analyst', %s, 'insert, update, delete')", name
         )
     become(db, "memory_analyst")
+    assert all(row["next_due"] for row in rows(db, "select * from memory.jobs"))
     for statement in (
         "select * from memory_data.interact", "select * from memory_data.api_key",
+        "select * from memory_data.schedule",
         "select * from memory._live", "select * from memory._decided", "select * from memory._memories",
         "select * from memory.search('n', 'secret')", "select * from memory.forget_namespace('n')",
     ):  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,13 +63,27 @@ def test_an_unknown_namespace_has_one_too(db: Connection[Any]) -> None:
 
 
 def test_concurrent_writers_lose_no_change(clone_url: str) -> None:
-    def write(worker: int) -> None:
+    def write(worker: int) -> list[int]:
+        seen = []
         with session(clone_url) as db:
             for i in range(20):
                 one(db, "remember", namespace="n", content=f"{worker} {i}")
+                seen.append(token(db))
+        return seen
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
+        tokens = [seen for worker in pool.map(write, range(4)) for seen in pairwise(worker)]
+    assert all(earlier < later for earlier, later in tokens)
     with session(clone_url) as db:
-        assert token(db) == 80
         assert value(db, "select sum(stored) from memory_data.change_counter") == 80
+
+
+def test_a_purged_counter_never_comes_back_to_a_number_it_had(clone_url: str) -> None:
+    with session(clone_url) as db:
+        memory = one(db, "remember", namespace="n", content="first")["id"]
+        before = token(db)
+        call(db, "forget", namespace="n", ids=[memory])
+        assert [row["namespace"] for row in call(db, "purge_traces")] == ["n"]
+        assert token(db) == 0
+        one(db, "remember", namespace="n", content="second")
+        assert token(db) > before

@@ -20,9 +20,10 @@ def conditions(db: Connection[Any], **arguments: Any) -> dict[str, dict[str, Any
 def test_a_migrated_database_is_fit(db: Connection[Any]) -> None:
     told = conditions(db)
     assert set(told) == {
-        "postgresql version", "pgvector version", "data checksums", "pg_cron", "partitions ahead",
-        "search indexes", "row level security", "embedding model", "waiting for vectors",
-        "archive backlog", "archive files",
+        "postgresql version", "pgvector version", "data checksums", "pg_cron", "jobs allowed",
+        "heartbeat", "jobs in time", "jobs without error", "schedules", "partitions ahead",
+        "expired partitions", "unfinished detach", "search indexes", "row level security",
+        "embedding model", "waiting for vectors", "archive backlog", "archive files",
     }  # fmt: skip
     unfit = [name for name, row in told.items() if row["needed"] and not row["ok"]]
     assert unfit == []

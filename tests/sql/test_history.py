@@ -42,7 +42,7 @@ def test_an_expired_memorys_texts_are_not_told(db: Connection[Any]) -> None:
     call(db, "update_memory", **at, changes={"content": "y"}, now=now)
     call(db, "rate", **at, rating=4.0, now=now)
     told = call(db, "history", **at, now=now + timedelta(days=1))
-    assert [event["event"] for event in told] == ["rated"]
+    assert [event["event"] for event in told] == ["rated", "expire"]
 
 
 def test_a_memory_nobody_knows_is_refused(db: Connection[Any]) -> None:

@@ -1,0 +1,38 @@
+-- Conditions of the partitions: made ahead, and not left lying when their time is past.
+create or replace function memory._check_partitions(p_now timestamptz)
+returns table (condition text, ok boolean, needed boolean, detail text, hint text)
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+select 'partitions ahead', count(*) filter (where w.missing) = 0, true,
+    format('%s missing of %s', count(*) filter (where w.missing), count(*)),
+    'select * from memory.make_partitions();'
+from (
+    select to_regclass(format('memory_data.%I', p.parent || '_' || p.suffix)) is null as missing
+    from memory._wanted_partitions(p_now) as p) as w
+union all
+-- Someone who reads for long keeps them; a quarter of an hour is more than a few retries.
+select 'expired partitions', count(e.name) = 0, false,
+    case when count(e.name) = 0 then 'none is left'
+         else format('%s lie there since %s; in use by: %s', count(e.name), min(e.ends),
+                     coalesce(string_agg(e.pids, '; ') filter (where e.pids <> ''), 'nobody')) end,
+    'select * from memory.expire();'
+from (
+    select p.name, p.ends, (
+        select string_agg(distinct 'pid ' || k.pid, ', ') from pg_locks as k
+        where k.relation = format('memory_data.%I', p.name)::regclass and k.pid <> pg_backend_pid()) as pids
+    from memory_data.layer as l
+    cross join lateral memory._partitions_of(l.name) as p
+    where l.partition_key = 'expires_at' and p.ends < p_now - interval '15 minutes') as e
+union all
+select 'unfinished detach', count(*) = 0, false,
+    coalesce(string_agg(i.inhrelid::regclass::text, ', '), 'none'),
+    coalesce('alter table ' || min(i.inhparent::regclass::text) || ' detach partition '
+             || min(i.inhrelid::regclass::text) || ' finalize;', 'select * from memory.expire();')
+from pg_inherits as i
+where i.inhdetachpending
+$function$;
+
+comment on function memory._check_partitions is
+'Whether partitions are made ahead and dropped in time; rows as memory.check_database.';

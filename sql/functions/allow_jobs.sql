@@ -1,0 +1,13 @@
+-- The switch over all scheduled jobs, whoever runs them. A restored clone comes up with it off: it must
+-- not archive, forget or notify as if it were the original, until somebody releases it.
+create or replace function memory.allow_jobs(p_allowed boolean default true)
+returns boolean
+language sql
+set search_path to pg_catalog, pg_temp
+as $function$
+update memory_data.setting as s set value = to_jsonb(p_allowed) where s.key = 'jobs_enabled'
+returning s.value::boolean
+$function$;
+
+comment on function memory.allow_jobs is
+'Let scheduled jobs run, or with false keep all of them from running; jobs by hand still do.';

@@ -1,0 +1,47 @@
+-- Drops the partitions of what is only written and read back (uses, decisions, edits) once all in them
+-- is older than its setting: access_event_days, decision_months, revision_months. Creation ahead is
+-- another job, so that a failing drop never leaves a write without a partition. With the owner's
+-- rights, for a partition is dropped by its parent's owner.
+create or replace function memory.purge_logs(
+    p_now timestamptz default now(), p_limit integer default 100, p_dry_run boolean default false
+)
+returns table (table_name text, partition_name text, ends timestamptz)
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+set timezone to 'UTC'
+as $function$
+#variable_conflict use_column
+declare
+    v_log record;
+    v_old text[];
+begin
+    if not memory._lock_job('memory.purge_logs') then
+        return;
+    end if;
+    for v_log in
+        select v.name, p_now - memory._setting(v.setting)::integer * v.unit as horizon
+        from (values ('access_event', 'access_event_days', interval '1 day'),
+                     ('decision', 'decision_months', interval '1 month'),
+                     ('revision', 'revision_months', interval '1 month')) as v (name, setting, unit)
+    loop
+        v_old := array(select p.name from memory._partitions_of(v_log.name) as p
+                       where p.ends <= v_log.horizon order by p.ends limit p_limit);
+        continue when v_old = '{}';
+        return query
+        with old as materialized (
+            select p.* from memory._partitions_of(v_log.name) as p where p.name = any (v_old)
+        ),
+        gone as materialized (
+            select u.name from unnest(v_old) as u (name) where p_dry_run
+            union all
+            select d.name from memory._drop_partitions(
+                v_log.name, case when p_dry_run then '{}' else v_old end) as d (name)
+        )
+        select v_log.name, o.name, o.ends from old as o join gone as g on g.name = o.name order by o.ends;
+    end loop;
+end;
+$function$;
+
+comment on function memory.purge_logs is
+'Drop partitions of uses, decisions and edits older than their settings; returns those dropped.';

@@ -1,0 +1,30 @@
+-- Changes when a job runs, or switches it on or off; what is null stays. pg_cron follows within a
+-- minute. Migrations leave both as they are.
+create or replace function memory.set_job(
+    p_name text, p_cron text default null, p_enabled boolean default null, p_now timestamptz default now()
+)
+returns table (name text, cron text, enabled boolean, next_due timestamptz)
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $function$
+#variable_conflict use_column
+begin
+    perform memory._find_job(p_name);
+    if p_cron is not null and memory._next_due(p_cron, p_now) is null then
+        raise exception 'schedule "%" is never due', p_cron
+            using errcode = 'ML422',
+                  detail = 'Five fields (minute, hour, day, month, weekday) as in cron, or "1 seconds" to '
+                           '"59 seconds".',
+                  hint = format('select * from memory.set_job(%L, ''*/15 * * * *'');', p_name);
+    end if;
+    update memory_data.schedule as s
+    set cron = coalesce(p_cron, s.cron), enabled = coalesce(p_enabled, s.enabled), since = p_now
+    where s.name = p_name
+        and (s.cron, s.enabled) is distinct from (coalesce(p_cron, s.cron), coalesce(p_enabled, s.enabled));
+    return query
+    select j.name, j.cron, j.enabled, j.next_due from memory.jobs as j where j.name = p_name;
+end;
+$function$;
+
+comment on function memory.set_job is
+'Change a job''s schedule or switch it on or off; ML422 when the schedule is never due.';

@@ -1,0 +1,33 @@
+-- One row a job: when it ran last and how that went, when it is due next. A schedule that is new or was
+-- changed counts from then on.
+create or replace view memory.jobs as
+select
+    s.name, s.kind, s.cron, s.enabled, s.description,
+    r.runner,
+    r.started_at as last_start,
+    r.finished_at - r.started_at as duration,
+    r.rows,
+    r.sqlstate,
+    r.error,
+    d.next_due,
+    case when d.next_due < now() then now() - d.next_due end as late
+from memory_data.schedule as s
+left join lateral (
+    select j.*
+    from memory_data.job_run as j
+    where j.job = s.name
+    order by j.started_at desc
+    limit 1
+) as r on true
+join memory_data.setting as z on z.key = 'cron_timezone'
+cross join lateral (
+    select case when s.enabled
+        then memory._next_due(s.cron, greatest(r.started_at, s.since), z.value #>> '{}') end as next_due
+) as d;
+
+comment on view memory.jobs is
+'One row a scheduled job: its last run with rows, duration and error, and when it is due next.';
+comment on column memory.jobs.runner is 'Who ran it last: pg_cron, the service, or somebody by hand.';
+comment on column memory.jobs.duration is 'Of the last run; null while it runs.';
+comment on column memory.jobs.next_due is 'Null: switched off, or a schedule that is never due.';
+comment on column memory.jobs.late is 'How long it has been due; null: it is not.';
