@@ -33,7 +33,7 @@ begin
             '    returning m.namespace, m.id, m.kind, m.expires_at), '
             'decided as ('
             '    insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail) '
-            '    select g.namespace, g.id, $1, ''expire'', %1$L, g.kind, memory._current_run(), '
+            '    select g.namespace, g.id, $1, ''expire'', %1$L, g.kind, memory._job_run(), '
             '           jsonb_build_object(''expires_at'', g.expires_at) from gone as g) '
             'select %1$L, null::text, g.namespace, 1::bigint, g.id, g.id, ''delete'' from gone as g', v_layer)
         using p_now, p_limit;

@@ -56,7 +56,7 @@ begin
         v_gone := v_due;
         if not p_dry_run then
             insert into memory_data.decision (namespace, at, action, layer, records, members, job_run, detail)
-            select f.namespace, p_now, 'expire', v_layer.name, f.records, f.members, memory._current_run(),
+            select f.namespace, p_now, 'expire', v_layer.name, f.records, f.members, memory._job_run(),
                 jsonb_build_object('partition', f.name, 'from_id', f.from_id, 'to_id', f.to_id)
             from unnest(v_found.partitions, v_found.namespaces, v_found.records, v_found.from_ids,
                         v_found.to_ids, v_found.members)

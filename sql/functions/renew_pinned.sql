@@ -52,7 +52,10 @@ begin
             '    returning namespace, id, expires_at) '
             'select s.namespace, s.id, %1$L, s.expires_at from stored as s', v_layer.name, v_columns)
         using v_namespaces, v_ids, v_end;
-        perform memory._note_change(n.namespace)
+        perform memory._note_change(
+            n.namespace, 0,
+            case when v_layer.partition_key = 'expires_at' then array[v_layer.name] else '{}' end,
+            case when v_layer.partition_key = 'expires_at' then array[v_end] else '{}' end)
         from (select distinct u.namespace from unnest(v_namespaces) as u (namespace) order by 1) as n;
     end loop;
 end;

@@ -1,5 +1,6 @@
--- One turn of the whole lifecycle at p_now, for apps, tests and simulations: expire, so that what goes
--- anyway does not count as pressure. The scheduled jobs run each step by itself.
+-- One turn of the whole lifecycle at p_now, for apps, tests and simulations: expire first, so that what
+-- goes anyway does not count as pressure, then promote, so that what earned its place is not evicted
+-- from the one before. The scheduled jobs run each step by itself.
 --
 -- As one call it is one transaction: what expire dropped stays locked until its end. Who must not
 -- keep readers waiting calls it once a step (p_steps), as the service does.
@@ -25,6 +26,14 @@ begin
     if 'expire' = any (coalesce(p_steps, v_known)) then
         return query
         select 'expire', to_jsonb(e) from memory.expire(p_now, p_limit, p_dry_run) as e;
+    end if;
+    if 'promote' = any (coalesce(p_steps, v_known)) then
+        return query
+        select 'promote', to_jsonb(m) from memory.promote(null, p_limit, p_now, p_dry_run) as m;
+    end if;
+    if 'pressure' = any (coalesce(p_steps, v_known)) then
+        return query
+        select 'pressure', to_jsonb(r) from memory.relieve_pressure(p_now, p_limit, p_dry_run) as r;
     end if;
 end;
 $function$;

@@ -12,12 +12,10 @@ begin
             using errcode = 'ML422', detail = format('Given: "%s".', p_cron),
                   hint = 'magray train --schedule ''23 3 * * *''';
     end if;
+    perform memory.set_job('train', p_cron, p_cron is not null), memory.set_job('score', null, p_cron is not null);
     return query
-    update memory_data.schedule as s
-    set enabled = p_cron is not null,
-        cron = case when s.name = 'train' then coalesce(p_cron, s.cron) else s.cron end
-    where s.name in ('train', 'score')
-    returning s.name, s.cron, s.command, s.enabled;
+    select s.name, s.cron, s.command, s.enabled from memory_data.schedule as s
+    where s.name in ('train', 'score');
 end;
 $function$;
 

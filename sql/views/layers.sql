@@ -7,7 +7,7 @@ select
     l.eviction_policy,
     l.promotion_threshold,
     l.next_layer,
-    (select array_agg(k.name order by k.name) from memory_data.kind as k where k.layer = l.name) as kinds,
+    k.kinds,
     coalesce(r.memories, 0) as memories,
     coalesce(r.namespaces, 0) as namespaces,
     coalesce(r.pinned, 0) as pinned,
@@ -20,6 +20,9 @@ select
     coalesce(r.accesses, 0) as accesses,
     coalesce(r.without_embedding, 0) as without_embedding
 from memory_data.layer as l
+left join (
+    select layer, array_agg(name order by name) as kinds from memory_data.kind group by layer
+) as k on k.layer = l.name
 left join (
     select
         layer, count(*) as memories, count(distinct namespace) as namespaces,

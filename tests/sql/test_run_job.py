@@ -111,7 +111,7 @@ def test_decisions_know_the_run_they_come_from(db: Connection[Any]) -> None:
     assert (
         value(db, "select job_run from memory_data.decision where action = 'expire'") == run["run"]
     )
-    assert value(db, "select memory._current_run()") is None
+    assert value(db, "select memory._job_run()") is None
 
 
 def test_an_unknown_job_is_refused(db: Connection[Any]) -> None:
