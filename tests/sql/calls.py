@@ -126,3 +126,18 @@ def _sent(argument: Any) -> Any:
 def contents(answer: Sequence[Row]) -> list[str]:
     """The contents of rows, in their order."""
     return [row["content"] for row in answer]
+
+
+def make_model(db: Connection[Any], name: str, *, active: bool = False, **weights: float) -> int:
+    """The id of a stored model whose ML score has these weights; the others are 0."""
+    parts = ("intercept", "relevance", "recency", "frequency", "importance")
+    made: int = value(
+        db,
+        "insert into memory_data.model (name, algorithm, trained_at, rows, features, combination,"
+        " metrics, importances, active)"
+        " values (%s, 'none', now(), 1, '{age}', %s, '{}', '{}', %s) returning id",
+        name,
+        Jsonb({part: weights.get(part, 0) for part in parts}),
+        active,
+    )
+    return made

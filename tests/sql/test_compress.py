@@ -63,13 +63,17 @@ def answers(db: Connection[Any], namespace: str = "n", **arguments: Any) -> list
 
 
 def indexes(db: Connection[Any], partition: str) -> set[str]:
-    found = rows(db, "select indexname::text as name from pg_indexes where tablename = %s", partition)
+    found = rows(
+        db, "select indexname::text as name from pg_indexes where tablename = %s", partition
+    )
     ends = {row["name"].rsplit("_", 1)[1] for row in found}
     return ends & {"exact", "hnsw", "bits", "words"}
 
 
 def disk(db: Connection[Any], partition: str) -> int:
-    return value(db, "select pg_total_relation_size(format('memory_data.%%I', %s::text))", partition)
+    return value(
+        db, "select pg_total_relation_size(format('memory_data.%%I', %s::text))", partition
+    )
 
 
 def test_answers_are_the_same_before_after_and_back(own: Connection[Any]) -> None:

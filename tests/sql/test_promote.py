@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, found, one, refused, rows, value, vector
+from tests.sql.calls import call, found, make_model, one, refused, rows, value, vector
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -75,11 +75,7 @@ def candidate(db: Connection[Any], kind: str, **values: float) -> Any:
         (weight + (importance - parts["importance"]) / 0.2, kind),
     )
     score = values.get("ml_score", 0.99)
-    db.execute(
-        "insert into memory_data.model (name, combination, active) values ('constant',"
-        " jsonb_build_object('intercept', %s::float8, 'relevance', 0, 'recency', 0,"
-        " 'frequency', 0, 'importance', 0), true)", (math.log(score / (1 - score)),),
-    )  # fmt: skip
+    make_model(db, "constant", active=True, intercept=math.log(score / (1 - score)))
     db.execute(
         "insert into memory_data.score (namespace, id, relevance, model, scored_at)"
         " select 'n', %s, 0.5, m.id, %s from memory_data.model as m where m.active",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, one, value
+from tests.sql.calls import call, make_model, one, value
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -117,11 +117,8 @@ def test_what_just_passes_the_other_criteria_can_pass_the_score(
 def test_a_trained_score_takes_the_place_of_the_fixed_weighting(db: Connection[Any]) -> None:
     scored = stored(db, "session_data", span=timedelta(), uses=3, age=timedelta())
     unscored = one(db, "remember", namespace="n", content="not yet scored", now=NOW)["id"]
-    db.execute(
-        "insert into memory_data.model (name, combination, active) values ('m1',"
-        """ '{"intercept": -1, "relevance": 2, "recency": 0.5, "frequency": 1, "importance": 3}',"""
-        " true)"
-    )
+    weights = {"relevance": 2, "recency": 0.5, "frequency": 1, "importance": 3}
+    make_model(db, "m1", active=True, intercept=-1, **weights)
     db.execute(
         "insert into memory_data.score (namespace, id, relevance, model, scored_at)"
         " select 'n', %s, 0.25, m.id, %s from memory_data.model as m",
