@@ -96,11 +96,11 @@ def name_of(site: str, created: str, archive: UUID | str, data: bytes) -> str:
     return f"{site}/{created}/{archive}/{hashlib.sha256(data).hexdigest()}.parquet"
 
 
-def read(name: str, data: bytes) -> pa.Table:
-    """The table of a file whose bytes are those its name says.
+def check(name: str, data: bytes) -> None:
+    """Make sure that a file's bytes are those its name says, and that this version reads them.
 
     Raises:
-        DamagedObjectError: they are not, or this version cannot read them.
+        DamagedObjectError: they are not, or it does not.
     """
     digest = hashlib.sha256(data).hexdigest()
     if name.rpartition("/")[2] != f"{digest}.parquet":
@@ -110,17 +110,22 @@ def read(name: str, data: bytes) -> pa.Table:
             hint="magray archive verify",
         )
     try:
-        table = pq.read_table(io.BytesIO(data))
+        metadata = pq.read_schema(io.BytesIO(data)).metadata or {}
     except (ArrowException, OSError) as error:
         raise DamagedObjectError(f"{name} is no Parquet file", detail=str(error)) from error
-    found = (table.schema.metadata or {}).get(b"magray.archive.version", b"none").decode()
+    found = metadata.get(b"magray.archive.version", b"none").decode()
     if found != VERSION:
         raise DamagedObjectError(
             f"{name} was written by another version of MAGRAY",
             detail=f"its version is {found}, this program reads {VERSION}",
             hint="update MAGRAY",
         )
-    return table
+
+
+def read(name: str, data: bytes) -> pa.Table:
+    """The table of a checked file; raises as `check` does."""
+    check(name, data)
+    return pq.read_table(io.BytesIO(data))
 
 
 def without(table: pa.Table, namespaces: Sequence[str], ids: Sequence[UUID]) -> pa.Table:

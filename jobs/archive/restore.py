@@ -104,7 +104,7 @@ async def restore(
 async def _fetch(store: Store, place: dict[str, Any], copy: Path) -> None:
     """Fetch a file, check it, and keep it on disk: many may be needed."""
     data = await store.get(place["file"])
-    await anyio.to_thread.run_sync(parquet.read, place["file"], data)
+    await anyio.to_thread.run_sync(parquet.check, place["file"], data)
     await anyio.Path(copy).write_bytes(data)
 
 

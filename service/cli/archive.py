@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -59,10 +58,12 @@ async def _list(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
-    times = {
-        key: f"{value:%Y-%m-%d %H:%M}" for key, value in row.items() if isinstance(value, datetime)
-    }
-    return {**row, **times, "layers": ", ".join(row["layers"])}
+    """A row that fits a terminal: the archive's id instead of its file's long name."""
+    times = {key: f"{row[key]:%Y-%m-%d %H:%M}" for key in ("created_at", "oldest", "newest")}
+    wanted = ("tier", "created_at", "rows", "bytes", "layers", "namespaces", "oldest", "newest")
+    told = {key: times.get(key, row[key]) for key in wanted}
+    layers = ", ".join(row["layers"])
+    return {"archive": row["file"].split("/")[3], **told, "layers": layers, "state": row["state"]}
 
 
 @archive.command()
@@ -100,7 +101,7 @@ async def _run(settings: Settings) -> dict[str, Any] | None:
 @archive.command()
 @click.option("--namespace", required=True, help="Whose memories.")
 @click.option("--id", "ids", multiple=True, type=click.UUID, help="Only this one; repeat for more.")
-@click.option("--file", help="Only those in this file, as magray archive list names it.")
+@click.option("--file", help="Only those of this file or archive.")
 @click.option("--dry-run", is_flag=True, help="Check the files and say what would come back.")
 @json_option
 def restore(

@@ -42,7 +42,10 @@ class Archive(Calls):
 
     async def batch(self, rows: int, size: int) -> Rows:
         """The next records of the outbox, at most `rows` and about `size` bytes."""
-        return await self._dicts("select * from memory.archive_batch(%s, %s)", (rows, size))
+        # binary: reading a vector of 384 numbers as text takes 60 times as long
+        return await self._dicts(
+            "select * from memory.archive_batch(%s, %s)", (rows, size), binary=True
+        )
 
     async def announce(self, file: str) -> None:
         """Note a file's name before it is written."""

@@ -21,8 +21,8 @@ class Calls:
         self._connection = connection
 
     async def _dicts(
-        self, statement: LiteralString, values: tuple[Any, ...] = ()
+        self, statement: LiteralString, values: tuple[Any, ...] = (), *, binary: bool = False
     ) -> list[dict[str, Any]]:
-        cursor = self._connection.cursor(row_factory=dict_row)
+        cursor = self._connection.cursor(row_factory=dict_row, binary=binary)
         await cursor.execute(statement, values)
         return await cursor.fetchall()

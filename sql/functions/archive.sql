@@ -2,8 +2,8 @@
 -- first; entry into the layer counts as a use. Layers that say nothing keep everything; pinned
 -- memories stay.
 --
--- The heap of a layer is read once a run: at 100,000 records this costs less than an index on
--- entered_at would on every write, for a job that runs once an hour.
+-- The heap of such a layer is read once a run, which a job of once an hour can afford; an index on
+-- entered_at would be paid by every write.
 create or replace function memory.archive(
     p_layer text default null, p_now timestamptz default now(), p_limit integer default 1000,
     p_dry_run boolean default false

@@ -117,6 +117,22 @@ def test_the_moving_lines_name_real_options(running: Running) -> None:
     assert "Imported." in [json.loads(line)["content"] for line in exported]
 
 
+def test_the_archive_lines_run_and_duckdb_reads_the_file(running: Running) -> None:
+    (commands,) = [block for block in blocks("sh") if "magray archive run" in block]
+    running.shell(
+        "magray psql -c \"select from memory.remember('zoe', 'Cold.', p_kind => 'snippet')\""
+    )
+    running.shell(
+        "magray psql -c \"update memory_data.layer set archive_after = '1 day'\""
+        " -c \"select from memory.archive(p_layer => 'insights', p_now => now() + '2 days')\""
+    )
+    printed = running.shell(commands)
+    assert "stored" in printed
+    assert "ok" in printed
+    (script,) = blocks("python")
+    assert "snippet" in running.shell(f"python - <<'PYTHON'\n{script}PYTHON")
+
+
 def test_the_toml_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MAGRAY_"):

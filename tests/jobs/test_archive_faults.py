@@ -209,7 +209,10 @@ async def test_killed_between_upload_and_registration(
     clone_url: str, bucket: Bucket, store: Store
 ) -> None:
     before = hand_over(clone_url)
-    registering = "select count(*) > 0 from pg_stat_activity where query ~ 'register_archive'"
+    registering = (
+        " from pg_stat_activity where datname = current_database()"
+        " and query ~ 'register_archive' and wait_event_type = 'Lock'"
+    )
     with (
         session(clone_url) as db,
         session(clone_url) as watcher,
@@ -217,16 +220,13 @@ async def test_killed_between_upload_and_registration(
         archiving(clone_url, bucket) as process,
     ):
         db.execute("select from memory_data.archive_outbox for update")
-        wait_for(lambda: value(watcher, registering + " and wait_event_type = 'Lock'"))
+        wait_for(lambda: value(watcher, "select count(*)" + registering))
         uploaded = await store.names("")
         assert len(uploaded) == 1
         process.kill()
         process.communicate(timeout=60)
         # its server process still waits for the lock, and must not register after all
-        watcher.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where query ~ 'register_archive' and pid <> pg_backend_pid()"
-        )
+        watcher.execute("select pg_terminate_backend(pid)" + registering)
     assert counts(clone_url)["archive_outbox"] == 6
     assert (await run(clone_url, store)).written == 6
     # the same records made the same object

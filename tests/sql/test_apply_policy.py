@@ -90,8 +90,8 @@ def test_the_archives_keys_are_policy_too(db: Connection[Any]) -> None:
     policy = {"layers": {"insights": {"archive_first": True, "archive_after": "2592000 seconds"}}}
     told = call(db, "apply_policy", policy=policy, dry_run=True)
     assert [(row["item"], row["was"], row["becomes"]) for row in told] == [
-        ("layer insights archive_first", "false", "true"),
         ("layer insights archive_after", None, "2592000 seconds"),
+        ("layer insights archive_first", "false", "true"),
     ]
     assert call(db, "apply_policy", policy=policy) == told
     assert call(db, "apply_policy", policy=policy) == []
