@@ -88,8 +88,9 @@ class Evaluation:
 
     @property
     def beats_fallback(self) -> bool:
-        """Whether relevance and the ML score are both better for certain (95%)."""
-        return self.gains[FIXED].low > 0 and self.score_gain.low > 0
+        """Whether relevance and the ML score are both better for certain (95%), and than chance."""
+        better = self.gains[FIXED].low > 0 and self.score_gain.low > 0
+        return better and self.methods[MODEL].auc.low > 0.5
 
 
 def evaluate(

@@ -43,7 +43,7 @@ begin
         where r.first_access <= r.at
     ),
     rated as materialized (
-        select r.place, avg(e.rating) as mean, count(*) as ratings
+        select r.place, avg(e.rating order by e.at) as mean, count(*) as ratings
         from record as r
         join memory_data.access_event as e
             on e.namespace = r.namespace and e.id = r.id and e.at <= r.at and e.source = 'rate'
@@ -51,8 +51,10 @@ begin
         group by r.place
     ),
     used as materialized (
-        -- an exponent beyond 1000 would be an underflow error
-        select r.place, max(e.at) as last, sum(0.5 ^ least(1000, e.seconds / r.horizon)) as decayed,
+        -- An exponent beyond 1000 would be an underflow error. Sums in one order, or the same record
+        -- would differ in its last digit from call to call.
+        select r.place, max(e.at) as last,
+            sum(0.5 ^ least(1000, e.seconds / r.horizon) order by e.seconds) as decayed,
             count(distinct e.session) as sessions
         from record as r join event as e on e.place = r.place
         group by r.place
