@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.sql.calls import call, found, one, refused, rows, value, vector
+from tests.sql.test_models import stored
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -35,7 +36,16 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
         call(db, "touch", namespace=namespace, ids=[made["id"]])
         call(db, "update_memory", **at, changes={"pinned": True})
         call(db, "note_embedding_failure", **at, error="x")
+        call(
+            db, "write_scores", namespaces=[namespace], ids=[made["id"]], scores=[0.5],
+            model=stored(db, f"{kind} of {namespace}"),
+        )  # fmt: skip
         ids.append(made["id"])
+    db.execute(
+        "insert into memory_data.recent_query (namespace, slot, embedding, model, at)"
+        " select %s, 0, %s, id, now() from memory_data.embedding_model where active",
+        (namespace, vector(1)),
+    )
     extra = one(db, "remember", namespace=namespace, content="to be forgotten")
     call(db, "forget", namespace=namespace, ids=[extra["id"]])
     return ids
