@@ -74,6 +74,7 @@ def _made(algorithm: str) -> Classifier:
                 max_leaf_nodes=8,
                 min_samples_leaf=100,
                 l2_regularization=5.0,
+                max_features=0.5,
                 early_stopping=False,
                 random_state=SEED,
             ),

@@ -37,6 +37,7 @@ METHODS = {
     FREQUENCY: "decayed number of uses alone",
     BOTH: "a logistic regression on these two, fitted on the same slice as the model",
 }
+_AUC, _PRECISION = 0, 1  # rows of what _measure returns
 _RESAMPLES = 500
 _CHUNK = 50
 _BINS = 10
@@ -75,6 +76,7 @@ class Evaluation:
     Attributes:
         methods: the model and what it has to beat.
         gains: AUC of relevance minus that of each other method, paired.
+        precision_gain: average precision of relevance minus the fixed weighting's, paired.
         score_gain: AUC of the ML score minus the fixed weighting's, paired.
         calibration: tenths by foretold chance.
         importances: feature -> AUC lost when its values are shuffled.
@@ -82,15 +84,21 @@ class Evaluation:
 
     methods: dict[str, Measured]
     gains: dict[str, Interval]
+    precision_gain: Interval
     score_gain: Interval
     calibration: list[Bin]
     importances: dict[str, float]
 
     @property
     def beats_fallback(self) -> bool:
-        """Whether relevance and the ML score are both better for certain (95%), and than chance."""
+        """Whether it may take the place of the fixed weighting.
+
+        Relevance and the ML score are better at ranking for certain (95%), relevance is better than
+        chance, and not for certain worse at the top of the ranking, which is what is promoted.
+        """
         better = self.gains[FIXED].low > 0 and self.score_gain.low > 0
-        return better and self.methods[MODEL].auc.low > 0.5
+        sound = self.methods[MODEL].auc.low > 0.5 and self.precision_gain.high >= 0
+        return better and sound
 
 
 def evaluate(
@@ -111,8 +119,11 @@ def evaluate(
         for name, (_, score) in scores.items()
     }
 
-    def gain(better: str, other: str) -> Interval:
-        return _interval(plain[better][0] - plain[other][0], drawn[better][0] - drawn[other][0])
+    def gain(better: str, other: str, measure: int = _AUC) -> Interval:
+        return _interval(
+            plain[better][measure] - plain[other][measure],
+            drawn[better][measure] - drawn[other][measure],
+        )
 
     return Evaluation(
         methods={
@@ -120,6 +131,7 @@ def evaluate(
             for name in METHODS
         },
         gains={name: gain(MODEL, name) for name in METHODS if name != MODEL},
+        precision_gain=gain(MODEL, FIXED, _PRECISION),
         score_gain=gain(SCORE, FIXED),
         calibration=_calibration_table(scores[MODEL][1], latest.label),
         importances=_importances(classifier, latest, features),

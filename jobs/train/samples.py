@@ -37,7 +37,7 @@ _ABOUT = frozenset(
 # Shares of the time: to fit, to calibrate and choose, the rest to evaluate.
 _FIT, _CALIBRATE = 0.6, 0.8
 # Fewer of either outcome in a slice and its figures mean nothing.
-LEAST = 30
+LEAST = 20
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ create or replace view memory._sample as
 select
     null::text as namespace,
     null::uuid as id,
-    null::timestamptz as at,
+    null::timestamptz as at, -- noqa: RF04
     null::text as layer,
     null::text as kind,
     null::double precision as horizon_seconds,
-    null::boolean as label,
+    null::boolean as label, -- noqa: RF04
     null::double precision as recency,
     null::double precision as frequency,
     null::double precision as importance,

@@ -27,14 +27,31 @@ left join (
 ) as s on s.model = m.id
 union all
 select
-    null, 'fixed weighting', 'fixed weighting', null, null, null,
-    not exists (select from memory_data.model as m where m.active), null, null, null, null, null,
-    count(*) filter (where c.id is null), null, null, null
+    null as id,
+    'fixed weighting' as name, -- noqa: RF04
+    'fixed weighting' as algorithm,
+    null as layer,
+    null as horizon,
+    null as trained_at,
+    not exists (select from memory_data.model as a where a.active) as active,
+    null as activated_at,
+    null as training_rows,
+    null as auc,
+    null as fixed_weighting_auc,
+    null as gain_at_least,
+    count(*) - count(s.id) as answers_for,
+    null as combination,
+    null as metrics,
+    null as importances
 from memory._live as r
 left join (
-    memory_data.score as c
-    join memory_data.model as m on m.id = c.model and m.active)
-    on c.namespace = r.namespace and c.id = r.id;
+    select
+        c.namespace,
+        c.id
+    from memory_data.score as c
+    join memory_data.model as a on a.id = c.model
+    where a.active
+) as s on s.namespace = r.namespace and s.id = r.id;
 
 comment on view memory.models is
 'Trained models with their worth on a later time, and how many live memories each answers for.';
