@@ -38,9 +38,7 @@ def own(clone_url: str) -> Iterator[Connection[Any]]:
 def test_levels_at_each_side_of_every_threshold(
     db: Connection[Any], usage: float, was: str | None, level: str
 ) -> None:
-    assert (
-        value(db, "select memory._pressure_level(%s, %s, 75, 90, 5)", float(usage), was) == level
-    )
+    assert value(db, "select memory._pressure_level(%s, %s, 75, 90, 5)", float(usage), was) == level
 
 
 def test_one_row_a_layer_and_the_total(own: Connection[Any]) -> None:
