@@ -138,7 +138,7 @@ async def run(
         async def build(what: str) -> None:
             note(what)
             await operator.vacuum()
-            await operator.build_indexes()
+            await operator.build_indexes(later)
 
         await build("building the indexes")
         (begun,) = await pressure.compress("insights", now=later, dry_run=True)
@@ -192,7 +192,7 @@ def _measure(url: str, partition: str, asked: _Asked) -> Measured:
             measured.parts[part] = size
         search = (SQL_DIR / "bench" / "search.sql").read_bytes()
         for place in range(-5, len(asked.queries)):  # the first calls plan their statements
-            group, namespace, vector, best = asked.queries[place]
+            group, namespace, vector, best = asked.queries[place % len(asked.queries)]
             values = {"namespace": namespace, "vector": HalfVector(vector), "top_k": TOP_K}
             began = time.perf_counter()
             cursor = connection.cursor(row_factory=dict_row)
