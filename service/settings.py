@@ -161,7 +161,7 @@ class PressureSettings(_Section):
     total_max_mb: int | None = Field(None, gt=0)
     compress_cold_hours: int = Field(24, ge=0)
     compress_used_percent: float = Field(5, ge=0, le=100)
-    compress_rerank: int = Field(200, ge=1, le=10_000)
+    compress_rerank: int = Field(300, ge=1, le=10_000)
 
 
 class MemorySettings(_Section):

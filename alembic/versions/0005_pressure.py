@@ -11,8 +11,8 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = """
--- The index of exact search becomes the partitions' own: one of the parent cannot be dropped for one
--- partition. memory.plan_indexes builds it where it is missing, concurrently.
+-- The index of exact search becomes the partitions' own: one of the parent cannot be dropped for
+-- one partition. memory.plan_indexes builds it where it is missing, concurrently.
 drop index memory_data.interact_exact;
 drop index memory_data.insights_exact;
 drop index memory_data.assets_exact;
@@ -50,7 +50,7 @@ create table memory_data.partition_size (
     toast_free double precision not null check (toast_free between 0 and 1)
 );
 comment on table memory_data.partition_size is
-'What the last look into a partition found free; a partition that did not change is not read again.';
+'What the last look into a partition found free; where nothing changed it is not read again.';
 
 create table memory_data.compression (
     partition_name text primary key,
@@ -76,7 +76,7 @@ insert into memory_data.setting (key, value, description) values
     ('compress_cold_hours', '24', 'How long a partition must have been closed to be compressed.'),
     ('compress_used_percent', '5',
      'Most memories of a partition that may have been used in those hours.'),
-    ('compress_rerank', '200',
+    ('compress_rerank', '300',
      'Candidates of a compressed partition that are compared again by their whole vectors.');
 """
 

@@ -1,13 +1,14 @@
 """One method for each function of schema `memory`: the only SQL of the service.
 
 `requests` is what a request of one namespace calls, `operator` what spans namespaces or changes the
-house, `jobs` what runs the schedule, `training` what trains. Add a method to the class whose role
-may run the function, in the file of its subject.
+house, `jobs` what runs the schedule, `pressure` what weighs on it, `training` what trains. Add a
+method to the class whose role may run the function, in the file of its subject.
 """
 
 from service.memory.archive import Archive
 from service.memory.jobs import Jobs
 from service.memory.operator import Operator
+from service.memory.pressure import Pressure
 from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.training import Rows, Training
@@ -18,6 +19,7 @@ __all__ = [
     "Jobs",
     "Memory",
     "Operator",
+    "Pressure",
     "ReplayCalls",
     "Rows",
     "Training",

@@ -84,10 +84,12 @@ class Operator(Calls):
                 sql.SQL("vacuum (analyze) {}").format(sql.Identifier(*table.split(".")))
             )
 
-    async def build_indexes(self) -> list[str]:
-        """Build the search indexes partitions have earned, without blocking writers."""
+    async def build_indexes(self, now: datetime | None = None) -> list[str]:
+        """Build the search indexes partitions have earned by now, without blocking writers."""
         built = []
-        while plan := await self._dicts("select * from memory.plan_indexes() limit 1"):
+        while plan := await self._dicts(
+            "select * from memory.plan_indexes(coalesce(%s::timestamptz, now())) limit 1", (now,)
+        ):
             # The statement comes from the database's own catalogue, quoted there.
             await self._connection.execute(plan[0]["statement"].encode())
             built.append(plan[0]["statement"])

@@ -2,7 +2,7 @@
 --
 -- A partition keeps each vector three times: in the heap, in the index of exact search, in the HNSW
 -- index. Compressed it keeps it once, in the heap, beside an HNSW index of two bits a dimension
--- (memory._bits); the vectors of its 200 nearest by code are compared again in full. Exact search reads the
+-- (memory._bits); the vectors of its 300 nearest by code are compared again in full. Exact search reads the
 -- heap by the primary key. All stays one transaction away: memory.decompress.
 --
 -- Two calls, because an index is built without blocking writers outside a transaction only: the first

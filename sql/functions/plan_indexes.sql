@@ -18,7 +18,8 @@ begin
     return query
     with partition as (
         select p.name, p.rows, p.layer, c.state,
-            p.rows >= l.index_rows or (p.closed and p.rows >= 1000) as earned
+            -- only what was closed is ever compressed
+            p.rows >= l.index_rows or ((p.closed or c.state is not null) and p.rows >= 1000) as earned
         from memory._partitions(p_now) as p
         join memory_data.layer as l on l.name = p.layer
         left join memory_data.compression as c on c.partition_name = p.name

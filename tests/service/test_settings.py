@@ -44,6 +44,18 @@ embedding_cache_size = 5000
 query_cache_ttl_minutes = 15
 batch_size = 64
 batch_timeout_ms = 50
+
+[memory.pressure]
+pressure_medium_percent = 60
+pressure_high_percent = 80
+pressure_hysteresis_percent = 10
+borrow_percent = 50
+borrow_limit_percent = 20
+archive_percent = 70
+total_max_mb = 4096
+compress_cold_hours = 48
+compress_used_percent = 1
+compress_rerank = 400
 """
 
 NO_ARCHIVE = {"archive_first": False, "archive_after": None}
@@ -87,6 +99,10 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
         "hnsw_m": 16, "hnsw_ef_construction": 200, "hnsw_ef_search": 100,
         "embedding_cache_size": 10_000, "query_cache_ttl_minutes": 30, "batch_size": 32,
         "batch_timeout_ms": 100,
+        "pressure_medium_percent": 75, "pressure_high_percent": 90,
+        "pressure_hysteresis_percent": 5, "borrow_percent": 60, "borrow_limit_percent": 100,
+        "archive_percent": 85, "total_max_mb": None, "compress_cold_hours": 24,
+        "compress_used_percent": 5, "compress_rerank": 300,
     }  # fmt: skip
     assert (settings.host, settings.port, str(settings.data_dir)) == ("127.0.0.1", 8080, ".magray")
     assert settings.database_url is None
@@ -115,6 +131,10 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
         "hnsw_m": 24, "hnsw_ef_construction": 300, "hnsw_ef_search": 150,
         "embedding_cache_size": 5000, "query_cache_ttl_minutes": 15, "batch_size": 64,
         "batch_timeout_ms": 50,
+        "pressure_medium_percent": 60, "pressure_high_percent": 80,
+        "pressure_hysteresis_percent": 10, "borrow_percent": 50, "borrow_limit_percent": 20,
+        "archive_percent": 70, "total_max_mb": 4096, "compress_cold_hours": 48,
+        "compress_used_percent": 1, "compress_rerank": 400,
     }  # fmt: skip
 
 

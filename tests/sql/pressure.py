@@ -28,7 +28,8 @@ language plpgsql as $$
 #variable_conflict use_column
 declare v_each bigint; v_ids uuid[];
 begin
-    select max(m.live_bytes) / greatest((select count(*) from memory._memories as r where r.layer = p_layer), 1)
+    select max(m.live_bytes) / greatest(
+        (select count(*) from memory._memories as r where r.layer = p_layer), 1)
     into v_each from memory.measure_pressure(p_now, true) as m where m.layer = p_layer;
     select array_agg(c.id) into v_ids from (
         select m.id from memory._memories as m where m.layer = p_layer and not m.pinned

@@ -55,11 +55,15 @@ def decompress(db: Connection[Any]) -> Row:
 
 
 def answers(db: Connection[Any], namespace: str = "n", **arguments: Any) -> list[list[Any]]:
-    return [
-        [(hit["id"], round(hit["score"], 6)) for hit in call(
-            db, "search", namespace=namespace, embedding=HalfVector(query), now=cold(), **arguments)]
+    """Ids and scores of a few searches."""
+    hits = [
+        call(
+            db, "search", namespace=namespace, embedding=HalfVector(query), now=cold(),
+            **arguments,
+        )
         for query in QUERIES
     ]  # fmt: skip
+    return [[(hit["id"], round(hit["score"], 6)) for hit in one] for one in hits]
 
 
 def indexes(db: Connection[Any], partition: str) -> set[str]:
@@ -213,7 +217,8 @@ def test_memories_are_forgotten_changed_and_added(own: Connection[Any]) -> None:
                       " where p.name = %s", partition)  # fmt: skip
     # what a promotion or a caller's own ttl puts into it
     added = one(own, "remember", namespace="n", content="added", kind="pattern",
-                embedding=vector(1, 0.01), now=cold(), ttl=ends - cold() - timedelta(hours=1))  # fmt: skip
+                embedding=vector(1, 0.01), now=cold(),
+                ttl=ends - cold() - timedelta(hours=1))  # fmt: skip
     held = value(own, "select tableoid::regclass::text from memory_data.insights where id = %s",
                  added["id"])  # fmt: skip
     assert held == f"memory_data.{partition}"
