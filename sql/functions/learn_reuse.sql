@@ -35,7 +35,10 @@ begin
             group by h.class
         ),
         indexed as materialized (
-            select h.class, memory._reuse_index(h.hazards) as index from hazard as h
+            -- one more, for what lies idle beyond the last step
+            select h.class, x.index || x.index[56] / 2 as index
+            from hazard as h
+            cross join lateral memory._reuse_index(h.hazards) as x (index)
         ),
         learned as (
             insert into memory_data.reuse_curve as c
