@@ -59,7 +59,7 @@ async def rival_rows(
 ) -> list[dict[str, Any]]:
     """A row of the comparison for each policy that can be run here."""
     rows = []
-    for name in policy_names():
+    for name in policy_names(budget):
         misses = await anyio.to_thread.run_sync(run_policy, name, trace, budget, advance)
         rows.append(_row(name, misses.objects, misses.bytes))
     return rows

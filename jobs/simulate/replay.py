@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from service.memory import ReplayCalls
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from jobs.simulate.trace import Trace
+    from service.memory import ReplayCalls
 
 NAMESPACE = "trace"
 LAYERS = ("interact", "insights", "assets")

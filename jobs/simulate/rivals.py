@@ -22,6 +22,8 @@ POLICIES = {
     "FIFO": "FIFO", "ARC": "ARC", "2Q": "TwoQ", "LIRS": "LIRS", "S3-FIFO": "S3FIFO",
     "SIEVE": "Sieve", "W-TinyLFU": "WTinyLFU", "GDSF": "GDSF", "LHD": "LHD",
 }  # fmt: skip
+# Bytes below which some of them end the process or admit nothing: parts of the budget become 0.
+_LEAST = 100
 _STEP = 1024  # requests between two calls of `advance`
 
 
@@ -38,16 +40,16 @@ def has_libcachesim() -> bool:
     return importlib.util.find_spec("libcachesim") is not None
 
 
-def policy_names() -> list[str]:
-    """The policies that can be run here."""
-    return ["LRU", "LFU", *(POLICIES if has_libcachesim() else ())]
+def policy_names(budget: int) -> list[str]:
+    """The policies that can be run here with so many bytes."""
+    return ["LRU", "LFU", *(POLICIES if has_libcachesim() and budget >= _LEAST else ())]
 
 
 def run_policy(name: str, trace: Trace, budget: int, advance: Callable[[int], None]) -> Misses:
     """Replay a trace through one policy.
 
     Args:
-        name: one of `policy_names()`.
+        name: one of `policy_names(budget)`.
         trace: what is asked for.
         budget: bytes it may hold.
         advance: told how many requests were done since the last time.

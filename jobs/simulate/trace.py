@@ -79,12 +79,12 @@ def read_trace(path: str, *, requests: int | None = None, pace: float = 1.0) -> 
 
 
 def _numbers(source: Source, text: bytes, requests: int | None) -> Floats:
+    if not text.strip():
+        raise source.error("holds no request")
     try:
-        table = np.loadtxt(
+        table: Floats = np.loadtxt(
             io.BytesIO(text), delimiter=",", usecols=(0, 1, 2), ndmin=2, max_rows=requests
         )
     except ValueError as error:
         raise source.error("holds something that is no number", str(error)) from error
-    if not len(table):
-        raise source.error("holds no request")
     return table

@@ -123,7 +123,9 @@ async def _compare(
     with make_progress() as progress:
         ways = [LIFECYCLE, EVICT] if lifecycle else [EVICT]
         tasks = [progress.add_task(way, total=requests, unit="requests") for way in ways]
-        others = progress.add_task("others", total=requests * len(policy_names()), unit="requests")
+        others = progress.add_task(
+            "others", total=requests * len(policy_names(budget)), unit="requests"
+        )
         outcomes = [
             await replay(
                 settings, trace, budget=budget, lifecycle=way == LIFECYCLE,

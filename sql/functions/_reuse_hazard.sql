@@ -23,12 +23,12 @@ with seen as (
     select w.class, w.step, 0, count(*)
     from (
         select memory._reuse_class(t.uses, t.gap) as class,
-            memory._idle_step(extract(epoch from p_now - t.last_use)::double precision) as step
+            memory._idle_step(date_part('epoch', p_now - t.last_use)) as step
         from memory._tracked as t
         where t.layer = p_layer and t.expires_at > p_now
         union all
         select memory._reuse_class(g.uses, g.gap),
-            memory._idle_step(extract(epoch from p_now - g.last_use)::double precision)
+            memory._idle_step(date_part('epoch', p_now - g.last_use))
         from memory_data.ghost as g
         where g.layer = p_layer) as w
     group by w.class, w.step

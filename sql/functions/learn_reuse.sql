@@ -3,8 +3,9 @@
 --
 -- importance is that of a record used just now; recency the share of it that is left after idling:
 -- 1 at first, then as it is in this layer, not by an assumed half-life. A layer is passed over when
--- it learned less than an hour ago and since then counted less than a twentieth more: so it may be
--- called every minute, and learns soon where much happens. Uses counted long ago fade: when there
+-- nothing of it was used yet (it ranks by LRU then), or when it learned less than an hour ago and has
+-- counted less than a twentieth more since: so it may be called every minute, and learns soon where
+-- much happens. Uses counted long ago fade: when there
 -- are ten for each record known, all are halved (at twenty or never: the same misses on traces that
 -- hold steady).
 create or replace function memory.learn_reuse(p_now timestamptz default now())
@@ -23,7 +24,7 @@ begin
     end if;
     for v_layer in select l.name from memory_data.layer as l order by l.position loop
         v_uses := (select coalesce(sum(r.uses), 0) from memory_data.reuse as r where r.layer = v_layer);
-        continue when exists (
+        continue when v_uses = 0 or exists (
             select from memory_data.reuse_curve as c
             where c.layer = v_layer and c.class = 0 and c.learned_at > p_now - interval '1 hour'
                 and abs(v_uses - c.uses) <= c.uses / 20);
@@ -34,7 +35,10 @@ begin
             group by h.class
         ),
         indexed as materialized (
-            select h.class, memory._reuse_index(h.hazards) as index from hazard as h
+            -- one more, for what lies idle beyond the last step
+            select h.class, x.index || x.index[56] / 2 as index
+            from hazard as h
+            cross join lateral memory._reuse_index(h.hazards) as x (index)
         ),
         learned as (
             insert into memory_data.reuse_curve as c

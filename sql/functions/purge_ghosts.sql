@@ -11,14 +11,17 @@ language plpgsql
 set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
+declare
+    v_share integer := memory._setting('ghosts_per_record')::integer;
+    v_oldest timestamptz := p_now - memory._setting('ghost_days')::integer * interval '1 day';
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('memory.purge_ghosts', 0)) then
         raise notice 'purge_ghosts is already running';
         return;
     end if;
     return query
-    with surplus as (
-        select l.name, r.ghosts - greatest(1000, memory._setting('ghosts_per_record')::integer * r.records) as ghosts
+    with surplus as materialized (
+        select l.name, r.ghosts - greatest(1000, v_share * r.records) as ghosts
         from memory_data.layer as l
         cross join lateral (
             select (select count(*) from memory._memories as m where m.layer = l.name) as records,
@@ -28,12 +31,15 @@ begin
         select o.namespace, o.content_hash
         from surplus as s
         cross join lateral (
-            select g.namespace, g.content_hash, g.last_use,
-                row_number() over (order by g.last_use) as place
-            from memory_data.ghost as g where g.layer = s.name) as o
-        where o.place <= s.ghosts
-            or o.last_use < p_now - memory._setting('ghost_days')::integer * interval '1 day'
-        order by o.namespace, o.content_hash
+            select g.namespace, g.content_hash from memory_data.ghost as g
+            where g.layer = s.name
+            order by g.last_use
+            limit greatest(0, s.ghosts)) as o
+        union
+        select g.namespace, g.content_hash
+        from memory_data.layer as l
+        join memory_data.ghost as g on g.layer = l.name and g.last_use < v_oldest
+        order by 1, 2
         limit p_limit
     )
     delete from memory_data.ghost as g using old as o

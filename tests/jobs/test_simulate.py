@@ -1,0 +1,135 @@
+"""`magray simulate` and `magray bench evict`: small traces through the real functions."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from jobs.simulate.rivals import has_libcachesim, policy_names, run_policy
+from jobs.simulate.trace import read_trace
+from jobs.transfer.item import FileError
+from tests.jobs.commands import magray, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def trace_file(folder: Path, requests: list[tuple[float, int, int]], name: str = "t") -> Path:
+    path = folder / f"{name}.csv.gz"
+    text = "time,obj_id,size\n" + "".join(f"{at},{one},{size}\n" for at, one, size in requests)
+    path.write_bytes(gzip.compress(text.encode()))
+    return path
+
+
+def often_and_once() -> list[tuple[float, int, int]]:
+    """Ten objects asked for again and again among many that are asked for once."""
+    random = np.random.default_rng(1)
+    return [
+        (place, int(random.integers(10)) if place % 3 else 100 + place, 1) for place in range(600)
+    ]
+
+
+def test_a_trace_is_read(tmp_path: Path) -> None:
+    path = trace_file(tmp_path, [(5, 70, 3), (6, 9, 4), (8.5, 70, 8)])
+    trace = read_trace(str(path), pace=2)
+    assert trace.times.tolist() == [0, 2, 7]
+    assert trace.objects.tolist() == [1, 0, 1]
+    assert trace.sizes.tolist() == [3, 4, 8]
+    assert trace.bytes == 7
+    assert len(read_trace(str(path), requests=2).objects) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("a,b\n1,2\n", "no access trace"),
+        ("time,obj_id,size\n", "holds no request"),
+        ("time,obj_id,size\n1,x,1\n", "no number"),
+        ("time,obj_id,size\n2,1,1\n1,1,1\n", "backwards"),
+        ("time,obj_id,size\n1,1,0\n", "sizes"),
+    ],
+)
+def test_what_is_no_trace_is_refused(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(FileError, match=word):
+        read_trace(str(path))
+
+
+def test_policies_agree_with_what_is_known(tmp_path: Path) -> None:
+    """A loop one longer than the budget: LRU misses everything."""
+    path = trace_file(tmp_path, [(place, place % 11, 1) for place in range(110)])
+    trace = read_trace(str(path))
+    told = []
+    assert run_policy("LRU", trace, 10, told.append).objects == 1
+    assert sum(told) == 110
+    assert run_policy("LRU", trace, 11, told.append).objects == pytest.approx(0.1)
+    assert run_policy("LFU", trace, 11, told.append).bytes == pytest.approx(0.1)
+
+
+def test_other_policies_need_libcachesim(tmp_path: Path) -> None:
+    assert policy_names(99) == ["LRU", "LFU"]
+    if not has_libcachesim():
+        assert policy_names(1000) == ["LRU", "LFU"]
+        pytest.skip("libcachesim is not installed")
+    requests = [(at, one, 50) for at, one, _ in often_and_once()]
+    trace = read_trace(str(trace_file(tmp_path, requests)))
+    assert len(policy_names(1000)) == 11
+    for name in policy_names(1000):
+        assert 0.3 < run_policy(name, trace, 1000, lambda _: None).objects < 1
+
+
+def test_the_lifecycle_is_replayed(clone_url: str, tmp_path: Path) -> None:
+    path = trace_file(tmp_path, often_and_once())
+    more = ("simulate", "--trace", path, "--pace", "300", "--json")
+    told: dict[str, list[Any]] = {}
+    for row in rows(magray(clone_url, *more)):
+        told.setdefault(row.pop("group"), []).append(row)
+    days = told["by day"]
+    assert [day["day"] for day in days] == [1, 2, 3]
+    assert sum(day["requests"] for day in days) == 600
+    assert all(day["evicted"] > 0 for day in days)
+    assert sum(day["hits"] + day["stored"] for day in days) == 600
+    by_policy = {row["policy"]: row for row in told["at the same bytes"]}
+    assert {"the lifecycle", "memory.evict", "LRU", "LFU"} <= set(by_policy)
+    hits = sum(row["hits"] for row in told["hits by layer"])
+    assert by_policy["the lifecycle"]["objects_hit"] == pytest.approx(hits / 600, abs=1e-4)
+    assert sum(row["share"] for row in told["hits by layer"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_eviction_beats_lru_where_much_is_asked_for_once(clone_url: str, tmp_path: Path) -> None:
+    trace_file(tmp_path, often_and_once(), "often")
+    arguments = ("bench", "evict", "--traces", tmp_path, "--budget", "0.1", "--json")
+    first, second = (rows(magray(clone_url, *arguments)) for _ in range(2))
+    assert first == second
+    missed = {row["policy"]: row["objects_missed"] for row in first}
+    assert missed["memory.evict"] < missed["LRU"]
+    assert {row["trace"] for row in first} == {"often"}
+
+
+def test_people_read_tables(clone_url: str, tmp_path: Path) -> None:
+    done = magray(clone_url, "bench", "evict", "--traces", tmp_path, "--budget", "5%")
+    assert done.returncode == 0, done.stderr
+    trace_file(tmp_path, often_and_once())
+    done = magray(clone_url, "simulate", "--trace", tmp_path / "t.csv.gz", "--requests", "50")
+    assert done.returncode == 0, done.stderr
+    for word in ("50 requests for", "by day", "hits by layer", "at the same bytes", "memory.evict"):
+        assert word in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("budget", ["0", "101%", "much", "-1"])
+def test_a_budget_is_a_share(clone_url: str, tmp_path: Path, budget: str) -> None:
+    path = trace_file(tmp_path, [(0, 1, 1)])
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", budget)
+    assert done.returncode == 2
+    assert "10%" in done.stderr
+
+
+def test_a_missing_file_is_a_sentence(clone_url: str, tmp_path: Path) -> None:
+    done = magray(clone_url, "simulate", "--trace", tmp_path / "none.csv.gz")
+    assert done.returncode == 65
+    assert "none.csv.gz" in done.stderr
