@@ -55,13 +55,8 @@ create table memory_data.archive_outbox (
     entered_at timestamptz not null,
     expires_at timestamptz not null,
     size integer not null,
-    -- null: it was never used nor rated
-    access_count integer,
-    first_access timestamptz,
-    last_access timestamptz,
-    rating_sum real,
-    rating_count integer,
-    context_relevance real,
+    -- its row of memory_data.usage, whatever columns that has; null: it was never used nor rated
+    usage jsonb,
     -- what it was before each edit, and each use and rating, oldest first
     revisions jsonb not null default '[]',
     events jsonb not null default '[]',
@@ -134,7 +129,8 @@ do $lz4$
 begin
     alter table memory_data.archive_outbox
         alter column content set compression lz4, alter column metadata set compression lz4,
-        alter column revisions set compression lz4, alter column events set compression lz4;
+        alter column usage set compression lz4, alter column revisions set compression lz4,
+        alter column events set compression lz4;
 exception when feature_not_supported then
     raise notice 'no lz4 in this PostgreSQL: the outbox is packed with pglz';
 end;

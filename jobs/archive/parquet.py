@@ -1,8 +1,9 @@
 """The files of the archive: one Parquet row a memory, plain types that DuckDB and pandas read.
 
-Times are UTC, vectors are 16-bit floats as they were stored, `metadata`, `revisions` (what it was
-before each edit) and `events` (each use and rating) are JSON. The same rows make the same bytes,
-so a file can be named by its digest and a run that was killed finds what it had written.
+Times are UTC, vectors are 16-bit floats as they were stored; `metadata`, `usage` (all of it),
+`revisions` (what it was before each edit) and `events` (each use and rating) are JSON. The same
+rows make the same bytes, so a file can be named by its digest and a run that was killed finds what
+it had written.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ SCHEMA = pa.schema(
         pa.field("rating_sum", pa.float32()),
         pa.field("rating_count", pa.int32()),
         pa.field("context_relevance", pa.float32()),
+        pa.field("usage", pa.string()),
         pa.field("revisions", pa.string(), nullable=False),
         pa.field("events", pa.string(), nullable=False),
         pa.field("content_hash", pa.string(), nullable=False),  # sha256, hexadecimal

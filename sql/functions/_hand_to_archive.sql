@@ -65,13 +65,11 @@ begin
         insert into memory_data.archive_outbox
             (namespace, id, archived_at, reason, layer, kind, content, content_hash, embedding,
              model, language, metadata, session, turn, importance, pinned, created_at, entered_at,
-             expires_at, size, access_count, first_access, last_access, rating_sum, rating_count,
-             context_relevance, revisions, events)
+             expires_at, size, usage, revisions, events)
         select m.namespace, m.id, $3, $5, $4, m.kind, m.content, m.content_hash, m.embedding,
             m.model, m.language, m.metadata, m.session, m.turn, m.importance, m.pinned, m.created_at,
-            m.entered_at, m.expires_at, m.size, u.access_count, u.first_access, u.last_access,
-            u.rating_sum, u.rating_count, u.context_relevance, coalesce(r.revisions, '[]'),
-            coalesce(e.events, '[]')
+            m.entered_at, m.expires_at, m.size, to_jsonb(u) - array['namespace', 'id'],
+            coalesce(r.revisions, '[]'), coalesce(e.events, '[]')
         from moved as m
         left join used as u on u.namespace = m.namespace and u.id = m.id
         left join (

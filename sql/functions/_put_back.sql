@@ -36,21 +36,28 @@ begin
         using p_records, p_now, v_layer.expires_at;
     end loop;
 
-    insert into memory_data.usage as u
-        (namespace, id, access_count, first_access, last_access, rating_sum, rating_count,
-         context_relevance)
-    select r.namespace, r.id, r.access_count, r.first_access, r.last_access, r.rating_sum,
-        r.rating_count, r.context_relevance
-    from unnest(p_records) as r
-    where r.access_count is not null
+    -- Columns a file does not know yet begin with their defaults; counts add up.
+    insert into memory_data.usage (namespace, id)
+    select r.namespace, r.id from unnest(p_records) as r
+    where r.usage is not null
     order by r.namespace, r.id
-    on conflict (namespace, id) do update
-    set access_count = u.access_count + excluded.access_count,
-        first_access = least(u.first_access, excluded.first_access),
-        last_access = greatest(u.last_access, excluded.last_access),
-        rating_sum = u.rating_sum + excluded.rating_sum,
-        rating_count = u.rating_count + excluded.rating_count,
-        context_relevance = coalesce(u.context_relevance, excluded.context_relevance);
+    on conflict (namespace, id) do nothing;
+    with before as (
+        delete from memory_data.usage as u using unnest(p_records) as r
+        where u.namespace = r.namespace and u.id = r.id and r.usage is not null
+        returning u as row, r.usage as archived,
+            jsonb_populate_record(null::memory_data.usage, r.usage) as a
+    )
+    insert into memory_data.usage
+    select n.*
+    from before as b
+    cross join lateral jsonb_populate_record(b.row, b.archived || jsonb_build_object(
+        'access_count', (b.row).access_count + (b.a).access_count,
+        'first_access', least((b.row).first_access, (b.a).first_access),
+        'last_access', greatest((b.row).last_access, (b.a).last_access),
+        'rating_sum', (b.row).rating_sum + (b.a).rating_sum,
+        'rating_count', (b.row).rating_count + (b.a).rating_count,
+        'context_relevance', coalesce((b.row).context_relevance, (b.a).context_relevance))) as n;
 
     insert into memory_data.revision
         (namespace, id, at, content, kind, metadata, importance, pinned)

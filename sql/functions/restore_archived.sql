@@ -23,7 +23,7 @@ begin
             'model', m.id, 'embedding', case when m.id is not null then e.record -> 'embedding' end,
             'expires_at', coalesce(e.record ->> 'expires_at', 'infinity'),
             'metadata', (e.record ->> 'metadata')::jsonb, 'events', (e.record ->> 'events')::jsonb,
-            'revisions', (e.record ->> 'revisions')::jsonb)))
+            'revisions', (e.record ->> 'revisions')::jsonb, 'usage', (e.record ->> 'usage')::jsonb)))
     into v_named
     from jsonb_array_elements(p_records) as e (record)
     left join memory_data.embedding_model as m on m.name = e.record ->> 'model';

@@ -88,11 +88,10 @@ def test_named_twice_or_never_used_it_goes_once(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     memory = one(db, "remember", namespace="n", content="never used", now=now)["id"]
     assert len(hand(db, [memory, memory], now)) == 1
-    (row,) = rows(db, "select access_count, rating_count, revisions, events, embedding"
+    (row,) = rows(db, "select usage, revisions, events, embedding"
                       " from memory_data.archive_outbox")  # fmt: skip
     assert row == {
-        "access_count": None, "rating_count": None, "revisions": [], "events": [],
-        "embedding": None,
+        "usage": None, "revisions": [], "events": [], "embedding": None,
     }  # fmt: skip
     assert hand(db, [], now) == []
 

@@ -23,7 +23,8 @@ def filed(db: Connection[Any], memory: uuid.UUID) -> dict[str, Any]:
     (row,) = rows(
         db, "select to_jsonb(o) || jsonb_build_object('embedding', o.embedding::text,"
         " 'model', (select e.name from memory_data.embedding_model as e where e.id = o.model),"
-        " 'metadata', o.metadata::text, 'events', o.events::text, 'revisions', o.revisions::text,"
+        " 'metadata', o.metadata::text, 'usage', o.usage::text, 'events', o.events::text,"
+        " 'revisions', o.revisions::text,"
         " 'expires_at', nullif(o.expires_at, 'infinity')) as record"
         " from memory_data.archive_outbox as o where o.id = %s", memory,
     )  # fmt: skip
@@ -174,6 +175,23 @@ def test_uses_since_and_events_past_retention(db: Connection[Any]) -> None:
     assert (usage["access_count"], usage["last_access"], usage["rating_count"]) == (3, now, 1)
     assert len(picture(db, memory)["events"]) == 2
     assert picture(db, memory)["revisions"] == []
+
+
+def test_a_count_that_is_kept_since_then_begins_and_a_known_one_returns(
+    db: Connection[Any],
+) -> None:
+    now = datetime.now(UTC)
+    old = keep(db, "archived before", now)
+    hand(db, [old], now)
+    db.execute("alter table memory_data.usage add column newer integer not null default 7")
+    young = keep(db, "archived since", now)
+    db.execute("update memory_data.usage set newer = 9 where id = %s", (young,))
+    hand(db, [young], now)
+    call(db, "restore_outbox", namespace="n", ids=[old, young], now=now)
+    counted = rows(db, "select id, newer, access_count from memory_data.usage order by id")
+    assert counted == [
+        {"id": old, "newer": 7, "access_count": 1}, {"id": young, "newer": 9, "access_count": 1},
+    ]  # fmt: skip
 
 
 def test_restored_and_forgotten_at_once_it_is_gone(clone_url: str) -> None:
