@@ -1,8 +1,8 @@
 """What the lifecycle costs: judging records for promotion at two sizes, counting uses, planning.
 
 Each size in a database of its own: namespaces of 500, half of the records in interact, half in
-insights, every one used, one in ten often enough to be looked at. What is compared between the sizes
-is the time for each record that is there.
+insights, every one used, one in ten often enough to be looked at. What is compared between the
+sizes is the time for each record that is there.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -69,7 +70,7 @@ async def _measure(settings: Settings, sizes: tuple[int, ...], runs: int) -> lis
                         scratch,
                         records=size,
                         runs=runs,
-                        advance=lambda task=task: progress.advance(task, 1),
+                        advance=partial(progress.advance, task, 1),
                     )
                 )
     return measured
