@@ -36,7 +36,7 @@ _WIDTH = 110
     show_default=True,
     help="Records there are; may be given twice.",
 )
-@click.option("--runs", default=10, show_default=True, help="Times each thing is measured.")
+@click.option("--runs", default=5, show_default=True, help="Times each thing is measured.")
 @json_option
 def lifecycle(records: tuple[int, ...], runs: int, as_json: bool) -> None:
     """Time the evaluation for promotion, the counting of uses, and the plan of an eviction."""

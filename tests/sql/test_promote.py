@@ -245,8 +245,8 @@ def test_the_limit_bounds_a_call_and_the_next_goes_on(db: Connection[Any]) -> No
     assert value(db, promoted) == 6
 
 
-@pytest.mark.parametrize("limit", [0, -1, None])
-def test_a_limit_is_positive(db: Connection[Any], limit: int | None) -> None:
+@pytest.mark.parametrize("limit", [0, -1, 100_001, None])
+def test_a_limit_is_within_bounds(db: Connection[Any], limit: int | None) -> None:
     with refused(db, "ML422", "limit"):
         call(db, "promote", limit=limit)
 
