@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -35,7 +36,7 @@ _WIDTH = 110
     show_default=True,
     help="Records there are; may be given twice.",
 )
-@click.option("--runs", default=10, show_default=True, help="Times each thing is measured.")
+@click.option("--runs", default=5, show_default=True, help="Times each thing is measured.")
 @json_option
 def lifecycle(records: tuple[int, ...], runs: int, as_json: bool) -> None:
     """Time the evaluation for promotion, the counting of uses, and the plan of an eviction."""
@@ -69,7 +70,7 @@ async def _measure(settings: Settings, sizes: tuple[int, ...], runs: int) -> lis
                         scratch,
                         records=size,
                         runs=runs,
-                        advance=lambda task=task: progress.advance(task, 1),
+                        advance=partial(progress.advance, task, 1),
                     )
                 )
     return measured

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 from litestar import Request, get
 from litestar.params import QueryParameter
+from litestar.plugins.problem_details import ProblemDetailsException
 
 from service.access import namespace_for
-from service.model import NO_NUL, DecisionPage, Moment
+from service.model import NO_NUL, DecisionPage
 from service.routes.cursor import make_cursor, read_cursor
 from service.routes.memories import NamespaceQuery
 from service.routes.responses import problems
@@ -42,7 +44,12 @@ async def decisions(
         ),
     ] = None,
     since: Annotated[
-        Moment | None, QueryParameter(description="A time without a zone is UTC.")
+        str | None,
+        QueryParameter(
+            max_length=40,
+            schema_extra={"format": "date-time"},
+            description="A time without a zone is UTC.",
+        ),
     ] = None,
 ) -> DecisionPage:
     """Decisions of the last months, newest first; also about memories that are gone.
@@ -57,7 +64,7 @@ async def decisions(
         memory_id=memory_id,
         actions=None if action is None else list(action),
         layer=layer,
-        since=since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+        since=None if since is None else _read_time(since),
     )
     last = page[-1] if len(page) == limit else None
     return DecisionPage(
@@ -66,6 +73,24 @@ async def decisions(
         if last is None
         else make_cursor(last.at.isoformat(), last.id or _NOBODY, last.action, last.layer),
     )
+
+
+def _read_time(since: str) -> datetime:
+    """A moment as RFC 3339 has it; Litestar would take any number for one.
+
+    Raises:
+        ProblemDetailsException: it is none (422).
+    """
+    try:
+        moment = msgspec.convert(since, datetime)
+    except msgspec.ValidationError as error:
+        raise ProblemDetailsException(
+            status_code=422,
+            title="since is not a moment",
+            detail=f"Given: {since!r}.",
+            extra={"code": "ML422", "hint": "Example: since=2026-11-20T10:00:00Z"},
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _word(part: str) -> str:

@@ -1,2 +1,2 @@
 -- What promote would move now; nothing changes.
-select * from memory.promote(p_limit => 2000000000, p_dry_run => true)
+select * from memory.promote(p_limit => 100000, p_dry_run => true)

@@ -9,12 +9,14 @@ as $function$
 declare
     v_locked bigint;
 begin
+    -- a probe a key: joined, the planner may read and sort the whole layer
     execute format(
-        'select count(*) from ('
-        'select from memory_data.%I as m '
-        'join (select distinct k.namespace, k.id from unnest($1, $2) as k (namespace, id)) as k '
-        'on k.namespace = m.namespace and k.id = m.id '
-        'order by m.namespace, m.id for update of m) as l', p_layer)
+        'select count(*) '
+        'from (select distinct k.namespace, k.id from unnest($1, $2) as k (namespace, id) '
+        '      order by k.namespace, k.id) as k '
+        'cross join lateral ('
+        '  select from memory_data.%I as m where m.namespace = k.namespace and m.id = k.id '
+        '  for update) as l', p_layer)
     into v_locked using p_namespaces, p_ids;
     return v_locked;
 end;

@@ -19,7 +19,9 @@ where (u.verdict is not null
            select coalesce(min(r.threshold), -1)
            from memory._rules(p_layer) as r where r.criterion = 'access_count'))
     and (p_namespace is null or u.namespace = p_namespace)
-order by u.namespace, u.id
+-- the records of a namespace together, so that its context is worked out once; "C", for a locale's
+-- order of 100,000 names takes 2.5 s
+order by u.namespace collate "C"
 $function$;
 
 comment on function memory._promotable is

@@ -10,12 +10,14 @@ language plpgsql
 set search_path to pg_catalog, pg_temp
 as $function$
 begin
-    perform from memory_data.usage as u
-    where (u.namespace, u.id) in (
-        select k.namespace, v.id
+    perform
+    from (
+        select distinct k.namespace, v.id
         from unnest(p_namespaces, p_ids, p_twins) as k (namespace, id, twin)
-        cross join lateral (values (k.id), (k.twin)) as v (id))
-    order by u.namespace, u.id for update;
+        cross join lateral (values (k.id), (k.twin)) as v (id)
+        order by k.namespace, v.id) as k
+    cross join lateral (
+        select from memory_data.usage as u where u.namespace = k.namespace and u.id = k.id for update) as l;
 
     update memory_data.usage as u
     set verdict = k.verdict, context_relevance = coalesce(k.context, u.context_relevance)

@@ -1,5 +1,4 @@
--- Moves every record that passes all criteria of its step, of one layer or of all, at most p_limit of
--- them a call, and keeps a decision for each; a record that stays gets one when the set of criteria
+-- Moves records that pass all criteria of their step, of one layer or of all, at most p_limit a call, and keeps a decision for each; a record that stays gets one when the set of criteria
 -- it fails has changed. p_dry_run tells who would move and changes nothing.
 --
 -- Judging comes first and holds no lock: usage is read, the few records used often enough are judged
@@ -28,8 +27,8 @@ declare
     v_kept jsonb := '[]';
     v_run jsonb;
 begin
-    if p_limit is null or p_limit < 1 then
-        raise exception 'limit is not positive'
+    if p_limit is null or p_limit not between 1 and 100000 then
+        raise exception 'limit is outside 1..100000'
             using errcode = 'ML422', detail = format('Given: %s.', coalesce(p_limit::text, 'null')),
                   hint = 'select * from memory.promote(p_limit => 1000);';
     end if;

@@ -31,7 +31,8 @@ def seed(url: str) -> None:
         for namespace in ("n", "m"):
             for number in range(3):
                 made = one(db, "remember", namespace=namespace, content=f"{number}",
-                           kind="session_data", importance=1.0, now=NOW - timedelta(hours=20))  # fmt: skip
+                           kind="session_data", importance=1.0,
+                           now=NOW - timedelta(hours=20))  # fmt: skip
                 db.execute(
                     "insert into memory_data.usage (namespace, id, access_count, first_access,"
                     " last_access, context_relevance) values (%s, %s, 50, %s, %s, %s)",
@@ -120,8 +121,9 @@ async def test_only_ones_own_namespace(service: Running) -> None:
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ({"layer": "attic"}, 422), ({"cursor": "no cursor"}, 422), ({"cursor": "YSBiIGMgZA=="}, 422),
-        ({"action": "explode"}, 400), ({"limit": 0}, 400), ({"id": "x"}, 400), ({"since": "x"}, 400),
+        ({"layer": "attic"}, 422), ({"cursor": "no cursor"}, 422),
+        ({"cursor": "YSBiIGMgZA=="}, 422), ({"action": "explode"}, 400), ({"limit": 0}, 400),
+        ({"id": "x"}, 400), ({"since": "x"}, 422), ({"since": "0.5"}, 422),
         ({"layer": "a\x00"}, 400),
     ],
 )  # fmt: skip

@@ -26,8 +26,8 @@ def operator(seeded: Seeded) -> Iterator[Connection[Any]]:
     with listening(seeded.url, "", role="memory_operator") as db, db.transaction() as changes:
         db.execute(
             "update memory_data.usage as u set access_count = 50"
-            " from (select namespace, id, row_number() over (partition by namespace order by id) as n"
-            "       from memory_data.usage) as o"
+            " from (select namespace, id, row_number() over (partition by namespace order by id)"
+            "           as n from memory_data.usage) as o"
             " where o.namespace = u.namespace and o.id = u.id and o.n <= %s", (USED_OFTEN,),
         )  # fmt: skip
         yield db

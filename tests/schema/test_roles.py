@@ -283,7 +283,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
     for statement in (
         "select * from memory_data.interact", "select * from memory_data.api_key",
         "select * from memory_data.schedule",
-        "select * from memory._live", "select * from memory._decided", "select * from memory._memories",
+        "select * from memory._live", "select * from memory._decided",
+        "select * from memory._memories",
         "select * from memory.search('n', 'secret')", "select * from memory.forget_namespace('n')",
     ):  # fmt: skip
         with pytest.raises(psycopg.errors.InsufficientPrivilege), db.transaction():

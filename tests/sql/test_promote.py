@@ -1,4 +1,4 @@
-"""memory.promote: who moves, what moves along, what is decided; every criterion at its threshold."""
+"""memory.promote: who moves, what moves along, what is decided; each criterion at its threshold."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def candidate(db: Connection[Any], kind: str, **values: float) -> Any:
         (made["id"], values.get("access_count", 50), entered, NOW, 2 * rating,
          values.get("context_relevance", 1.0)),
     )  # fmt: skip
-    # importance = 0.4 hint + 0.2 weight + 0.1 frequency + 0.3 (rating - 1) / 4, made exact by weight
+    # importance has 0.2 of the kind's weight, which makes up for all other parts
     parts = one(db, "_scores", layer=layer, namespaces=["n"], ids=[made["id"]], now=NOW)
     weight = value(db, "select weight from memory_data.kind where name = %s", kind)
     db.execute("alter table memory_data.kind drop constraint if exists kind_weight_check")
@@ -241,8 +241,8 @@ def test_the_limit_bounds_a_call_and_the_next_goes_on(db: Connection[Any]) -> No
     assert value(db, promoted) == 6
 
 
-@pytest.mark.parametrize("limit", [0, -1, None])
-def test_a_limit_is_positive(db: Connection[Any], limit: int | None) -> None:
+@pytest.mark.parametrize("limit", [0, -1, 100_001, None])
+def test_a_limit_is_within_bounds(db: Connection[Any], limit: int | None) -> None:
     with refused(db, "ML422", "limit"):
         call(db, "promote", limit=limit)
 
