@@ -27,6 +27,7 @@ from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
 from service.backend import load_embedder
+from service.cli.bench_expire import expire
 from service.cli.bench_search import search
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
@@ -243,3 +244,4 @@ def _numbers(result: dict[str, Interval]) -> dict[str, list[float]]:
 
 
 bench.add_command(search)
+bench.add_command(expire)
