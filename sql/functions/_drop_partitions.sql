@@ -4,8 +4,9 @@
 --
 -- While we wait for the lock every new reader waits behind us: 75 ms at most, and not at all while a
 -- transaction that reads for long is there. Once we have it, no partition is waited for and after
--- 75 ms none is added (one takes 5 to 10 ms, whatever its size): what is left comes next time. The same with DETACH CONCURRENTLY would wait without a queue, but cannot run
--- in a function, and it needs the readers gone as well.
+-- 75 ms none is added (one takes 5 to 10 ms, whatever its size): what is left comes next time. The
+-- same with DETACH CONCURRENTLY would wait without a queue, but cannot run in a function, and it needs
+-- the readers gone as well.
 create or replace function memory._drop_partitions(p_parent text, p_partitions text[])
 returns setof text
 language plpgsql
