@@ -41,6 +41,6 @@ on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
 
 -- What bootstrap.sql, run by who may read it, found in pg_cron's configuration.
-update memory_data.setting as s set value = to_jsonb(z.zone)
-from (select nullif(current_setting('magray.cron_timezone', true), '') as zone) as z
-where s.key = 'cron_timezone' and s.value <> to_jsonb(z.zone);
+update memory_data.setting as s set value = to_jsonb(f.found)
+from (select nullif(current_setting('magray.cron_timezone', true), '') as found) as f
+where s.key = 'cron_timezone' and s.value <> to_jsonb(f.found);

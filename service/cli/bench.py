@@ -28,6 +28,7 @@ from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
 from service.backend import load_embedder
 from service.cli.bench_compress import compress
+from service.cli.bench_expire import expire
 from service.cli.bench_lifecycle import lifecycle
 from service.cli.bench_search import search
 from service.cli.bench_train import train
@@ -251,3 +252,4 @@ bench.add_command(train)
 bench.add_command(lifecycle)
 bench.add_command(bench_evict)
 bench.add_command(compress)
+bench.add_command(expire)

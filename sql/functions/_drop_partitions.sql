@@ -2,16 +2,16 @@
 -- runs with the owner's rights; the caller's transaction ought to end soon after, for dropping one
 -- partition locks the whole table.
 --
--- While we wait for the lock every new reader waits behind us: 100 ms at most, and not at all while a
+-- While we wait for the lock every new reader waits behind us: 75 ms at most, and not at all while a
 -- transaction that reads for long is there. Once we have it, no partition is waited for and after
--- 60 ms none is added (a partition of 250,000 rows with its eight indexes takes about 10 ms): what is
--- left comes next time. The same with DETACH CONCURRENTLY would wait without a queue, but cannot run
--- in a function, and it needs the readers gone as well.
+-- 75 ms none is added (one takes 5 to 10 ms, whatever its size): what is left comes next time. The
+-- same with DETACH CONCURRENTLY would wait without a queue, but cannot run in a function, and it needs
+-- the readers gone as well.
 create or replace function memory._drop_partitions(p_parent text, p_partitions text[])
 returns setof text
 language plpgsql
 set search_path to pg_catalog, pg_temp
-set lock_timeout to '100ms'
+set lock_timeout to '75ms'
 as $function$
 declare
     v_holders text[];
@@ -25,7 +25,7 @@ begin
             execute format('lock table only memory_data.%I in access exclusive mode', p_parent);
             v_began := clock_timestamp();
             foreach v_name in array p_partitions loop
-                exit when clock_timestamp() > v_began + interval '60 ms';
+                exit when clock_timestamp() > v_began + interval '75 ms';
                 if memory._drop_partition(p_parent, v_name) then
                     return next v_name;
                 end if;
@@ -40,4 +40,4 @@ end;
 $function$;
 
 comment on function memory._drop_partitions is
-'Drop partitions of a table that can be had within 100 ms; returns the names of those dropped.';
+'Drop partitions of a table that can be had within 75 ms; returns the names of those dropped.';

@@ -1,6 +1,7 @@
 -- Reclaims what has expired (reads leave it out from the very moment): partitions whose upper bound is
 -- past are dropped, and in a layer that is not partitioned by expiry (assets) records with a ttl of
--- their own are deleted. p_limit: at most so many partitions, and so many records deleted one by one.
+-- their own are deleted. p_limit: at most so many partitions, and so many records deleted one by one;
+-- of one layer 12 partitions, for they are dropped under one lock.
 --
 -- Every record stays answerable: one decision a partition and namespace, with the count, the first and
 -- last id and three bytes of each (memory.history looks there); one decision a record deleted. They are
@@ -40,7 +41,7 @@ begin
         select l.* from memory_data.layer as l where l.partition_key = 'expires_at' order by l.position
     loop
         v_due := array(select p.name from memory._partitions_of(v_layer.name) as p
-                       where p.ends <= p_now order by p.ends limit p_limit);
+                       where p.ends <= p_now order by p.ends limit least(p_limit, 12));
         continue when v_due = '{}';
         if not p_dry_run and memory._holders(v_layer.name) <> '{}' then
             raise notice '% is in use, its expired partitions are dropped later', v_layer.name;

@@ -27,6 +27,7 @@ ROUTES = [
     ("GET", f"/v1/memories/{ID}/history", None, "read"),
     ("POST", "/v1/search", {"namespace": "n", "query": "x"}, "read"),
     ("GET", "/v1/layers", None, "read"),
+    ("POST", "/v1/lifecycle/run", {"dry_run": True}, "admin"),
 ]
 
 

@@ -1,0 +1,159 @@
+"""What it takes to expire many memories at once, and how long readers wait meanwhile.
+
+Memories of layer interact that expire within a day; expiry is asked for two days later, so that all
+their partitions are past. First with a transaction open that has read the layer, which keeps every
+partition: nothing is to be dropped, and nobody is to wait. Then without it. A reader asks for a
+page of memories all the time, on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from jobs.bench.corpus import DIM
+from service.database import connect
+from service.memory import Operator
+from service.paths import SQL_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jobs.bench.scratch import Scratch
+
+_BATCH = 20_000
+_NAMESPACE = {"namespace": "namespace 1"}
+_IDLE = 3.0  # seconds the reader is watched before anything expires
+
+
+@dataclass
+class Watch:
+    """What the reader saw.
+
+    Attributes:
+        longest: milliseconds of the slowest of its calls.
+        calls: how many it made.
+    """
+
+    longest: float = 0.0
+    calls: int = 0
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """Calls of `memory.expire` until nothing is left to do, or the time before them.
+
+    Attributes:
+        name: what was tried.
+        records: how many were reclaimed.
+        partitions: how many partitions they lay in.
+        calls: how many calls there were.
+        seconds: how long they took together.
+        wal: bytes of write-ahead log they wrote.
+        watch: the reader meanwhile.
+    """
+
+    name: str
+    records: int = 0
+    partitions: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    wal: int = 0
+    watch: Watch = field(default_factory=Watch)
+
+
+async def fill(
+    scratch: Scratch,
+    *,
+    records: int,
+    namespaces: int,
+    vectors: bool,
+    advance: Callable[[int], None],
+) -> None:
+    """Store the memories; vacuumed as autovacuum does within a minute."""
+    text = _text("expire_fill")
+    async with connect(scratch.database.url) as connection:
+        for first in range(1, records + 1, _BATCH):
+            last = min(first + _BATCH - 1, records)
+            values = {
+                "first": first, "last": last, "namespaces": namespaces, "dim": DIM,
+                "vectors": vectors,
+            }  # fmt: skip
+            await connection.execute(text, values)
+            advance(last - first + 1)
+        await Operator(connection).vacuum("memory_data.interact")
+
+
+def measure(url: str) -> list[Outcome]:
+    """Expire with a long reader open, then without; a reader is watched all the time."""
+    with psycopg.connect(url, autocommit=True) as connection, psycopg.connect(url) as long_reader:
+        before = Outcome(name="nothing expires")
+        with _watched(url) as watch:
+            time.sleep(_IDLE)
+        before.watch = watch
+        long_reader.execute(_text("expire_read"), _NAMESPACE)
+        held = _expire(connection, url, "a long reader is open")
+        long_reader.rollback()
+        free = _expire(connection, url, "no long reader")
+    return [before, held, free]
+
+
+def _expire(connection: psycopg.Connection[Any], url: str, name: str) -> Outcome:
+    with _watched(url) as watch:
+        (written,) = _row(connection, "wal")
+        outcome = Outcome(name=name, watch=watch)
+        while True:
+            began = time.perf_counter()
+            records, partitions = _row(connection, "expire_run")
+            outcome.seconds += time.perf_counter() - began
+            outcome.calls += 1
+            outcome.records += records
+            outcome.partitions += partitions
+            if not records:
+                break
+        outcome.wal = _row(connection, "wal")[0] - written
+    return outcome
+
+
+def _row(connection: psycopg.Connection[Any], text: str) -> tuple[Any, ...]:
+    """The only row of a statement of `sql/bench`."""
+    row: tuple[Any, ...] | None = connection.execute(_text(text)).fetchone()
+    if row is None:
+        raise LookupError(text)
+    return row
+
+
+def _text(name: str) -> bytes:
+    return (SQL_DIR / "bench" / f"{name}.sql").read_bytes()
+
+
+@contextmanager
+def _watched(url: str) -> Iterator[Watch]:
+    """Read all the time, a little before and after the block as well."""
+    watch, going = Watch(), threading.Event()
+    going.set()
+    text = _text("expire_read")
+
+    def read() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(text, _NAMESPACE)
+            while going.is_set():
+                began = time.perf_counter()
+                connection.execute(text, _NAMESPACE)
+                watch.longest = max(watch.longest, (time.perf_counter() - began) * 1000)
+                watch.calls += 1
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        time.sleep(0.3)
+        yield watch
+        time.sleep(0.3)
+    finally:
+        going.clear()
+        thread.join()
