@@ -4,6 +4,7 @@
      ├─ ConfigError        MLC01  settings or magray.toml are wrong
      ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
      ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
+ ├─ BackupError        MLB01  a backup or restore was refused or failed; `jobs/backup/errors.py`
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
 SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
@@ -23,6 +24,8 @@ class MagrayError(Exception):
     """
 
     code = "ML500"
+    #: What `magray` ends with: sysexits; 70 internal.
+    exit_code = 70
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -43,21 +46,30 @@ class ConfigError(MagrayError):
     """Settings, environment or ``magray.toml`` hold a wrong key or value."""
 
     code = "MLC01"
+    exit_code = 78
 
 
 class PlatformError(MagrayError):
     """The PostgreSQL at hand cannot serve MAGRAY: version, extension, checksums or start-up."""
 
     code = "MLP01"
+    exit_code = 69
 
 
 class SchemaError(MagrayError):
     """The database's schema and this program do not match."""
 
     code = "MLS01"
+    exit_code = 65
 
 
 class EmbeddingError(MagrayError):
     """An embedding provider is missing, misconfigured or failed on a text."""
 
     code = "MLE01"
+
+
+class BackupError(MagrayError):
+    """A backup or a restore was refused or failed."""
+
+    code = "MLB01"

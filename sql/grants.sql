@@ -24,6 +24,13 @@ grant update on memory_data.layer, memory_data.setting, memory_data.promotion_ru
 grant select on memory._memories to memory_app, memory_operator;
 grant execute on all routines in schema memory to memory_operator, memory_app;
 
+-- Backups: the service shows them; runs and the mirror are the operator's.
+grant select on memory_data.backup, memory_data.restorable_window, memory_data.backup_run
+    to memory_app, memory_operator;
+grant insert, update, delete on
+    memory_data.backup, memory_data.restorable_window, memory_data.backup_run
+    to memory_operator;
+
 -- What changes the house itself is not for the service's requests.
 revoke execute on function
     memory.apply_policy, memory.store_code_digest,
@@ -35,6 +42,10 @@ revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
     memory.touch_many
     from memory_app;
+revoke execute on function
+    memory.content_digests, memory.enable_jobs, memory.mirror_backups, memory.begin_backup_run,
+    memory.note_backup_run, memory.backup_runs
+    from memory_app;
 
 -- Analysts: views, nothing else.
-grant select on memory.records, memory.layers to memory_analyst, memory_operator;
+grant select on memory.records, memory.layers, memory.backups to memory_analyst, memory_operator;

@@ -11,7 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.markup import escape
 
-from service.errors import ConfigError, MagrayError, PlatformError, SchemaError
+from service.errors import MagrayError
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -26,15 +26,15 @@ COMMANDS = {
     "psql": "service.cli.psql:psql",
     "import": "service.cli.transfer:import_command",
     "export": "service.cli.transfer:export_command",
+    "backup": "service.cli.backup:backup",
+    "restore": "service.cli.restore:restore",
     "keys": "service.cli.keys:keys",
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",
 }
 
-# sysexits: 78 configuration, 69 service unavailable, 65 data, 70 internal
-EXIT_CODES = {ConfigError: 78, PlatformError: 69, SchemaError: 65}
+# sysexits: 69 service unavailable; MagrayErrors bring their own
 EXIT_DATABASE = 69
-EXIT_OTHER = 70
 
 
 class _Commands(click.RichGroup):
@@ -63,9 +63,7 @@ def run() -> None:
         magray()
     except MagrayError as error:
         _tell(error.message, error.detail, error.hint)
-        sys.exit(
-            next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), EXIT_OTHER)
-        )
+        sys.exit(error.exit_code)
     except psycopg.Error as error:
         diag = error.diag
         _tell(

@@ -1,0 +1,122 @@
+"""PostgreSQL's own programs, of the version of the server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from jobs.backup.errors import Missing, TimedOut, ToolFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+class Running:
+    """A program under way, its output a stream of bytes or lines."""
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes], *, text: bool) -> None:
+        self.process = process
+        self._errors = errors
+        self.stdout = _lines(process.stdout) if text and process.stdout else process.stdout
+
+    def errors(self) -> str:
+        """Wait for its end; what it wrote to standard error."""
+        self.process.wait()
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace")
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    for line in stream:
+        yield line.decode("utf-8", "replace")
+
+
+class Programs:
+    """The programs of one installation.
+
+    Args:
+        bin_dir: where they lie; None: on PATH.
+    """
+
+    def __init__(self, bin_dir: Path | None) -> None:
+        self._bin_dir = bin_dir
+
+    def path(self, name: str) -> str:
+        """Where a program is.
+
+        Raises:
+            Missing: nowhere.
+        """
+        found = shutil.which(name, path=str(self._bin_dir) if self._bin_dir else None)
+        if found is None:
+            raise Missing(
+                f"the program {name} is not installed",
+                detail=f"Looked in {self._bin_dir or 'PATH'}.",
+                hint="apt-get install postgresql-18, and name its folder in backup.bin_dir",
+            )
+        return found
+
+    def run(
+        self, name: str, arguments: Sequence[str], *, timeout: float | None = None,
+        check: bool = True, text: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run one to its end.
+
+        Raises:
+            ToolFailed: it failed and `check` is set.
+            TimedOut: it took longer than `timeout` seconds, and was ended.
+        """
+        try:
+            done = subprocess.run(
+                [self.path(name), *arguments], capture_output=True, text=True, check=False,
+                timeout=timeout, env=environment(), errors="replace", input=text, cwd="/",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(f"{name} took more than {timeout:.0f} s", hint="magray check") from error
+        if check and done.returncode != 0:
+            raise ToolFailed(
+                f"{name} failed with exit code {done.returncode}",
+                detail=(done.stderr or done.stdout).strip()[-2000:],
+            )
+        return done
+
+    @contextmanager
+    def spawn(
+        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str] | None = None,
+        text: bool = True,
+    ) -> Iterator[Running]:  # fmt: skip
+        """Run one beside; it is ended when the block is left."""
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                [self.path(name), *arguments], stdout=subprocess.PIPE, stderr=errors,
+                stdin=subprocess.DEVNULL, env={**environment(), **(env or {})}, cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                yield Running(process, errors, text=text)
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    try:
+                        process.wait(5)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+                process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what libpq or a locale would read from it."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C"}
+
+
+def program_dir(bin_dir: Path | None, configured: Path | None) -> Path | None:
+    """The configured folder of programs, or the server's own."""
+    return Path(configured) if configured else bin_dir
