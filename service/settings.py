@@ -173,12 +173,12 @@ class BackupSettings(_Section):
     """Where backups go, when they are taken, how long they stay.
 
     Attributes:
-        directory: of backups on the local disk; by default `repository` beside the embedded database.
+        directory: of local backups; by default `repository` beside the embedded database.
         wal_directory: of archived WAL; by default `wal-archive` beside the embedded database.
         bin_dir: folder of pg_basebackup and the others; by default the server's own, or PATH.
-        cloud: URL of the cloud tier, such as s3://bucket/prefix, gs://…, az://…; snapshots go there.
+        cloud: URL of the cloud tier (s3://bucket/prefix, gs://…, az://…); snapshots go there.
         cold: URL of the cold archive; compressed backups go there.
-        cloud_options: for that store (endpoint, region, …); credentials come from the environment.
+        cloud_options: for that store (endpoint, region…); credentials come from the environment.
         cold_options: the same for the cold archive.
         key_file: 32 bytes, raw or base64, that backups are encrypted with; never beside them.
         former_key_files: keys of earlier backups.

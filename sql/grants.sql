@@ -44,7 +44,7 @@ revoke execute on function
     from memory_app;
 revoke execute on function
     memory.content_digests, memory.enable_jobs, memory.mirror_backups, memory.begin_backup_run,
-    memory.note_backup_run, memory.backup_runs
+    memory.note_backup_run, memory.backup_runs, memory.dump_records, memory.bring_back
     from memory_app;
 
 -- Analysts: views, nothing else.

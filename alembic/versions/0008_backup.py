@@ -63,7 +63,8 @@ create table memory_data.backup_run (
     error jsonb
 );
 create index backup_run_latest on memory_data.backup_run (started_at desc);
-comment on table memory_data.backup_run is 'Backups, verifications, restores and drills, and how they went.';
+comment on table memory_data.backup_run is
+'Backups, verifications, restores and drills, and how they went.';
 
 insert into memory_data.setting (key, value, description) values
     ('jobs_enabled', 'true',

@@ -44,9 +44,7 @@ zstd = _find_zstd()
 SUFFIX = ".z"
 DAMAGED, DUPLICATE, FOREIGN, USAGE, DISK = 26, 45, 51, 64, 74
 SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?")
-_NAME = re.compile(
-    r"[0-9A-F]{8}\.history|[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?", re.ASCII
-)
+_NAME = re.compile(r"[0-9A-F]{8}\.history|[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?", re.ASCII)
 _TRAILER = struct.Struct("<II32s")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _TRAILER_MAGIC = 0x184D2A5E  # a zstd skippable frame: decompressors pass over it

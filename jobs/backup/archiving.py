@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobs.backup import archive_wal
-from jobs.backup.errors import Missing, TimedOut
+from jobs.backup.errors import MissingError, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ def _python(server: EmbeddedServer, folder: Path) -> str:
             continue
         if done.returncode == archive_wal.USAGE:
             return candidate
-    raise Missing(
+    raise MissingError(
         f"the user {server.account.name} cannot run a Python, which archives the WAL",
         detail=f"Tried: {', '.join(filter(None, candidates))}.",
         hint="install Python where every user can run it, or set MAGRAY_DATABASE_URL",
@@ -120,18 +120,16 @@ async def wait_until_archived(
         seconds: the longest to wait.
 
     Raises:
-        TimedOut: it does not come; says what the archiver last failed at.
+        TimedOutError: it does not come; says what the archiver last failed at.
     """
     deadline = time.monotonic() + seconds
     while not is_there():
         if time.monotonic() > deadline:
             state: dict[str, Any] = await database.archiver() if database else {}
-            raise TimedOut(
+            raise TimedOutError(
                 f"WAL {name} was not archived within {seconds:.0f} s",
                 detail=f"Waiting: {state.get('waiting')}, last failure: "
                 f"{state.get('last_failed_wal')} at {state.get('last_failed_time')}.",
                 hint="magray check; the server's log says what the archive command wrote",
             )
         await anyio.sleep(0.05)
-
-

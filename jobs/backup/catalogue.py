@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobs.backup.errors import Damaged, Missing, NoKey
+from jobs.backup.errors import DamagedError, MissingError, NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,8 +111,8 @@ def decode(data: bytes, keys: Keys) -> Manifest:
     """Read a manifest.
 
     Raises:
-        Damaged: it is not as it was written, or was signed by another key.
-        NoKey: it cannot be told without the key.
+        DamagedError: it is not as it was written, or was signed by another key.
+        NoKeyError: it cannot be told without the key.
     """
     try:
         body = msgspec.json.decode(data)
@@ -121,9 +121,11 @@ def decode(data: bytes, keys: Keys) -> Manifest:
         rendered = _render({**msgspec.to_builtins(manifest), "digest": digest})
         same = rendered == data and manifest.format == FORMAT
     except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Damaged("a manifest cannot be read", detail=str(error)) from error
+        raise DamagedError("a manifest cannot be read", detail=str(error)) from error
     if not same or digest != _digest(body, manifest.key, keys):
-        raise Damaged("a manifest is not as it was written", detail=f"It says id {manifest.id}.")
+        raise DamagedError(
+            "a manifest is not as it was written", detail=f"It says id {manifest.id}."
+        )
     return manifest
 
 
@@ -191,13 +193,13 @@ class Catalogue:
         """A backup by id.
 
         Raises:
-            Missing: there is none.
+            MissingError: there is none.
         """
         for one in self.backups:
             if one.id == backup_id:
                 return one
         reason = self.incomplete.get(backup_id)
-        raise Missing(
+        raise MissingError(
             f"there is no backup {backup_id}",
             detail=f"Its folder is incomplete: {reason[0]}." if reason else "",
             hint="magray backup list",
@@ -215,7 +217,7 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
                 continue
             try:
                 backup = _load_one(tier, backup_id, entries, keys)
-            except (Damaged, Missing, NoKey) as error:
+            except (DamagedError, MissingError, NoKeyError) as error:
                 reason = f"{error.message} {error.detail}".strip()
                 found.incomplete.setdefault(backup_id, (reason, tier))
             else:
@@ -241,10 +243,10 @@ def _folders(tier: Storage) -> dict[str, dict[str, Entry]]:
 
 def _load_one(tier: Storage, backup_id: str, entries: dict[str, Entry], keys: Keys) -> Backup:
     if "manifest.json" not in entries:
-        raise Missing("the manifest is missing: it was never completed, or has been lost")
+        raise MissingError("the manifest is missing: it was never completed, or has been lost")
     manifest = decode(tier.get(f"{FOLDER}/{backup_id}/manifest.json"), keys)
     if manifest.id != backup_id:
-        raise Damaged("the manifest belongs to another backup", detail=f"To {manifest.id}.")
+        raise DamagedError("the manifest belongs to another backup", detail=f"To {manifest.id}.")
     backup = Backup(manifest, tier)
     if "verdict.json" in entries:
         backup.verdict = _verdict(tier.get(f"{FOLDER}/{backup_id}/verdict.json"))

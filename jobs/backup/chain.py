@@ -1,4 +1,4 @@
-"""The rules, without any input or output: which kind a run takes, which chain restores an instant."""
+"""The rules, without any input or output: what a run takes, which chain restores an instant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.backup.errors import NotRestorable
+from jobs.backup.errors import NotRestorableError
 from jobs.backup.wal import Fork, parse_lsn
 
 if TYPE_CHECKING:
@@ -102,21 +102,21 @@ def chain_of(backup: Backup, backups: Iterable[Backup]) -> list[Backup]:
     """A backup with all it builds on, the full first.
 
     Raises:
-        NotRestorable: a link is missing or broken.
+        NotRestorableError: a link is missing or broken.
     """
     known = {one.id: one for one in backups}
     chain = [backup]
     while True:
         first = chain[0]
         if first.fault is not None:
-            raise NotRestorable(
+            raise NotRestorableError(
                 f"backup {first.id} cannot be restored", detail=first.fault,
                 hint="magray backup list",
             )  # fmt: skip
         if first.manifest.parent is None:
             return chain
         if first.manifest.parent not in known or len(chain) > len(known):
-            raise NotRestorable(
+            raise NotRestorableError(
                 f"backup {first.id} builds on {first.manifest.parent}, which is missing",
                 hint="magray backup list",
             )
@@ -142,7 +142,8 @@ def bases(
     Args:
         backups: the catalogue.
         system: of the cluster.
-        timeline: to end on, with its `history`.
+        timeline: to end on.
+        history: of that timeline.
         before: complete at this instant.
         at_most: complete at this WAL position.
     """
@@ -184,7 +185,9 @@ def merge(windows: Iterable[Window]) -> list[Window]:
     return merged
 
 
-def nearest(windows: Iterable[Window], instant: datetime) -> tuple[datetime | None, datetime | None]:
+def nearest(
+    windows: Iterable[Window], instant: datetime
+) -> tuple[datetime | None, datetime | None]:
     """The last restorable instant before, and the first after."""
     known = list(windows)
     before = [min(one.until, instant) for one in known if one.since <= instant]

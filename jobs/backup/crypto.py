@@ -14,7 +14,7 @@ import hmac
 import os
 from typing import TYPE_CHECKING
 
-from jobs.backup.errors import Damaged, NoKey
+from jobs.backup.errors import DamagedError, NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ class Key:
 
     def encrypt(self, data: bytes, name: str) -> bytes:
         """`data` sealed under the name of its object."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  rarely used
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._secret).encrypt(nonce, data, name.encode())
@@ -45,16 +45,16 @@ class Key:
         """What was sealed.
 
         Raises:
-            Damaged: another key, another name, or a changed bit.
+            DamagedError: another key, another name, or a changed bit.
         """
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
             nonce, rest = sealed[:_NONCE], sealed[_NONCE:]
             return AESGCM(self._secret).decrypt(nonce, rest, name.encode())
         except (InvalidTag, ValueError) as error:
-            raise Damaged(
+            raise DamagedError(
                 f"{name} cannot be decrypted",
                 detail=f"Another key than {self.id}, or changed bytes.",
                 hint="magray backup verify",
@@ -82,7 +82,7 @@ class Keys:
         """The key new backups are encrypted with; None when they are not.
 
         Raises:
-            NoKey: one is named and cannot be used.
+            NoKeyError: one is named and cannot be used.
         """
         return None if self._current is None else _read(self._current)
 
@@ -90,12 +90,12 @@ class Keys:
         """The key a backup was encrypted with.
 
         Raises:
-            NoKey: none of the files holds it.
+            NoKeyError: none of the files holds it.
         """
         for path in (*((self._current,) if self._current else ()), *self._former):
             if path.is_file() and (key := _read(path)).id == key_id:
                 return key
-        raise NoKey(
+        raise NoKeyError(
             f"the key {key_id} is not at hand",
             detail="The backup is encrypted with it.",
             hint="name its file in backup.key_file or backup.former_key_files of magray.toml",
@@ -107,11 +107,11 @@ def _read(path: Path) -> Key:
         text = path.read_bytes()
         secret = text if len(text) == 32 else base64.b64decode(text, validate=False)
     except (OSError, binascii.Error) as error:
-        raise NoKey(
+        raise NoKeyError(
             f"the key file {path} cannot be read", detail=str(error), hint=_MAKE.format(path)
         ) from error
     if len(secret) != 32:
-        raise NoKey(
+        raise NoKeyError(
             f"the key file {path} holds no key of 32 bytes",
             detail=f"It holds {len(secret)} after decoding base64.",
             hint=_MAKE.format(path),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import psycopg
 
-from jobs.backup.errors import CheckFailed, NotRestorable
+from jobs.backup.errors import CheckError, NotRestorableError
 from service.database import connect
 from service.embedded import EmbeddedServer
 from service.errors import PlatformError
@@ -26,7 +26,7 @@ def start_recovery(
     """Start a cluster that recovers to its target and then opens.
 
     Raises:
-        NotRestorable: it did not get there; with the lines of its log.
+        NotRestorableError: it did not get there; with the lines of its log.
     """
     (server.pgdata / "recovery.signal").touch(mode=0o600)
     starting = EmbeddedServer(
@@ -35,7 +35,7 @@ def start_recovery(
     try:
         starting.start()
     except PlatformError as error:
-        raise NotRestorable(
+        raise NotRestorableError(
             "PostgreSQL could not recover to the target", detail=error.detail, hint=error.hint
         ) from error
     return starting
@@ -45,13 +45,13 @@ async def recovered(server: EmbeddedServer) -> dict[str, Any]:
     """Ask where recovery ended; jobs are switched off on the way.
 
     Raises:
-        CheckFailed: it has not ended.
+        CheckError: it has not ended.
     """
     async with connect(server.url()) as connection:
         backups = Backups(connection)
         facts = await backups.replayed()
         if facts["in_recovery"]:
-            raise CheckFailed("the restored cluster is still in recovery")
+            raise CheckError("the restored cluster is still in recovery")
         facts["layers"] = {}
         try:
             await backups.set_jobs_enabled(False)
@@ -65,15 +65,13 @@ async def check_cluster(server: EmbeddedServer, programs: Programs) -> dict[str,
     """Check every table and b-tree against its heap.
 
     Raises:
-        CheckFailed: something is corrupt.
+        CheckError: something is corrupt.
     """
     arguments = ["--heapallindexed", "--no-password", "--no-dependent-toast", "--jobs=1"]
     command = [*arguments, server.url()]
-    done = await anyio.to_thread.run_sync(
-        lambda: programs.run("pg_amcheck", command, check=False)
-    )
+    done = await anyio.to_thread.run_sync(lambda: programs.run("pg_amcheck", command, check=False))
     if done.returncode != 0:
-        raise CheckFailed(
+        raise CheckError(
             "tables or indexes of the restored cluster are corrupt",
             detail=(done.stdout + done.stderr).strip()[-1500:],
         )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from jobs.backup.errors import BackupError, Busy, Missing
+from jobs.backup.errors import BackupError, BusyError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def exclusive(storage: Storage, name: str) -> Iterator[None]:
     """Hold the lease `name` for the length of a block.
 
     Raises:
-        Busy: somebody else holds it.
+        BusyError: somebody else holds it.
     """
     path = f"{_FOLDER}/{name}.json"
     for _ in range(3):
@@ -72,14 +72,14 @@ def exclusive(storage: Storage, name: str) -> Iterator[None]:
             break
         found = _read(storage, path)
         if found is not None and not found.void:
-            raise Busy(
+            raise BusyError(
                 f"another {name} is under way",
                 detail=f"Process {found.pid} on {found.host}, until {found.until:%H:%M:%S} UTC.",
                 hint="wait for it, or end it; its lease is void when it is gone",
             )
         storage.delete([path])
     else:
-        raise Busy(f"another {name} began at the same moment", hint="try again")
+        raise BusyError(f"another {name} began at the same moment", hint="try again")
     with _renewed(storage, path, mine):
         yield
 
@@ -118,7 +118,7 @@ def _make(backups: Sequence[str]) -> Lease:
 def _read(storage: Storage, path: str) -> Lease | None:
     try:
         return msgspec.json.decode(storage.get(path), type=Lease)
-    except (Missing, msgspec.MsgspecError):
+    except (MissingError, msgspec.MsgspecError):
         return None
 
 

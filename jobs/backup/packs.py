@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
 from jobs.backup.catalogue import Pack
-from jobs.backup.errors import Damaged
+from jobs.backup.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from jobs.backup.catalogue import Manifest
     from jobs.backup.crypto import Key, Keys
@@ -46,16 +46,18 @@ def unseal(stored: bytes, pack: Pack, name: str, key: Key | None) -> bytes:
     """The bytes behind an object.
 
     Raises:
-        Damaged: one bit is not as it was written.
+        DamagedError: one bit is not as it was written.
     """
     if hashlib.sha256(stored).hexdigest() != pack.sha256:
-        raise Damaged(
+        raise DamagedError(
             f"{name} is damaged", detail="Its sha256 is not the manifest's.",
             hint="magray backup list   # what can still be restored",
         )  # fmt: skip
     data = zstd.decompress(stored if key is None else key.decrypt(stored, name))
     if len(data) != pack.bytes:
-        raise Damaged(f"{name} is damaged", detail=f"{len(data)} bytes instead of {pack.bytes}.")
+        raise DamagedError(
+            f"{name} is damaged", detail=f"{len(data)} bytes instead of {pack.bytes}."
+        )
     return data
 
 
@@ -82,7 +84,7 @@ class PackWriter:
         """Take more bytes; waits while too many packs are on their way.
 
         Raises:
-            StorageFailed: an earlier pack could not be written.
+            StorageError: an earlier pack could not be written.
         """
         self._buffer += data
         while len(self._buffer) >= PACK:
@@ -157,7 +159,7 @@ class PackReader(io.RawIOBase):
         self._chunks.close()
         super().close()
 
-    def _read_ahead(self) -> Iterator[bytes]:  # type: ignore[misc]
+    def _read_ahead(self) -> Generator[bytes]:
         packs: Sequence[Pack] = self._manifest.packs
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="unpack") as pool:
             futures = [pool.submit(self._load, pack) for pack in packs[:_AHEAD]]

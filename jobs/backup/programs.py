@@ -7,33 +7,37 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from jobs.backup.errors import Missing, TimedOut, ToolFailed
+from jobs.backup.errors import MissingError, TimedOutError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 
 class Running:
     """A program under way, its output a stream of bytes or lines."""
 
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes], *, text: bool) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         self.process = process
         self._errors = errors
-        self.stdout = _lines(process.stdout) if text and process.stdout else process.stdout
+
+    def lines(self) -> Iterator[str]:
+        """Its output, line by line."""
+        for line in self.process.stdout or ():
+            yield line.decode("utf-8", "replace")
+
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """Its output in pieces."""
+        while self.process.stdout is not None and (chunk := self.process.stdout.read(size)):
+            yield chunk
 
     def errors(self) -> str:
         """Wait for its end; what it wrote to standard error."""
         self.process.wait()
         self._errors.seek(0)
         return self._errors.read().decode("utf-8", "replace")
-
-
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    for line in stream:
-        yield line.decode("utf-8", "replace")
 
 
 class Programs:
@@ -50,11 +54,11 @@ class Programs:
         """Where a program is.
 
         Raises:
-            Missing: nowhere.
+            MissingError: nowhere.
         """
         found = shutil.which(name, path=str(self._bin_dir) if self._bin_dir else None)
         if found is None:
-            raise Missing(
+            raise MissingError(
                 f"the program {name} is not installed",
                 detail=f"Looked in {self._bin_dir or 'PATH'}.",
                 hint="apt-get install postgresql-18, and name its folder in backup.bin_dir",
@@ -68,8 +72,8 @@ class Programs:
         """Run one to its end.
 
         Raises:
-            ToolFailed: it failed and `check` is set.
-            TimedOut: it took longer than `timeout` seconds, and was ended.
+            ToolError: it failed and `check` is set.
+            TimedOutError: it took longer than `timeout` seconds, and was ended.
         """
         try:
             done = subprocess.run(
@@ -77,9 +81,11 @@ class Programs:
                 timeout=timeout, env=environment(), errors="replace", input=text, cwd="/",
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(f"{name} took more than {timeout:.0f} s", hint="magray check") from error
+            raise TimedOutError(
+                f"{name} took more than {timeout:.0f} s", hint="magray check"
+            ) from error
         if check and done.returncode != 0:
-            raise ToolFailed(
+            raise ToolError(
                 f"{name} failed with exit code {done.returncode}",
                 detail=(done.stderr or done.stdout).strip()[-2000:],
             )
@@ -88,7 +94,6 @@ class Programs:
     @contextmanager
     def spawn(
         self, name: str, arguments: Sequence[str], *, env: Mapping[str, str] | None = None,
-        text: bool = True,
     ) -> Iterator[Running]:  # fmt: skip
         """Run one beside; it is ended when the block is left."""
         with tempfile.TemporaryFile() as errors:
@@ -98,7 +103,7 @@ class Programs:
                 start_new_session=True,
             )  # fmt: skip
             try:
-                yield Running(process, errors, text=text)
+                yield Running(process, errors)
             finally:
                 if process.poll() is None:
                     process.terminate()
@@ -115,8 +120,3 @@ def environment() -> dict[str, str]:
     """This process's environment without what libpq or a locale would read from it."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
-
-
-def program_dir(bin_dir: Path | None, configured: Path | None) -> Path | None:
-    """The configured folder of programs, or the server's own."""
-    return Path(configured) if configured else bin_dir

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobs.backup.errors import Damaged, NotRestorable
+from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import (
     contiguous,
     events,
@@ -35,11 +35,13 @@ class Stop:
         position: of the record that decides; None: as soon as the backup is consistent.
         inclusive: that record is still replayed.
         last: time of the last commit or abort before, None when there is none since the backup.
+        told: what PostgreSQL tells of that: the one before, where it stops right after it.
     """
 
     position: int | None
     inclusive: bool
     last: datetime | None
+    told: datetime | None
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Reader:
     size: int
     folder: Path
     scan: Path
-    advance: Callable[[int, int], None] = lambda done, total: None
+    advance: Callable[[int, int], None]
     missing: str = ""
     names: list[str] = field(default_factory=list)
 
@@ -67,7 +69,7 @@ class Reader:
         """Commits, aborts and restore points to the end of the unbroken run.
 
         Raises:
-            Damaged: a segment is not as it was archived.
+            DamagedError: a segment is not as it was archived.
         """
         names = names_from(self.history, self.timeline, self.start, self.size)
         run, self.missing = contiguous(names, self.listing)
@@ -109,9 +111,10 @@ def find_stop(reader: Reader, target: Target, consistent: int) -> Stop:
         consistent: position from which on the backup is whole.
 
     Raises:
-        NotRestorable: WAL does not prove that the target is reached.
+        NotRestorableError: WAL does not prove that the target is reached.
     """
     last: Event | None = None
+    before: Event | None = None
     try:
         for event in reader.events():
             if target.at is not None and event.at is not None:
@@ -119,45 +122,43 @@ def find_stop(reader: Reader, target: Target, consistent: int) -> Stop:
                 if past:
                     return _before(event, last, consistent)
             if target.position is not None and event.position >= target.position:
-                return Stop(target.position, False, last.at if last else None)
+                return _stop(target.position, last)
             if event.at is not None:
-                last = event
-    except Damaged as error:
+                before, last = last, event
+    except DamagedError as error:
         reached = last.at.isoformat() if last and last.at else "the backup alone"
         error.detail += f"\nBefore that, WAL leads to {reached}."
         raise
-    return _at_the_end(reader, target, last, consistent)
+    return _at_the_end(reader, target, last, before, consistent)
+
+
+def _stop(position: int, last: Event | None) -> Stop:
+    at = last.at if last else None
+    return Stop(position, False, at, at)
 
 
 def _before(event: Event, last: Event | None, consistent: int) -> Stop:
     if event.position < consistent:
-        raise NotRestorable(
+        raise NotRestorableError(
             "the target lies within the backup", hint="magray restore with an earlier instant"
         )
-    return Stop(event.position, False, last.at if last else None)
+    return _stop(event.position, last)
 
 
-def _at_the_end(reader: Reader, target: Target, last: Event | None, consistent: int) -> Stop:
+def _at_the_end(
+    reader: Reader, target: Target, last: Event | None, before: Event | None, consistent: int
+) -> Stop:
     at = last.at if last else None
     reached = target.latest or (
         target.at is not None and target.inclusive and at is not None and at == target.at
     )
     if reached:
         if last is None or last.position < consistent:
-            return Stop(None, True, at)
-        return Stop(last.position, True, at)
-    raise NotRestorable(
+            return Stop(None, True, at, at)
+        return Stop(last.position, True, at, before.at if before else None)
+    raise NotRestorableError(
         f"WAL does not lead to {target}",
         detail=f"It is without a gap up to {reader.names[-1] if reader.names else 'nothing'}; "
         f"{reader.missing} is not there. The last commit in it is of "
         f"{at.isoformat() if at else 'before the backup'}.",
     )
-
-
-def last_commit(reader: Reader) -> datetime | None:
-    """Time of the last commit in the unbroken run."""
-    found = None
-    for event in reader.events():
-        found = event.at or found
-    return found
-

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobs.backup import catalogue
 from jobs.backup.archive_wal import pack, place
 from jobs.backup.crypto import Keys
-from jobs.backup.errors import Missing
+from jobs.backup.errors import MissingError
 from jobs.backup.programs import Programs
 from jobs.backup.storage import Storage
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
@@ -58,12 +58,12 @@ class Repository:
         """A tier by name.
 
         Raises:
-            Missing: it is not configured.
+            MissingError: it is not configured.
         """
         for tier in self.tiers:
             if tier.name == name:
                 return tier
-        raise Missing(f"there is no tier {name}", hint=f"set backup.{name} in magray.toml")
+        raise MissingError(f"there is no tier {name}", hint=f"set backup.{name} in magray.toml")
 
     def is_archived(self, system: str, name: str) -> bool:
         """Whether a segment lies in the archive the server writes to."""
@@ -112,5 +112,3 @@ def open_repository(settings: BackupSettings, home: Path, bin_dir: Path | None) 
         settings=settings, local=local, cloud=cloud, cold=cold, keys=keys,
         wal=WalArchive(places, keys), programs=Programs(settings.bin_dir or bin_dir),
     )  # fmt: skip
-
-

@@ -1,11 +1,11 @@
 """Restores to an instant, a mark, a position or the end of WAL; or refuses, and says what works.
 
-    plan       which backup, which timeline; everything that can be refused without reading is
-    prepare    the directory: empty, nobody's
-    bring      WAL from the backup to the record that decides, proved to be without a gap
-    unpack     every input of the chain, each verified, before they are combined
-    recover    PostgreSQL replays to that record, and is asked where it ended
-    check      every page, every b-tree; the layers answer
+plan       which backup, which timeline; everything that can be refused without reading is
+prepare    the directory: empty, nobody's
+bring      WAL from the backup to the record that decides, proved to be without a gap
+unpack     every input of the chain, each verified, before they are combined
+recover    PostgreSQL replays to that record, and is asked where it ended
+check      every page, every b-tree; the layers answer
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,12 +29,12 @@ from jobs.backup.chain import bases, chain_of, nearest
 from jobs.backup.content import extract
 from jobs.backup.errors import (
     BackupError,
-    CheckFailed,
-    Damaged,
-    Missing,
-    NotRestorable,
-    TargetInUse,
-    ToolFailed,
+    CheckError,
+    DamagedError,
+    MissingError,
+    NotRestorableError,
+    TargetInUseError,
+    ToolError,
 )
 from jobs.backup.instance import check_cluster, recovered, start_recovery
 from jobs.backup.lease import exclusive, reading
@@ -140,24 +141,33 @@ async def restore(
             raise
 
 
+def open_folder(prefix: str, below: Path | None = None) -> Path:
+    """A scratch directory that the server's user can enter."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=below))
+    folder.chmod(0o755)
+    return folder
+
+
 def refuse_directory(into: Path) -> None:
     """Refuse a directory that is anything but empty.
 
     Raises:
-        TargetInUse: it is in use, or holds something.
+        TargetInUseError: it is in use, or holds something.
     """
     if not into.exists():
         return
     if not into.is_dir():
-        raise TargetInUse(f"{into} is no directory", hint="magray restore --into NEW_DIRECTORY")
+        raise TargetInUseError(
+            f"{into} is no directory", hint="magray restore --into NEW_DIRECTORY"
+        )
     for place in (into, into / "pg"):
         if (place / "postmaster.pid").exists():
-            raise TargetInUse(
+            raise TargetInUseError(
                 f"{into} holds a running PostgreSQL, or one that crashed",
                 hint="magray restore --into NEW_DIRECTORY",
             )
     if any(into.iterdir()):
-        raise TargetInUse(
+        raise TargetInUseError(
             f"{into} is not empty",
             detail="A restore never mixes with what is there, and deletes nothing.",
             hint="magray restore --into NEW_DIRECTORY",
@@ -170,7 +180,7 @@ def make_plan(
     """Choose chain and timeline.
 
     Raises:
-        NotRestorable: there are none; says which instants work.
+        NotRestorableError: there are none; says which instants work.
     """
     known = repository.catalogue()
     system = system or _only_system(known)
@@ -183,15 +193,15 @@ def make_plan(
         timeline = _timeline(repository, known, listing, target)
     try:
         history = repository.wal.history(listing, timeline)
-    except Missing as error:
-        raise NotRestorable(error.message, detail=error.detail, hint=error.hint) from error
+    except MissingError as error:
+        raise NotRestorableError(error.message, detail=error.detail, hint=error.hint) from error
     found = bases(known.backups, system, timeline, history, before=target.at,
                   at_most=target.position)  # fmt: skip
     reasons = []
     for base in found:
         try:
             chain = chain_of(base, known.backups)
-        except NotRestorable as error:
+        except NotRestorableError as error:
             reasons.append(f"{error.message}: {error.detail}" if error.detail else error.message)
         else:
             return Plan(target, chain, timeline, history, listing)
@@ -209,16 +219,14 @@ def _only_system(known: Catalogue) -> str:
         return systems[0]
     if not systems:
         broken = "; ".join(f"{name}: {why}" for name, (why, _) in known.incomplete.items())
-        raise NotRestorable("there is no backup", detail=broken, hint="magray backup full")
-    raise NotRestorable(
+        raise NotRestorableError("there is no backup", detail=broken, hint="magray backup full")
+    raise NotRestorableError(
         "the repository holds backups of several clusters",
         detail=f"Systems {', '.join(systems)}.", hint=f"magray restore --system {systems[-1]} …",
     )  # fmt: skip
 
 
-def _timeline(
-    repository: Repository, known: Catalogue, listing: Listing, target: Target
-) -> int:
+def _timeline(repository: Repository, known: Catalogue, listing: Listing, target: Target) -> int:
     lines = listing.timelines()
     own = {one.manifest.timeline for one in known.backups
            if one.manifest.system == str(listing.system)}  # fmt: skip
@@ -228,7 +236,7 @@ def _timeline(
     if target.at is None:
         if target.latest:
             return lines[-1]
-        raise NotRestorable(
+        raise NotRestorableError(
             "a position alone does not say on which timeline",
             detail=f"There are {', '.join(map(str, lines))}.",
             hint=f"magray restore --timeline {lines[-1]} …",
@@ -236,7 +244,7 @@ def _timeline(
     windows = windows_of(repository, known)
     try:
         return timeline_at(windows, str(listing.system), target.at)
-    except NotRestorable as error:
+    except NotRestorableError as error:
         if error.hint:
             raise
         raise refusal(
@@ -247,7 +255,7 @@ def _timeline(
 def refusal(
     repository: Repository, known: Catalogue, target: Target, system: str, why: str,
     reasons: list[str],
-) -> NotRestorable:  # fmt: skip
+) -> NotRestorableError:  # fmt: skip
     """An error that names the nearest instants that work."""
     windows = [one for one in windows_of(repository, known) if one.system == system]
     shown = "; ".join(f"{_text(w.since)} to {_text(w.until)}" for w in windows)
@@ -257,7 +265,7 @@ def refusal(
         before, after = nearest(windows, target.at)
         commands = [f"magray restore --to {_text(at)}" for at in (before, after) if at is not None]
         hint = " or ".join(commands) or "magray backup full"
-    return NotRestorable(f"cannot restore {target}: {why}", detail=detail, hint=hint)
+    return NotRestorableError(f"cannot restore {target}: {why}", detail=detail, hint=hint)
 
 
 def _text(at: datetime) -> str:
@@ -268,13 +276,13 @@ def preflight(repository: Repository, last: Backup) -> None:
     """Refuse programs that cannot run the cluster.
 
     Raises:
-        Missing: another major version, or an extension or library that is not installed.
+        MissingError: another major version, or an extension or library that is not installed.
     """
     made = last.manifest.server
     version = repository.programs.run("postgres", ["--version"]).stdout.split()[-1]
     wanted = str(made["version"]).split()[0]
     if version.partition(".")[0] != wanted.partition(".")[0]:
-        raise Missing(
+        raise MissingError(
             f"the backup is of PostgreSQL {wanted}, the programs here are {version}",
             hint="set backup.bin_dir in magray.toml",
         )
@@ -285,7 +293,7 @@ def preflight(repository: Repository, last: Backup) -> None:
     preload = filter(None, (name.strip() for name in made["preload"].split(",")))
     names += [name for name in preload if not any(libraries.glob(f"{name}.*"))]
     if names:
-        raise Missing(
+        raise MissingError(
             "the programs here lack what the backup needs",
             detail=f"Not installed: {', '.join(sorted(set(names)))}.",
             hint="apt-get install postgresql-18-pgvector postgresql-18-cron",
@@ -301,18 +309,25 @@ class _Making:
     durable: bool
     memory: int | None
     system_dir: Path
-    server: EmbeddedServer | None = None
+    made: EmbeddedServer | None = None
+    existed: bool = True
+
+    @property
+    def server(self) -> EmbeddedServer:
+        """The server of the new directory, once there is one."""
+        if self.made is None:
+            raise RuntimeError("the directory is not prepared yet")
+        return self.made
 
     async def run(self) -> Restored:
         plan = self.plan
-        existed = self.into.exists()
-        self._existed = existed
+        self.existed = self.into.exists()
         self.into.mkdir(mode=0o700, parents=True, exist_ok=True)
         server = EmbeddedServer(self.into, durable=self.durable, memory=self.memory,
                                 system_dir=self.system_dir)  # fmt: skip
-        self.server = server
+        self.made = server
         if server.pgdata.exists() and any(server.pgdata.iterdir()):
-            raise TargetInUse(f"{server.pgdata} is not empty", hint="--into another directory")
+            raise TargetInUseError(f"{server.pgdata} is not empty", hint="--into another directory")
         self._note({"state": "restoring", "target": str(plan.target)})
         work = server.home / WORK
         stop, reader = await anyio.to_thread.run_sync(self._bring_wal, work)
@@ -326,7 +341,7 @@ class _Making:
 
     def clean_up(self) -> None:
         """Leave the directory as it was."""
-        server = self.server
+        server = self.made
         if server is None:
             return
         if server.is_running or server.started_here:
@@ -335,7 +350,7 @@ class _Making:
             shutil.rmtree(server.home, ignore_errors=True)
         for path in self.into.iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        if not self._existed:
+        if not self.existed:
             self.into.rmdir()
 
     def _note(self, told: dict[str, Any]) -> None:
@@ -350,7 +365,7 @@ class _Making:
         )  # fmt: skip
         try:
             stop = find_stop(reader, plan.target, parse_lsn(base.stop_lsn))
-        except (NotRestorable, Damaged) as error:
+        except (NotRestorableError, DamagedError) as error:
             known = self.repository.catalogue()
             told = refusal(self.repository, known, plan.target, base.system, error.message,
                            [error.detail])  # fmt: skip
@@ -367,7 +382,6 @@ class _Making:
 
     def _unpack(self, work: Path) -> None:
         """Every input is proved in full before anything is made of them."""
-        assert self.server is not None
         pgdata, chain = self.server.pgdata, self.plan.chain
         total = sum(one.manifest.bytes for one in chain)
         done = 0
@@ -384,7 +398,7 @@ class _Making:
                 with open_packs(one.tier, one.manifest, self.repository.keys, advance) as stream:
                     extract(stream, folder)
                 self._verify_input(one, folder)
-            except Damaged as error:
+            except DamagedError as error:
                 quarantine(one, error)
                 raise
         if len(chain) > 1:
@@ -396,7 +410,7 @@ class _Making:
             "pg_verifybackup", ["--no-parse-wal", "--quiet", str(folder)], check=False
         )
         if done.returncode != 0:
-            raise Damaged(
+            raise DamagedError(
                 f"backup {one.id} is damaged", detail=done.stderr.strip()[-1500:],
                 hint="magray backup list   # what can still be restored",
             )  # fmt: skip
@@ -407,8 +421,8 @@ class _Making:
         arguments = ["--link", *flags, f"--output={pgdata}", *map(str, folders)]
         try:
             self.repository.programs.run("pg_combinebackup", arguments)
-        except ToolFailed as error:
-            raise NotRestorable(
+        except ToolError as error:
+            raise NotRestorableError(
                 "the chain of backups does not combine", detail=error.detail,
                 hint="magray backup verify",
             ) from error  # fmt: skip
@@ -429,12 +443,10 @@ class _Making:
             path = folder / f"{timeline:08X}.history"
             if not path.exists():
                 path.write_text(f"{self.plan.timeline}\t0/0\ttaken by another restore\n")
-        assert self.server is not None
         self.server.account.owns(folder)
         (self.server.home / WORK).chmod(0o711)
 
     async def _recover(self, stop: Stop, folder: Path) -> Restored:
-        assert self.server is not None
         plan, base = self.plan, self.plan.chain[-1].manifest
         options = {
             "restore_command": f"cp {shlex.quote(str(folder)).replace('%', '%%')}/%f %p",
@@ -451,7 +463,7 @@ class _Making:
         server = await anyio.to_thread.run_sync(
             start_recovery, self.server, options, self.durable, self.memory, self.system_dir
         )
-        self.server = server
+        self.made = server
         try:
             facts = await recovered(server)
             self._compare(stop, facts)
@@ -465,7 +477,7 @@ class _Making:
         await anyio.to_thread.run_sync(self._check_pages)
         return Restored(
             into=str(self.into), target=str(plan.target), chain=[one.id for one in plan.chain],
-            reached=facts["last_commit"], lsn=facts["lsn"], timeline=facts["timeline"],
+            reached=stop.last, lsn=facts["lsn"], timeline=facts["timeline"],
             from_timeline=plan.timeline, system=base.system, layers=facts["layers"],
             checks={**checks, "pages": "every checksum is right"},
         )  # fmt: skip
@@ -476,21 +488,20 @@ class _Making:
         wrong = None
         if facts["system"] != base.system:
             wrong = f"it is system {facts['system']} instead of {base.system}"
-        elif stop.position is not None and found != stop.last:
-            wrong = f"its last commit is of {found}, that of the WAL before the target {stop.last}"
+        elif stop.position is not None and found != stop.told:
+            wrong = f"its last commit is of {found}, that of the WAL before the target {stop.told}"
         elif self.plan.target.at is not None and found is not None and found > self.plan.target.at:
             wrong = f"its last commit is of {found}, after the target"
         if wrong is not None:
-            raise CheckFailed("recovery did not end at the target", detail=f"{wrong}.",
+            raise CheckError("recovery did not end at the target", detail=f"{wrong}.",
                               hint="magray backup verify")  # fmt: skip
 
     def _check_pages(self) -> None:
-        assert self.server is not None
         done = self.repository.programs.run(
             "pg_checksums", ["--check", f"--pgdata={self.server.pgdata}"], check=False
         )
         if done.returncode != 0:
-            raise CheckFailed("pages of the restored cluster are damaged",
+            raise CheckError("pages of the restored cluster are damaged",
                               detail=done.stderr.strip()[-1500:])  # fmt: skip
 
 

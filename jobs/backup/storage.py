@@ -16,7 +16,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from jobs.backup.errors import Missing, NotReady, StorageFailed
+from jobs.backup.errors import MissingError, NotReadyError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -71,15 +71,14 @@ class Storage:
             self._store: Any = LocalStore(self.root)
         else:
             client = {"allow_http": place.startswith("http:") or _plain(options)}
-            self._store = from_url(
-                place, retry_config=_RETRY, client_options=client, **(options or {})
-            )
+            make: Any = from_url  # typed for each kind of store; here it is the URL's
+            self._store = make(place, retry_config=_RETRY, client_options=client, **(options or {}))
 
     def put(self, path: str, data: bytes, *, create: bool = False) -> bool:
         """Write an object. False if `create` is set and there is one.
 
         Raises:
-            StorageFailed: it was not written whole.
+            StorageError: it was not written whole.
         """
         try:
             obstore.put(
@@ -92,7 +91,7 @@ class Storage:
         except (BaseError, OSError) as error:
             raise self._failed("write", path, error) from error
         if stored != len(data):
-            raise StorageFailed(
+            raise StorageError(
                 f"the tier {self.name} stored {stored} of {len(data)} bytes of {path}",
                 hint="magray backup verify",
             )
@@ -104,19 +103,21 @@ class Storage:
         """An object's bytes.
 
         Raises:
-            Missing: there is none.
-            NotReady: it is archived and must be brought back first.
-            StorageFailed: the tier refused.
+            MissingError: there is none.
+            NotReadyError: it is archived and must be brought back first.
+            StorageError: the tier refused.
         """
         try:
             return bytes(obstore.get(self._store, path).bytes())
         except (NotFoundError, FileNotFoundError) as error:
-            raise Missing(f"{path} is not in the tier {self.name}", detail=self.place) from error
+            raise MissingError(
+                f"{path} is not in the tier {self.name}", detail=self.place
+            ) from error
         except (BaseError, OSError) as error:
             if any(word in str(error) for word in _ARCHIVED):
-                raise NotReady(
+                raise NotReadyError(
                     f"{path} lies in cold storage and cannot be read yet",
-                    detail="Bringing objects back takes minutes to hours, by the class they are in.",
+                    detail="To bring objects back takes minutes to hours, by their storage class.",
                     hint="ask your provider to restore the folder of the backup, then try again",
                 ) from error
             raise self._failed("read", path, error) from error
@@ -147,7 +148,7 @@ class Storage:
         """Delete objects; those that are gone already are no error.
 
         Raises:
-            StorageFailed: one is still there (an object lock, a missing right).
+            StorageError: one is still there (an object lock, a missing right).
         """
         wanted = list(paths)
         for path in wanted:
@@ -162,8 +163,8 @@ class Storage:
                 if folder.is_dir() and folder != self.root and not any(folder.iterdir()):
                     folder.rmdir()
 
-    def _failed(self, verb: str, path: str, error: Exception) -> StorageFailed:
-        return StorageFailed(
+    def _failed(self, verb: str, path: str, error: Exception) -> StorageError:
+        return StorageError(
             f"the tier {self.name} would not {verb} {path}",
             detail=str(error).partition("Debug source")[0].strip()[:600],
             hint=f"look at {self.place}, then: magray backup verify",

@@ -30,7 +30,7 @@ from jobs.backup.archiving import set_up, wait_until_archived
 from jobs.backup.catalogue import FOLDER, Manifest, Witness
 from jobs.backup.chain import Decision, decide_incremental, parent_for
 from jobs.backup.content import check_tar
-from jobs.backup.errors import BackupError, Mismatch, TimedOut, ToolFailed
+from jobs.backup.errors import BackupError, MismatchError, TimedOutError, ToolError
 from jobs.backup.lease import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
@@ -127,7 +127,7 @@ class _Run:
         decision = await self._decide(kind, facts, known)
         try:
             manifest = await self._stream(decision, tier, facts, known, f"{why}{note}")
-        except ToolFailed as error:
+        except ToolError as error:
             if decision.kind != "incremental" or not _NO_INCREMENTAL.search(error.detail):
                 raise
             reason = f"a full instead of an incremental: {error.detail.splitlines()[-1]}"
@@ -140,17 +140,17 @@ class _Run:
     def _refuse(self, facts: dict[str, Any]) -> None:
         held = self._database.server is not None and self._database.server.is_held_back
         if facts["in_recovery"] or held:
-            raise Mismatch(
+            raise MismatchError(
                 "a restored cluster is not backed up before it is released",
                 hint="magray restore --promote",
             )
         if facts["tablespaces"]:
-            raise Mismatch(
+            raise MismatchError(
                 "clusters with tablespaces of their own cannot be backed up by magray",
                 detail=f"There are {facts['tablespaces']}.", hint="drop tablespace …",
             )  # fmt: skip
         if facts["archive_mode"] == "off":
-            raise Mismatch(
+            raise MismatchError(
                 "the server does not archive its WAL, so no instant after the backup could be"
                 " restored",
                 hint="alter system set archive_mode = on; then restart the server",
@@ -225,13 +225,12 @@ class _Run:
         self, arguments: list[str], writer: PackWriter, total: int | None
     ) -> _Streamed:
         checker = _Checker()
-        with self._repository.programs.spawn("pg_basebackup", arguments, text=False) as running:
+        with self._repository.programs.spawn("pg_basebackup", arguments) as running:
             watch = _Watch(running.process, self._deadline,
                            self._repository.settings.archive_wait_seconds)  # fmt: skip
             done = 0
             try:
-                assert running.process.stdout is not None
-                while chunk := running.process.stdout.read(_CHUNK):
+                for chunk in running.chunks(_CHUNK):
                     watch.alive()
                     done += len(chunk)
                     checker.feed(chunk)
@@ -242,12 +241,12 @@ class _Run:
                 watch.stop()
                 checker.end()
             if watch.expired:
-                raise TimedOut(
+                raise TimedOutError(
                     watch.expired, detail=problem.strip()[-800:],
                     hint="magray check   # does archiving work?",
                 )  # fmt: skip
             if running.process.returncode != 0:
-                raise ToolFailed(
+                raise ToolError(
                     f"pg_basebackup failed with exit code {running.process.returncode}",
                     detail=problem.strip()[-2000:],
                 )
@@ -261,7 +260,7 @@ class _Run:
         body = msgspec.json.decode(streamed.pg_manifest)
         ranges = body["WAL-Ranges"]
         if str(body["System-Identifier"]) != facts["system"]:
-            raise Mismatch("pg_basebackup copied another cluster than the connection's")
+            raise MismatchError("pg_basebackup copied another cluster than the connection's")
         stop_lsn, timeline = ranges[-1]["End-LSN"], ranges[-1]["Timeline"]
         after = await self._server.facts()
         key = self._repository.keys.current()
@@ -273,6 +272,9 @@ class _Run:
         size = facts["segment_size"]
         await self._wait_for(facts, segment_name(timeline, (parse_lsn(stop_lsn) - 1) // size, size))
         witness = await self._witness(backup_id)
+        # a commit after all of this, and in the archive: so `stopped_at` can be restored at once
+        await self._server.heartbeat()
+        await self._wait_for(facts, await self._server.switch_wal())
         manifest = Manifest(
             id=backup_id,
             kind=decision.kind,
@@ -362,7 +364,7 @@ class _Checker:
         stream = _QueueStream(self._queue)
         try:
             self._manifest = check_tar(io.BufferedReader(stream, _CHUNK))
-        except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
+        except Exception as error:
             self._error = error
         stream.drain()
 

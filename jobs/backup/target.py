@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jobs.backup.errors import NotRestorable
+from jobs.backup.errors import NotRestorableError
 from jobs.backup.wal import format_lsn, parse_lsn
 
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
@@ -45,11 +45,11 @@ def parse_target(
     """Read what was asked for.
 
     Raises:
-        NotRestorable: not exactly one target, or one that is not clear beyond doubt.
+        NotRestorableError: not exactly one target, or one that is not clear beyond doubt.
     """
     given = [value for value in (to, name, lsn, latest or None) if value is not None]
     if len(given) != 1:
-        raise NotRestorable(
+        raise NotRestorableError(
             "name exactly one target",
             detail=f"{len(given)} were given.",
             hint="magray restore --to 2026-11-20T10:00:00Z, --name, --lsn or --latest",
@@ -58,7 +58,9 @@ def parse_target(
         return Target(at=parse_instant(to), inclusive=not exclusive)
     if lsn is not None:
         if not _LSN.fullmatch(lsn):
-            raise NotRestorable(f"{lsn!r} is no WAL position", hint="magray restore --lsn 0/3000028")
+            raise NotRestorableError(
+                f"{lsn!r} is no WAL position", hint="magray restore --lsn 0/3000028"
+            )
         return Target(position=parse_lsn(lsn))
     return Target(name=name) if name is not None else Target(latest=True)
 
@@ -67,19 +69,19 @@ def parse_instant(text: str) -> datetime:
     """An instant, in UTC.
 
     Raises:
-        NotRestorable: no time, or none without doubt: `Z` or a numeric offset must say the zone.
+        NotRestorableError: no time, or none beyond doubt: `Z` or an offset must say the zone.
             A name such as Europe/Lisbon means two instants in one hour of the year.
     """
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise NotRestorable(
+        raise NotRestorableError(
             f"{text!r} is no instant",
             detail="Write it as ISO 8601 with Z or a numeric offset.",
             hint="magray restore --to 2026-11-20T10:00:00Z",
         ) from error
     if at.tzinfo is None:
-        raise NotRestorable(
+        raise NotRestorableError(
             f"{text!r} has no time zone",
             detail="It means another instant in another place.",
             hint=f"magray restore --to {at.isoformat()}Z, or +02:00 instead of the Z",

@@ -10,10 +10,11 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from jobs.backup.archive_wal import SEGMENT, SUFFIX, Refused, check_segment, unpack
-from jobs.backup.errors import Damaged, Mismatch, Missing, ToolFailed
+from jobs.backup.errors import DamagedError, MismatchError, MissingError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -140,8 +141,8 @@ class WalArchive:
         """A file's bytes, proved to be what was archived.
 
         Raises:
-            Damaged: they are not.
-            Mismatch: they belong to another cluster.
+            DamagedError: they are not.
+            MismatchError: they belong to another cluster.
         """
         data = stored.storage.get(stored.path)
         try:
@@ -153,10 +154,10 @@ class WalArchive:
             if SEGMENT.fullmatch(stored.name):
                 check_segment(stored.name, data, system)
         except Refused as error:
-            kind = Mismatch if error.code == 51 else Damaged
+            kind = MismatchError if error.code == 51 else DamagedError
             raise kind(f"WAL file {stored.name} is not usable", detail=str(error)) from error
         except ValueError as error:
-            raise Damaged(
+            raise DamagedError(
                 f"WAL file {stored.name} is damaged",
                 detail=f"{stored.storage.place}/{stored.path}: {error}",
                 hint="magray backup list   # what can still be restored",
@@ -167,13 +168,13 @@ class WalArchive:
         """How a timeline came about: every one on the way, by number.
 
         Raises:
-            Missing: its history file is not archived.
+            MissingError: its history file is not archived.
         """
         if timeline == 1:
             return {}
         stored = listing.histories.get(timeline)
         if stored is None:
-            raise Missing(
+            raise MissingError(
                 f"the history of timeline {timeline} is not archived", hint="magray backup list"
             )
         return parse_history(self.read(stored, listing.system).decode(), timeline)
@@ -217,9 +218,7 @@ def route(history: dict[int, Fork], timeline: int, size: int) -> list[tuple[int,
     return [(0, first), *steps]
 
 
-def names_from(
-    history: dict[int, Fork], timeline: int, position: int, size: int
-) -> Iterator[str]:
+def names_from(history: dict[int, Fork], timeline: int, position: int, size: int) -> Iterator[str]:
     """The segments recovery reads, from the one that holds `position`, without end."""
     steps = route(history, timeline, size)
     starts = [start for start, _ in steps]
@@ -252,7 +251,7 @@ def gaps(listing: Listing) -> list[tuple[str, str]]:
     found = []
     for timeline in listing.timelines():
         names = sorted(name for name in listing.segments if int(name[:8], 16) == timeline)
-        for before, after in zip(names, names[1:], strict=False):
+        for before, after in pairwise(names):
             low, high = segment_number(before, 1 << 24), segment_number(after, 1 << 24)
             if high - low > 1:
                 first = segment_name(timeline, low + 1, 1 << 24)
@@ -287,13 +286,12 @@ def events(
         unfinished: the last segment may end early.
 
     Raises:
-        Damaged: WAL ends before the end of the last segment.
+        DamagedError: WAL ends before the end of the last segment.
     """
     arguments = ["--path", str(folder), "--timeline", str(timeline), "--start", format_lsn(start),
                  "--rmgr", "Transaction", "--rmgr", "XLOG"]  # fmt: skip
     with programs.spawn("pg_waldump", arguments, env={"TZ": "UTC"}) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.lines():
             event = _event(line)
             if event is not None:
                 yield event
@@ -306,8 +304,8 @@ def events(
     if "could not find a valid record after" in problem and unfinished:
         return
     if not problem:
-        raise ToolFailed("pg_waldump ended early", detail=f"in {folder}")
-    raise Damaged(
+        raise ToolError("pg_waldump ended early", detail=f"in {folder}")
+    raise DamagedError(
         "archived WAL does not read to its end", detail=problem.strip(), hint="magray backup list"
     )
 

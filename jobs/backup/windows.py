@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.backup.chain import Window, bases, chain_of, merge
-from jobs.backup.errors import BackupError, NotRestorable
+from jobs.backup.errors import BackupError, NotRestorableError
 from jobs.backup.wal import contiguous, events, names_from, parse_lsn, segment_name, segment_number
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _on_timeline(
     for base in bases(known.backups, system, timeline, history):
         try:
             chain_of(base, known.backups)
-        except NotRestorable:
+        except NotRestorableError:
             continue
         made = base.manifest
         names = names_from(history, timeline, parse_lsn(made.start_lsn), made.segment_size)
@@ -134,24 +134,24 @@ def timeline_at(windows: Sequence[Window], system: str, instant: datetime) -> in
     """The timeline that was written at an instant.
 
     Raises:
-        NotRestorable: two were, or none.
+        NotRestorableError: two were, or none.
     """
     live = sorted({w.timeline for w in windows if w.system == system and instant in w})
     if len(live) == 1:
         return live[0]
     if live:
-        raise NotRestorable(
+        raise NotRestorableError(
             f"{len(live)} timelines were written at {instant.isoformat()}",
             detail=f"Timelines {', '.join(map(str, live))}.",
             hint=f"magray restore --timeline {live[-1]} …",
         )
-    raise NotRestorable(f"nothing leads to {instant.isoformat()}")
+    raise NotRestorableError(f"nothing leads to {instant.isoformat()}")
 
 
 def usable(base: Backup, known: Catalogue) -> bool:
     """Whether a backup's whole chain is there."""
     try:
         chain_of(base, known.backups)
-    except NotRestorable:
+    except NotRestorableError:
         return False
     return True

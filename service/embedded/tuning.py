@@ -197,6 +197,8 @@ def _write_ahead_log(binaries: Binaries, *, durable: bool) -> Sections:
             "wal_level": "replica",
             "summarize_wal": "on",
             "max_wal_size": "4GB",
+            # a receiver that went away keeps no more than this back
+            "max_slot_wal_keep_size": "4GB",
             "checkpoint_timeout": "10min",
             "checkpoint_completion_target": "0.9",
             "wal_compression": _wal_compression(binaries),
@@ -208,8 +210,8 @@ def _archiving(site: Site) -> Sections:
     if site.archive_command is None:
         return {
             (
-                "Archiving is switched on, because that needs a restart, but NOTHING IS KEPT until the\n"
-                "# first backup. An empty command would keep every segment until the disk is full."
+                "Archiving is switched on, because that needs a restart, but NOTHING IS KEPT\n"
+                "# until the first backup. An empty command would keep all WAL until the disk is full."
             ): {
                 "archive_mode": "on",
                 "archive_command": "exit 0 # no backup was taken yet: this WAL is not kept",

@@ -1,4 +1,4 @@
-"""What backups and restores ask of a database: facts about the server, marks, digests, the mirror."""
+"""What backups and restores ask of a database: facts, marks, digests, the mirror, runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from service.memory.calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from uuid import UUID
 
 
@@ -39,7 +38,8 @@ class Backups(Calls):
             " (select g.setting::bigint * 60 from pg_settings as g"
             "  where g.name = 'wal_summary_keep_time') as summary_keep_seconds,"
             " current_setting('shared_preload_libraries') as preload,"
-            " (select jsonb_object_agg(e.extname, e.extversion) from pg_extension as e) as extensions,"
+            " (select jsonb_object_agg(e.extname, e.extversion) from pg_extension as e)"
+            " as extensions,"
             " (select count(*) from pg_tablespace) - 2 as tablespaces,"
             " (select sum(pg_database_size(d.oid))::bigint from pg_database as d) as bytes"
             " from pg_control_system() as s, pg_control_checkpoint() as c"
@@ -127,10 +127,6 @@ class Backups(Calls):
         rows = await self._dicts("select * from memory.content_digests()")
         return {row["layer"]: [str(row["memories"]), row["digest"]] for row in rows}
 
-    async def mirror(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Make the table of backups say what the catalogue says."""
-        await self._dicts("select * from memory.mirror_backups(%s)", (Jsonb(list(rows)),))
-
     async def replayed(self) -> dict[str, Any]:
         """Where a recovery ended: the last commit it replayed, and when that was."""
         rows = await self._dicts(
@@ -148,17 +144,90 @@ class Backups(Calls):
         """Let scheduled jobs run, or none."""
         await self._dicts("select memory.enable_jobs(%s)", (enabled,))
 
+    async def ann_recall(self, samples: int = 20) -> float | None:
+        """Recall@10 of the vector indexes against exact search; None where there is no index."""
+        tables = await self._dicts(
+            "select n.nspname as schema, c.relname as name from pg_index as i"
+            " join pg_class as x on x.oid = i.indexrelid join pg_am as a on a.oid = x.relam"
+            " join pg_class as c on c.oid = i.indrelid"
+            " join pg_namespace as n on n.oid = c.relnamespace"
+            " where a.amname = 'hnsw' and i.indisvalid and c.relkind = 'r'"
+            " order by c.reltuples desc limit 3"
+        )
+        shares = []
+        for table in tables:
+            name = sql.Identifier(table["schema"], table["name"])
+            for index in range(samples):
+                exact, approximate = [
+                    await self._nearest(name, index, use_index=use) for use in (False, True)
+                ]
+                if exact:
+                    shares.append(len(exact & approximate) / len(exact))
+        return sum(shares) / len(shares) if shares else None
+
+    async def _nearest(self, table: sql.Identifier, index: int, *, use_index: bool) -> set[UUID]:
+        async with self._connection.transaction():
+            await self._connection.execute(
+                "select set_config('enable_indexscan', %s, true),"
+                " set_config('enable_seqscan', %s, true),"
+                " set_config('hnsw.ef_search', '100', true)",
+                ("on" if use_index else "off", "off" if use_index else "on"),
+            )
+            cursor = await self._connection.execute(
+                sql.SQL(
+                    "select t.id from {table} as t where t.embedding is not null"
+                    " order by t.embedding <=> (select q.embedding from {table} as q"
+                    " where q.embedding is not null order by q.id offset %s limit 1) limit 10"
+                ).format(table=table),
+                (index * 7,),
+            )
+            return {row[0] for row in await cursor.fetchall()}
+
+    async def mirror(
+        self, rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Make the tables of backups and windows say what the catalogue says."""
+        await self._dicts(
+            "select * from memory.mirror_backups(%s, %s)", (Jsonb(list(rows)), Jsonb(list(windows)))
+        )
+
+    async def begin_run(self, action: str, request: dict[str, Any]) -> UUID:
+        """Register a run that begins."""
+        rows = await self._dicts(
+            "select memory.begin_backup_run(%s, %s) as id", (action, Jsonb(request))
+        )
+        found: UUID = rows[0]["id"]
+        return found
+
+    async def note_run(
+        self, run: UUID, stage: str, done: int, total: int | None, *,
+        result: dict[str, Any] | None = None, error: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Note how a run gets on; a result or an error ends it."""
+        await self._dicts(
+            "select memory.note_backup_run(%s, %s, %s, %s, %s, %s)",
+            (run, stage, done, total, result and Jsonb(result), error and Jsonb(error)),
+        )
+
+    async def runs(self, limit: int = 50, run: UUID | None = None) -> list[dict[str, Any]]:
+        """Runs, newest first; or one of them."""
+        return await self._dicts("select * from memory.backup_runs(%s, %s)", (limit, run))
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """The backups as the view shows them."""
+        return await self._dicts("select * from memory.backups")
+
     async def records_of(self, namespace: str, ids: Sequence[UUID] | None) -> list[dict[str, Any]]:
         """Everything a namespace holds, or some of it, to be brought back elsewhere."""
         return await self._dicts(
-            "select * from memory.dump_records(%s, %s)", (namespace, ids and list(ids))
+            "select memory.dump_records(%s, %s) as record", (namespace, ids and list(ids))
         )
 
     async def bring_back(
-        self, namespace: str, rows: Sequence[dict[str, Any]], now: datetime, *, dry_run: bool
+        self, namespace: str, records: Sequence[dict[str, Any]], *, dry_run: bool
     ) -> list[dict[str, Any]]:
         """Put records of a past instant back; one row each with what became of it."""
         return await self._dicts(
-            "select * from memory.bring_back(%s, %s, %s, %s)",
-            (namespace, Jsonb(list(rows)), now, dry_run),
+            "select * from memory.bring_back(%s, %s, now(), %s)",
+            (namespace, Jsonb(list(records)), dry_run),
         )
