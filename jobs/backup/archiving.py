@@ -27,17 +27,24 @@ if TYPE_CHECKING:
 _FOLDER = "archiver"
 
 
-def set_up(server: EmbeddedServer, system: str) -> bool:
+def set_up(server: EmbeddedServer, system: str, archive: Path | None = None) -> bool:
     """Let the embedded server archive its WAL; True if that was not so before.
 
     The program is copied beside the archive: the server's user may not be able to enter the
     virtual environment, and an upgrade must not take it away from a running server.
+
+    Args:
+        server: whose WAL.
+        system: its identifier.
+        archive: where to; by default beside its cluster.
     """
+    archive = archive or server.wal_archive
+    server.account.owns(archive)
     folder = server.home / _FOLDER
     _install(folder)
     python = _python(server, folder)
     words = [python, "-I", "-S", str(folder / "archive_wal.py"), "%p", "%f",
-             str(server.wal_archive / system), "--owner", owner_of(server)]  # fmt: skip
+             str(archive / system), "--owner", owner_of(server)]  # fmt: skip
     command = " ".join(
         word if word in ("%p", "%f") else shlex.quote(word).replace("%", "%%") for word in words
     )

@@ -227,7 +227,7 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
     found.backups.sort(key=lambda one: one.id)
     for backup_id in best:
         found.incomplete.pop(backup_id, None)
-    _spread(found)
+    spread(found)
     return found
 
 
@@ -271,7 +271,7 @@ def _verdict(data: bytes) -> Verdict:
     return Verdict(damaged=True)
 
 
-def _spread(found: Catalogue) -> None:
+def spread(found: Catalogue) -> None:
     """What builds on a broken backup is broken too."""
     known = {one.id: one for one in found.backups}
     for one in found.backups:  # oldest first: a parent is judged before its children

@@ -120,7 +120,8 @@ class _Run:
         if key is not None and key.decrypt(key.encrypt(b"magray", "probe"), "probe") != b"magray":
             raise BackupError("the encryption key does not work")
         if self._database.server is not None:
-            await anyio.to_thread.run_sync(set_up, self._database.server, facts["system"])
+            archive = repository.wal.places[0].storage.root
+            await anyio.to_thread.run_sync(set_up, self._database.server, facts["system"], archive)
         tier, note = self._tier_for(kind)
         known = repository.catalogue()
         await anyio.to_thread.run_sync(remove_incomplete, known, tier)

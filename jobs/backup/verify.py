@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.backup.catalogue import spread
 from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, DamagedError, MismatchError, NotReadyError, StorageError
 from jobs.backup.packs import open_packs, read_pg_manifest
@@ -57,12 +59,18 @@ def verify(
     wanted = [one for one in wanted if not (only_new and one.verdict.verified_at)]
     total = sum(one.manifest.bytes for one in wanted)
     done = 0
-    for one in wanted:
-        yield verify_backup(repository, one, lambda count, base=done: progress(  # type: ignore[misc]
-            "verifying", base + count, total))  # fmt: skip
+    for one in wanted:  # oldest first: what builds on a damaged one is told of it
+        finding = verify_backup(repository, one, partial(_told, progress, done, total))
+        if not finding.ok:
+            spread(known)
+        yield finding
         done += one.manifest.bytes
     if with_wal and not ids:
         yield from _verify_wal(repository, known)
+
+
+def _told(progress: Progress, done: int, total: int, count: int) -> None:
+    progress("verifying", done + count, total)
 
 
 def verify_backup(repository: Repository, one: Backup, advance: Callable[[int], None]) -> Finding:

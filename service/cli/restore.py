@@ -94,7 +94,7 @@ def restore(
 
 
 def _close_window(settings: Settings, repository: Repository) -> None:
-    """Where the live database runs, instants up to now can be restored; where not, it may be gone."""
+    """Where the live database runs, instants up to now can be restored."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
     else:

@@ -211,7 +211,7 @@ def _archiving(site: Site) -> Sections:
         return {
             (
                 "Archiving is switched on, because that needs a restart, but NOTHING IS KEPT\n"
-                "# until the first backup. An empty command would keep all WAL until the disk is full."
+                "# until the first backup. No command at all would keep it until the disk is full."
             ): {
                 "archive_mode": "on",
                 "archive_command": "exit 0 # no backup was taken yet: this WAL is not kept",
