@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from jobs.backup.errors import MissingError, TimedOutError, ToolError
@@ -105,15 +106,20 @@ class Programs:
             try:
                 yield Running(process, errors)
             finally:
-                if process.poll() is None:
-                    process.terminate()
-                    try:
-                        process.wait(5)
-                    except subprocess.TimeoutExpired:
-                        process.kill()
-                process.wait()
+                end_group(process)
                 if process.stdout is not None:
                     process.stdout.close()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program with all it started: one of those may hold the other end of a pipe."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def environment() -> dict[str, str]:

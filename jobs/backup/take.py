@@ -33,6 +33,7 @@ from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, MismatchError, TimedOutError, ToolError
 from jobs.backup.lease import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
+from jobs.backup.programs import end_group
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
 from service.database import connect
 from service.memory import Backups
@@ -425,7 +426,7 @@ class _Watch:
                     " archived"
                 )
             if self.expired:
-                self._process.terminate()
+                end_group(self._process)
                 return
 
 

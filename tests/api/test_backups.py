@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs.backup.catalogue import Catalogue
+from jobs.backup.restore import open_folder
 from service.backups import BackupKeeper, Moment, due, moment_of
 from service.settings import BackupSettings
 from tests.api.running import PROBLEM, running
@@ -81,8 +80,7 @@ async def test_there_is_no_such_run(api: httpx2.AsyncClient) -> None:
 @pytest.mark.timeout(600)
 async def test_a_backup_by_the_service() -> None:
     """Taken and verified beside a running service, each followed to its end."""
-    folder = Path(tempfile.mkdtemp(prefix="magray-api-"))
-    folder.chmod(0o755)
+    folder = open_folder("magray-api-")
     place = Place(folder / "live")
     await asyncio.to_thread(place.start)
     try:

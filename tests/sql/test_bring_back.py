@@ -36,8 +36,9 @@ def dump(db: Connection[Any], ids: list[Any] | None = None) -> list[Any]:
 
 
 def bring(db: Connection[Any], records: list[Any], **more: Any) -> list[str]:
-    found = rows(db, "select * from memory.bring_back('ann', %s, now() + %s::interval, %s)", Jsonb(records), more.get("later", "0"), more.get("dry_run", False),
-    )  # fmt: skip
+    statement = "select * from memory.bring_back('ann', %s, now() + %s::interval, %s)"
+    later, dry_run = more.get("later", "0"), more.get("dry_run", False)
+    found = rows(db, statement, Jsonb(records), later, dry_run)
     return [row["outcome"] for row in found]
 
 
