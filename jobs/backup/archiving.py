@@ -17,6 +17,7 @@ import anyio
 
 from jobs.backup import archive_wal
 from jobs.backup.errors import MissingError, TimedOutError
+from service.embedded.files import create_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,19 @@ def set_up(server: EmbeddedServer, system: str, archive: Path | None = None) -> 
             return False
     server.archive_with(command)
     return True
+
+
+def announce_histories(server: EmbeddedServer, is_archived: Callable[[str], bool]) -> None:
+    """Have timeline histories archived that came about while nothing was.
+
+    A restored cluster begins a timeline before it archives anything, and PostgreSQL announces a
+    history only once. Without it no instant on that timeline could be restored.
+    """
+    status = server.pgdata / "pg_wal" / "archive_status"
+    for path in sorted((server.pgdata / "pg_wal").glob("*.history")):
+        if not is_archived(path.name):
+            (status / f"{path.name}.done").unlink(missing_ok=True)
+            os.close(create_file(status / f"{path.name}.ready", server.account))
 
 
 def owner_of(server: EmbeddedServer) -> str:

@@ -26,7 +26,7 @@ import psycopg
 import structlog
 
 from jobs.backup import catalogue
-from jobs.backup.archiving import set_up, wait_until_archived
+from jobs.backup.archiving import announce_histories, set_up, wait_until_archived
 from jobs.backup.catalogue import FOLDER, Manifest, Witness
 from jobs.backup.chain import Decision, decide_incremental, parent_for
 from jobs.backup.content import check_tar
@@ -123,6 +123,9 @@ class _Run:
         if self._database.server is not None:
             archive = repository.wal.places[0].storage.root
             await anyio.to_thread.run_sync(set_up, self._database.server, facts["system"], archive)
+            announce_histories(
+                self._database.server, partial(repository.is_archived, facts["system"])
+            )
         tier, note = self._tier_for(kind)
         known = repository.catalogue()
         await anyio.to_thread.run_sync(remove_incomplete, known, tier)

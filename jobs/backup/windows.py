@@ -96,15 +96,18 @@ class _Ends:
         """The first commit on a timeline of its own; None for the first, or when there is none."""
         if timeline not in history:
             return None
-        size = 1 << 24
-        first = history[timeline].position // size
+        # the first of its segments may be older than its archiving
+        size, fork = 1 << 24, history[timeline].position
+        own = sorted(name for name in self._listing.segments if int(name[:8], 16) == timeline)
+        if not own:
+            return None
+        first = segment_number(own[0], size)
         run, _ = contiguous(
             (segment_name(timeline, first + i, size) for i in range(1 << 20)), self._listing
         )
+        start = max(fork, first * size)
         for count in (1, 4, 16, 64):
-            after = _times(
-                self._repository, self._listing.system, run[:count], history[timeline].position
-            )
+            after = _times(self._repository, self._listing.system, run[:count], start)
             if after:
                 return min(after)
         return None

@@ -73,25 +73,26 @@ def _kill_and_compare(place: Place, rounds: int) -> None:
         os.kill(_postmaster(place), signal.SIGKILL)
         writers.end()
         acked |= writers.acked
-        place.server = place.new_server(durable=True)
         place.server.start()
         found = set(place.state())
         assert acked <= found, f"lost in round {number}: {len(acked - found)}"
 
 
 def test_fault_03_the_postmaster_killed_under_writers(make_place: Callable[..., Place]) -> None:
-    place = make_place()
-    place.server.stop()
-    place.server = place.new_server(durable=True)
-    place.server.start()
-    _kill_and_compare(place, 2)
+    _kill_and_compare(_durable(make_place()), 2)
 
 
 @pytest.mark.drill
 @pytest.mark.timeout(3600)
 def test_fault_03_twenty_times(make_place: Callable[..., Place]) -> None:
-    place = make_place()
-    _kill_and_compare(place, 20)
+    _kill_and_compare(_durable(make_place()), 20)
+
+
+def _durable(place: Place) -> Place:
+    place.server.stop()
+    place.server = place.new_server(durable=True)
+    place.server.start()
+    return place
 
 
 @pytest.mark.full
