@@ -17,6 +17,7 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from service import openapi, problems
 from service.access import require_key
+from service.backups import BackupKeeper
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
 from service.indexes import IndexBuilder
@@ -24,6 +25,7 @@ from service.keys import KeyRing
 from service.metrics import CacheCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
+from service.routes.backups import BackupRoutes
 from service.routes.decisions import decisions
 from service.routes.health import live, ready
 from service.routes.layers import layers
@@ -58,11 +60,13 @@ def make_app(backend: Backend) -> Litestar:
         worker = EmbeddingWorker(backend.memory, batcher, batch_size=performance.batch_size)
     touches = TouchBuffer(backend.memory)
     cache = QueryCache(backend.memory, ttl_minutes=performance.query_cache_ttl_minutes)
+    keeper = BackupKeeper(backend)
     services = Parts(
         memory=backend.memory,
         recall=Recall(backend.memory, batcher, cache, touches),
         touches=touches,
         worker=worker,
+        backups=keeper,
     )
     scheduler = Scheduler(backend.database.url)
     index_builder = IndexBuilder(backend.database.url)
@@ -79,6 +83,8 @@ def make_app(backend: Backend) -> Litestar:
                 stack.push_async_callback(worker.stop)
             touches.start()
             stack.push_async_callback(touches.stop)
+            keeper.start()
+            stack.push_async_callback(keeper.stop)
             scheduler.start()
             stack.push_async_callback(scheduler.stop)
             index_builder.start()
@@ -89,7 +95,14 @@ def make_app(backend: Backend) -> Litestar:
         route_handlers=[
             Router(
                 "/",
-                route_handlers=[Memories, search, layers, decisions, run_lifecycle],
+                route_handlers=[
+                    Memories,
+                    search,
+                    layers,
+                    decisions,
+                    run_lifecycle,
+                    BackupRoutes,
+                ],
                 guards=[require_key],
                 security=[{openapi.KEY: []}],
             ),

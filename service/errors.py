@@ -7,6 +7,7 @@
      ├─ TrainingError      MLT01  nothing to learn from, or a model that may not be loaded
      ├─ StorageError       MLO01  an object store refused, or did not give back what it was given
      │   └─ DamagedObjectError  MLO02  stored bytes are not what they were
+     ├─ BackupError        MLB01  a backup or restore was refused or failed; `jobs/backup/errors.py`
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
 SQL functions raise the codes of ``ML4xx`` themselves (see ``sql/README.md``); those arrive as
@@ -94,3 +95,9 @@ class DamagedObjectError(StorageError):
 
     code = "MLO02"
     exit_code = 65
+
+
+class BackupError(MagrayError):
+    """A backup or a restore was refused or failed."""
+
+    code = "MLB01"

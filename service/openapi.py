@@ -12,7 +12,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
-from service import model
+from service import model, model_backups
 from service.problems import Problem
 from service.routes.health import Health
 
@@ -56,7 +56,8 @@ def describe_exactly(app: Litestar) -> None:
 
     Litestar's leave out that a body takes no unknown fields, and limits inside of unions.
     """
-    structs = [one for one in vars(model).values() if _is_struct(one)]
+    shapes = {**vars(model), **vars(model_backups)}
+    structs = [one for one in shapes.values() if _is_struct(one)]
     _, schemas = msgspec.json.schema_components(
         [*structs, Problem, Health], ref_template="#/components/schemas/{name}"
     )

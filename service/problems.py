@@ -48,6 +48,16 @@ STATUS = {
     "40P01": 503,
     "55P03": 503,
 }
+# Of our own errors; what is missing here is a fault of ours.
+MAGRAY_STATUS = {
+    EmbeddingError.code: 503,
+    "MLB38": 409,
+    "MLB44": 422,
+    "MLB50": 409,
+    "MLB51": 409,
+    "MLB55": 404,
+    "MLB75": 409,
+}
 _CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
 _TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
 _HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
@@ -103,7 +113,7 @@ def _without_state(error: psycopg.Error) -> int:
 def from_magray(error: MagrayError) -> ProblemDetailsException:
     """One of our own errors as a problem."""
     return ProblemDetailsException(
-        status_code=503 if isinstance(error, EmbeddingError) else 500,
+        status_code=MAGRAY_STATUS.get(error.code, 500),
         title=error.message,
         detail=error.detail,
         extra=_extra(error.code, error.hint or "magray check"),

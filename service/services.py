@@ -8,6 +8,7 @@ from typing import TypeAlias
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from service.backups import BackupKeeper
 from service.embedding.worker import EmbeddingWorker
 from service.memory import Memory
 from service.recall import Recall
@@ -23,12 +24,14 @@ class Parts:
         recall: answers searches.
         touches: counts uses.
         worker: embeds in the background; None without a provider.
+        backups: takes, proves and restores backups.
     """
 
     memory: Memory
     recall: Recall
     touches: TouchBuffer
     worker: EmbeddingWorker | None
+    backups: BackupKeeper
 
 
 # How a route asks for them; Litestar has nothing to validate here.

@@ -222,6 +222,58 @@ class ArchiveSettings(_Section):
     file_mb: int = Field(64, ge=1, le=1024)
 
 
+class BackupSettings(_Section):
+    """Where backups go, when they are taken, how long they stay.
+
+    Attributes:
+        directory: of local backups; by default `repository` beside the embedded database.
+        wal_directory: of archived WAL; by default `wal-archive` beside the embedded database.
+        bin_dir: folder of pg_basebackup and the others; by default the server's own, or PATH.
+        cloud: URL of the cloud tier (s3://bucket/prefix, gs://…, az://…); snapshots go there.
+        cold: URL of the cold archive; compressed backups go there.
+        cloud_options: for that store (endpoint, region…); credentials come from the environment.
+        cold_options: the same for the cold archive.
+        key_file: 32 bytes, raw or base64, that backups are encrypted with; never beside them.
+        former_key_files: keys of earlier backups.
+        compression_level: of zstd; compressed backups use 19.
+        allow_untrusted_incremental: take incrementals from servers before 18.7 too.
+        max_chain: longest chain, the full included.
+        keep_fulls: restorable fulls that always stay.
+        keep_days: instants this far back stay restorable.
+        local_fulls: fulls that stay on the local disk; older chains move to the cloud tier.
+        full_hours: the service takes a full this often once there is one; 0 never.
+        incremental_mb: the service takes an incremental after this much WAL; 0 never.
+        snapshot_on_shutdown: take a snapshot when the service is stopped.
+        shutdown_seconds: the longest that snapshot may take.
+        timeout_seconds: the longest a backup may take.
+        archive_wait_seconds: the longest to wait for WAL to be archived.
+        drill_days: how old the last proof may be before the service restores one; 0 never.
+    """
+
+    directory: Path | None = None
+    wal_directory: Path | None = None
+    bin_dir: Path | None = None
+    cloud: str | None = None
+    cold: str | None = None
+    cloud_options: dict[str, str] = Field(default_factory=dict)
+    cold_options: dict[str, str] = Field(default_factory=dict)
+    key_file: Path | None = None
+    former_key_files: list[Path] = Field(default_factory=list)
+    compression_level: int = Field(3, ge=1, le=19)
+    allow_untrusted_incremental: bool = False
+    max_chain: int = Field(14, ge=2, le=100)
+    keep_fulls: int = Field(2, ge=1)
+    keep_days: float = Field(7, ge=0)
+    local_fulls: int = Field(2, ge=1)
+    full_hours: float = Field(24, ge=0)
+    incremental_mb: int = Field(512, ge=0)
+    snapshot_on_shutdown: bool = False
+    shutdown_seconds: float = Field(30, gt=0)
+    timeout_seconds: float = Field(3600, gt=0)
+    archive_wait_seconds: float = Field(120, gt=0)
+    drill_days: float = Field(7, ge=0)
+
+
 class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
@@ -240,6 +292,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     archive: ArchiveSettings = ArchiveSettings()
     memory: MemorySettings = MemorySettings()
+    backup: BackupSettings = BackupSettings()
 
     @property
     def archive_url(self) -> str:

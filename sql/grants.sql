@@ -24,6 +24,13 @@ grant select, insert, update on memory_data.api_key to memory_operator;
 grant update on memory_data.layer, memory_data.setting, memory_data.promotion_rule
     to memory_operator;
 
+-- Backups: the service shows them; runs and the mirror are the operator's.
+grant select on memory_data.backup, memory_data.restorable_window, memory_data.backup_run
+    to memory_app, memory_operator;
+grant insert, update, delete on
+    memory_data.backup, memory_data.restorable_window, memory_data.backup_run
+    to memory_operator;
+
 -- What changes the house itself is not for the service's requests.
 revoke execute on function
     memory.apply_policy, memory.store_code_digest,
@@ -35,6 +42,10 @@ revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
     memory.touch_many
     from memory_app;
+revoke execute on function
+    memory.content_digests, memory.mirror_backups, memory.begin_backup_run,
+    memory.note_backup_run, memory.backup_runs, memory.dump_records, memory.bring_back
+    from memory_app;
 
 -- Jobs: what they keep of themselves; their commands are the owner's.
 grant insert, update, delete on memory_data.job_run to memory_operator;
@@ -45,6 +56,7 @@ revoke execute on function
     memory.run_lifecycle, memory.run_job, memory.begin_job, memory.finish_job, memory.due_jobs,
     memory.job_runner, memory.set_job, memory.allow_jobs, memory.reconcile_schedule
     from memory_app;
+
 -- Training.
 grant select, insert, update, delete on memory_data.score to memory_app, memory_operator;
 grant select on memory_data.model to memory_app, memory_operator;
@@ -96,3 +108,4 @@ grant select on memory.archives to memory_analyst, memory_operator;
 grant select on memory.jobs to memory_analyst, memory_operator;
 -- What a view computes from a row alone.
 grant execute on function memory._next_due, memory._cron_field, memory._is_cron_day to memory_analyst;
+grant select on memory.backups to memory_analyst, memory_operator;

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import rich_click as click
 
+from jobs.backup.repository import open_repository
+from jobs.backup.status import conditions
 from service.backend import Database, open_database
 from service.cli.output import json_option, print_rows
 from service.database import UNMIGRATED, connect
@@ -85,7 +87,16 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
             while await operator.make_partitions():
                 pass
             await operator.build_indexes()
-        return rows + await operator.check_database()
+        return rows + await operator.check_database() + await _backups(database, settings)
+
+
+async def _backups(database: Database, settings: Settings) -> list[dict[str, Any]]:
+    """What there is to say about backups: notes, for whether there are any is a decision."""
+    if database.server is None and settings.backup.directory is None:
+        return []
+    home = settings.data_dir if database.server is None else database.server.home
+    repository = open_repository(settings.backup, home, database.bin_dir)
+    return await conditions(repository, database)
 
 
 def _row(

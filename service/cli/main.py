@@ -30,6 +30,8 @@ COMMANDS = {
     "export": "service.cli.transfer:export_command",
     "archive": "service.cli.archive:archive",
     "forget": "service.cli.forget:forget",
+    "backup": "service.cli.backup:backup",
+    "restore": "service.cli.restore:restore",
     "keys": "service.cli.keys:keys",
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",

@@ -37,7 +37,9 @@ from service.embedded.tuning import this_machine
 from service.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from service.embedded.account import Account
 
 _log = structlog.get_logger("magray.embedded")
 
@@ -46,6 +48,9 @@ StopMode = Literal["smart", "fast", "immediate"]
 _POLL = 0.02  # seconds between two looks at the pid file
 _DYING_PATIENCE = 5.0  # seconds a server that does not answer gets to be gone
 _PASSING = re.compile("the database system is (starting up|in recovery|not (yet )?accepting)")
+# A restored cluster must not write into the archive it came from, nor delete or promote anything:
+# above every configuration file, for its own may come from anywhere.
+_HELD_BACK_OPTIONS = {"archive_mode": "off", "cron.launch_active_jobs": "off"}
 _REPORT_EVERY = 5.0  # seconds between two progress lines
 
 
@@ -62,6 +67,7 @@ class EmbeddedServer:
         start_timeout: seconds to wait for the server, which may be recovering from a crash.
         on_progress: called with one line while a start takes longer than a few seconds.
         system_dir: where root puts what the server's user cannot reach in ``data_dir``.
+        options: settings for this start only, above every configuration file.
 
     Raises:
         PlatformError: from every method, when the system does not allow what it needs.
@@ -76,6 +82,7 @@ class EmbeddedServer:
         start_timeout: float = 600.0,
         on_progress: Callable[[str], None] | None = None,
         system_dir: Path = Path("/var/lib"),
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self._data_dir = Path(data_dir)
         self._memory = memory
@@ -83,6 +90,7 @@ class EmbeddedServer:
         self._start_timeout = start_timeout
         self._on_progress = on_progress
         self._system_dir = system_dir.resolve()
+        self._options = dict(options or {})
         self._child: subprocess.Popen[bytes] | None = None
 
     @cached_property
@@ -107,6 +115,37 @@ class EmbeddedServer:
     def wal_archive(self) -> Path:
         """A private directory the server may write to, for archived write-ahead log."""
         return self._site.wal_archive
+
+    @property
+    def data_dir(self) -> Path:
+        """The directory MAGRAY was given, absolute."""
+        return self._site.data_dir
+
+    @property
+    def home(self) -> Path:
+        """The directory the cluster and its neighbours lie in."""
+        return self._site.home
+
+    @property
+    def account(self) -> Account:
+        """The operating system's user the server runs as."""
+        return self._site.account
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether this is a restored cluster that nobody has released yet."""
+        return self._site.is_held_back
+
+    def archive_with(self, command: str) -> None:
+        """Archive WAL by this command from now on, also after the next starts."""
+        (self._site.data_dir / "archive-command").write_text(command + "\n")
+        self.configure()
+
+    def configure(self) -> None:
+        """Write magray.conf anew and have a running server read it."""
+        configure(self._site, self._binaries, this_machine(self._memory), durable=self._durable)
+        if living(self._site) is not None:
+            self.run("pg_ctl", ["reload", "-D", str(self.pgdata)])
 
     @property
     def log_file(self) -> Path:
@@ -319,6 +358,9 @@ class EmbeddedServer:
         command = [str(self.bin_dir / "postgres"), "-D", str(site.pgdata)]
         if self._durable:  # on the command line it stands above every configuration file
             command += ["-c", "fsync=on", "-c", "full_page_writes=on"]
+        held_back = _HELD_BACK_OPTIONS if site.is_held_back else {}
+        for name, value in {**self._options, **held_back}.items():
+            command += ["-c", f"{name}={value}"]
         try:
             self._child = subprocess.Popen(
                 command,

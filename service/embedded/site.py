@@ -4,7 +4,7 @@ Normally everything lies in the data directory:
 
     pg/           the cluster (PGDATA)
     log/          a week of log files, and start.log with the output of the last start
-    wal-archive/  room for archived write-ahead log
+    wal-archive/  archived write-ahead log
     run/          the Unix socket
 
 Root has to run the server as another user. Where that user cannot enter the data directory (a
@@ -30,6 +30,8 @@ from service.errors import PlatformError
 _log = structlog.get_logger("magray.embedded")
 
 POINTER = "LOCATION"
+# In the data directory of a restored cluster: it archives nothing and runs no jobs.
+HELD_BACK = "restored.json"
 PORT = 5432  # only a part of the socket's name: no network port is opened
 # sizeof(sockaddr_un.sun_path) - 1 on Linux; macOS and the BSDs have 103.
 SOCKET_PATH_MAX = 107 if os.uname().sysname == "Linux" else 103
@@ -70,6 +72,19 @@ class Site:
     def wal_archive(self) -> Path:
         """The directory made ready for archived write-ahead log."""
         return self.home / "wal-archive"
+
+    @property
+    def archive_command(self) -> str | None:
+        """The command that archives WAL, once backups have set it up."""
+        try:
+            return (self.data_dir / "archive-command").read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether this is a restored cluster that nobody has released yet."""
+        return (self.data_dir / HELD_BACK).exists()
 
     @property
     def name(self) -> str:

@@ -160,6 +160,7 @@ def conf_text(site: Site, binaries: Binaries, machine: Machine, *, durable: bool
         "Memory and cores.": memory_settings(machine),
         **_PLANNER,
         **_write_ahead_log(binaries, durable=durable),
+        **_archiving(site),
         **_VACUUM,
         "Hot blocks come back into memory after a restart.": _prewarm(binaries),
         **_logging(site),
@@ -196,17 +197,32 @@ def _write_ahead_log(binaries: Binaries, *, durable: bool) -> Sections:
             "wal_level": "replica",
             "summarize_wal": "on",
             "max_wal_size": "4GB",
+            # a receiver that went away keeps no more than this back
+            "max_slot_wal_keep_size": "4GB",
             "checkpoint_timeout": "10min",
             "checkpoint_completion_target": "0.9",
             "wal_compression": _wal_compression(binaries),
         },
-        (
-            "Archiving is switched on, because that needs a restart, but NOTHING IS KEPT until\n"
-            "# backups set archive_command (alter system, then a reload). An empty command would\n"
-            "# keep every segment until the disk is full."
-        ): {
+    }
+
+
+def _archiving(site: Site) -> Sections:
+    if site.archive_command is None:
+        return {
+            (
+                "Archiving is switched on, because that needs a restart, but NOTHING IS KEPT\n"
+                "# until the first backup. No command at all would keep it until the disk is full."
+            ): {
+                "archive_mode": "on",
+                "archive_command": "exit 0 # no backup was taken yet: this WAL is not kept",
+            },
+        }
+    return {
+        "Archiving, set up by the first backup. A segment lasts a minute at most.": {
             "archive_mode": "on",
-            "archive_command": "exit 0 # no backups are set up: this WAL is not kept",
+            "archive_command": site.archive_command,
+            "archive_timeout": "60s",
+            "wal_summary_keep_time": "20d",
         },
     }
 

@@ -6,6 +6,7 @@ method to the class whose role may run the function, in the file of its subject.
 """
 
 from service.memory.archive import Archive
+from service.memory.backups import Backups
 from service.memory.jobs import Jobs
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
@@ -16,6 +17,7 @@ from service.memory.vectors import to_vector
 
 __all__ = [
     "Archive",
+    "Backups",
     "Jobs",
     "Memory",
     "Operator",

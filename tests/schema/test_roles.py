@@ -270,8 +270,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
     views = [
-        "memory.archives", "memory.decisions", "memory.evictions", "memory.jobs", "memory.layers",
-        "memory.models", "memory.promotions", "memory.records",
+        "memory.archives", "memory.backups", "memory.decisions", "memory.evictions", "memory.jobs",
+        "memory.layers", "memory.models", "memory.promotions", "memory.records",
     ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
     for name in views:

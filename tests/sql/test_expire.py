@@ -42,7 +42,8 @@ def bounds(db: Connection[Any], memory: UUID) -> tuple[str, datetime]:
         " union all select tableoid, id from memory_data.insights) as m where id = %s", memory,
     ).removeprefix("memory_data.")  # fmt: skip
     (end,) = (
-        row["ends"] for row in rows(db, "select * from memory._partitions_of(%s)", name.split("_")[0])
+        row["ends"]
+        for row in rows(db, "select * from memory._partitions_of(%s)", name.split("_")[0])
         if row["name"] == name
     )  # fmt: skip
     return name, end

@@ -1,0 +1,122 @@
+"""What can be restored now, how archiving goes, what is proved; and the mirror of it all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+
+from jobs.backup.chain import chain_of
+from jobs.backup.errors import NotRestorableError
+from jobs.backup.wal import gaps
+from jobs.backup.windows import windows_of
+from service.database import connect
+from service.memory import Backups
+
+if TYPE_CHECKING:
+    from jobs.backup.catalogue import Backup, Catalogue
+    from jobs.backup.chain import Window
+    from jobs.backup.repository import Repository
+    from service.backend import Database
+
+_BACKLOG = 8  # waiting segments that are worth a word: two minutes at 16 MB a quarter of one
+
+
+def rows_of(known: Catalogue) -> list[dict[str, Any]]:
+    """The catalogue as rows of the table that mirrors it, newest first."""
+    return [_row(one, known) for one in reversed(known.backups)]
+
+
+def _row(one: Backup, known: Catalogue) -> dict[str, Any]:
+    made = one.manifest
+    try:
+        chain = chain_of(one, known.backups)[0].id
+    except NotRestorableError:
+        chain = made.parent or made.id
+    return {
+        "id": made.id, "kind": made.kind, "tier": one.tier.name, "parent": made.parent,
+        "chain": chain, "reason": made.reason, "system": made.system, "timeline": made.timeline,
+        "started_at": made.started_at, "stopped_at": made.stopped_at, "start_lsn": made.start_lsn,
+        "stop_lsn": made.stop_lsn, "bytes": made.bytes, "stored_bytes": made.stored,
+        "encrypted": made.key is not None, "fault": one.fault,
+        "verified_at": one.verdict.verified_at, "proven_at": one.verdict.proven_at,
+    }  # fmt: skip
+
+
+def window_rows(windows: list[Window]) -> list[dict[str, Any]]:
+    """Windows as rows."""
+    return [
+        {"system": w.system, "timeline": w.timeline, "since": w.since, "until": w.until}
+        for w in windows
+    ]
+
+
+async def mirror(repository: Repository, database: Database) -> None:
+    """Let the database show what the catalogue says; the catalogue alone counts."""
+    known = await anyio.to_thread.run_sync(repository.catalogue)
+    windows = await anyio.to_thread.run_sync(windows_of, repository, known)
+    async with connect(database.url) as connection:
+        await Backups(connection).mirror(rows_of(known), window_rows(windows))
+
+
+def summary(repository: Repository) -> dict[str, Any]:
+    """Chains, sizes, windows, gaps: what the repository alone can tell."""
+    known = repository.catalogue()
+    windows = windows_of(repository, known)
+    systems = {one.manifest.system for one in known.backups}
+    holes = [hole for system in systems for hole in gaps(repository.wal.listing(int(system)))]
+    proven = [one.verdict.proven_at for one in known.backups if one.verdict.proven_at]
+    return {
+        "backups": len(known.backups),
+        "restorable": sum(one.fault is None for one in known.backups),
+        "incomplete": sorted(known.incomplete),
+        "stored_bytes": sum(one.manifest.stored for one in known.backups),
+        "windows": window_rows(windows),
+        "wal_gaps": [f"{first} to {last}" for first, last in holes],
+        "proven_until": max(proven, default=None),
+        "tiers": {tier.name: tier.place for tier in repository.tiers},
+    }
+
+
+async def conditions(repository: Repository, database: Database) -> list[dict[str, Any]]:
+    """Lines for `magray check`: backups, archiving, proof."""
+    told = await anyio.to_thread.run_sync(summary, repository)
+    async with connect(database.url) as connection:
+        archiver = await Backups(connection).archiver()
+    if not told["backups"]:
+        return [_line("backups", False, "there is none", "magray backup full")]
+    broken = told["backups"] - told["restorable"]
+    counts = f"{told['restorable']} restorable, {broken} not, {len(told['incomplete'])} incomplete"
+    now = datetime.now(UTC)
+    proven = told["proven_until"]
+    days = repository.settings.drill_days
+    stale = days > 0 and (proven is None or now - proven > timedelta(days=days))
+    failing = _is_failing(archiver)
+    return [
+        _line("backups", not broken and not told["incomplete"],
+              counts,
+              "magray backup list"),
+        _line("archived WAL", not told["wal_gaps"],
+              "; ".join(told["wal_gaps"]) or "without a gap", "magray backup full"),
+        _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
+              _archiving(archiver, failing), "df -h; the server's log says why it fails"),
+        _line("proof", not stale, f"last restored {proven.isoformat() if proven else 'never'}",
+              "magray backup drill"),
+    ]  # fmt: skip
+
+
+def _is_failing(archiver: dict[str, Any]) -> bool:
+    failed, done = archiver["last_failed_time"], archiver["last_archived_time"]
+    return failed is not None and (done is None or failed > done)
+
+
+def _archiving(archiver: dict[str, Any], failing: bool) -> str:
+    told = f"{archiver['waiting']} segments wait ({archiver['waiting'] * 16} MB in pg_wal)"
+    if failing:
+        told += f", {archiver['last_failed_wal']} fails since {archiver['last_failed_time']}"
+    return told
+
+
+def _line(condition: str, ok: bool, detail: str, hint: str) -> dict[str, Any]:
+    return {"condition": condition, "ok": ok, "needed": False, "detail": detail, "hint": hint}

@@ -1,0 +1,187 @@
+"""Tiers: objects on the local disk or in a bucket, all through obstore.
+
+Retries with jitter are the library's. A write counts once the store reports the length that was
+sent; on the local disk, once it is synced.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from jobs.backup.errors import MissingError, NotReadyError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_RETRY: Any = {
+    "max_retries": 8,
+    "retry_timeout": timedelta(seconds=90),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=10),
+        "base": 2,
+    },
+}
+# What S3 and Azure answer for an object that is archived and has to be brought back first.
+_ARCHIVED = ("InvalidObjectState", "BlobArchived")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stored object: its path below the tier, and its length in bytes."""
+
+    path: str
+    size: int
+
+
+class Storage:
+    """One tier.
+
+    Args:
+        name: local, cloud or cold.
+        place: a directory, or a URL such as `s3://bucket/prefix`.
+        options: what the store of the URL takes (`endpoint`, `region`, …). Credentials come from
+            the environment or the machine's role, as its SDK has them.
+        cold: reading may need hydration first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        place: Path | str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        cold: bool = False,
+    ) -> None:
+        self.name = name
+        self.place = str(place)
+        self.cold = cold
+        self.root: Path | None = None
+        if isinstance(place, Path):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root = place.resolve()
+            self._store: Any = LocalStore(self.root)
+        else:
+            client = {"allow_http": place.startswith("http:") or _plain(options)}
+            make: Any = from_url  # typed for each kind of store; here it is the URL's
+            self._store = make(place, retry_config=_RETRY, client_options=client, **(options or {}))
+
+    def put(self, path: str, data: bytes, *, create: bool = False) -> bool:
+        """Write an object. False if `create` is set and there is one.
+
+        Raises:
+            StorageError: it was not written whole.
+        """
+        try:
+            obstore.put(
+                self._store, path, data, mode="create" if create else "overwrite",
+                use_multipart=False if create else None,
+            )  # fmt: skip
+            stored = obstore.head(self._store, path)["size"]
+        except AlreadyExistsError:
+            return False
+        except (BaseError, OSError) as error:
+            raise self._failed("write", path, error) from error
+        if stored != len(data):
+            raise StorageError(
+                f"the tier {self.name} stored {stored} of {len(data)} bytes of {path}",
+                hint="magray backup verify",
+            )
+        if self.root is not None:
+            _sync(self.root / path, self.root)
+        return True
+
+    def get(self, path: str) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            MissingError: there is none.
+            NotReadyError: it is archived and must be brought back first.
+            StorageError: the tier refused.
+        """
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except (NotFoundError, FileNotFoundError) as error:
+            raise MissingError(
+                f"{path} is not in the tier {self.name}", detail=self.place
+            ) from error
+        except (BaseError, OSError) as error:
+            if any(word in str(error) for word in _ARCHIVED):
+                raise NotReadyError(
+                    f"{path} lies in cold storage and cannot be read yet",
+                    detail="To bring objects back takes minutes to hours, by their storage class.",
+                    hint="ask your provider to restore the folder of the backup, then try again",
+                ) from error
+            raise self._failed("read", path, error) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is an object of this path."""
+        try:
+            obstore.head(self._store, path)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise self._failed("read", path, error) from error
+        return True
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Every object below a prefix, in no order; drafts of a write under way are left out."""
+        try:
+            for batch in obstore.list(self._store, prefix):
+                for found in batch:
+                    if not found["path"].rpartition("/")[2].startswith("."):
+                        yield Entry(found["path"], found["size"])
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise self._failed("list", prefix, error) from error
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects; those that are gone already are no error.
+
+        Raises:
+            StorageError: one is still there (an object lock, a missing right).
+        """
+        wanted = list(paths)
+        for path in wanted:
+            try:
+                obstore.delete(self._store, path)
+            except (NotFoundError, FileNotFoundError):
+                continue
+            except (BaseError, OSError) as error:
+                raise self._failed("delete", path, error) from error
+        if self.root is not None:
+            for folder in {(self.root / path).parent for path in wanted}:
+                if folder.is_dir() and folder != self.root and not any(folder.iterdir()):
+                    folder.rmdir()
+
+    def _failed(self, verb: str, path: str, error: Exception) -> StorageError:
+        return StorageError(
+            f"the tier {self.name} would not {verb} {path}",
+            detail=str(error).partition("Debug source")[0].strip()[:600],
+            hint=f"look at {self.place}, then: magray backup verify",
+        )
+
+
+def _plain(options: Mapping[str, Any] | None) -> bool:
+    return str((options or {}).get("endpoint", "")).startswith("http:")
+
+
+def _sync(path: Path, root: Path) -> None:
+    """Make a file and the way to it durable."""
+    for place in (path, *path.parents):
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if place == root:
+            return

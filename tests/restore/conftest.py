@@ -1,0 +1,76 @@
+"""A small cluster with a chain of backups, made once a session, and copies of it to damage.
+
+Everything lies in memory where the machine has it: a cluster is two thousand small files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.restore.places import Place, make_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.restore.places import Chain
+
+_ROOM = 4 << 30  # bytes
+
+
+def _fast_place() -> str | None:
+    shm = Path("/dev/shm")
+    if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > _ROOM:
+        return str(shm)
+    return None
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory every user can enter, of this session's own."""
+    made = Path(tempfile.mkdtemp(prefix="magray-restore-", dir=_fast_place()))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def folder(scratch: Path) -> Iterator[Path]:
+    """A directory of this test's own."""
+    made = Path(tempfile.mkdtemp(dir=scratch))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="session")
+def chain(scratch: Path) -> Chain:
+    """A full and two incrementals, writes around each, and the server stopped: never changed."""
+    return make_chain(scratch / "chain")
+
+
+@pytest.fixture
+def copy(chain: Chain, folder: Path) -> Chain:
+    """The same repository and WAL, to be damaged."""
+    return chain.copy(folder / "copy")
+
+
+@pytest.fixture
+def make_place(folder: Path) -> Iterator[Callable[..., Place]]:
+    """A function that starts a migrated cluster of this test's own."""
+    made: list[Place] = []
+
+    def make(name: str = "live", **options: object) -> Place:
+        place = Place(folder / name, **options)  # type: ignore[arg-type]
+        made.append(place)
+        place.start()
+        return place
+
+    yield make
+    for place in made:
+        place.end()
