@@ -1,5 +1,6 @@
--- Moves records that pass all criteria of their step, of one layer or of all, at most p_limit a call, and keeps a decision for each; a record that stays gets one when the set of criteria
--- it fails has changed. p_dry_run tells who would move and changes nothing.
+-- Moves records that pass all criteria of their step, of one layer or of all, at most p_limit a call,
+-- and keeps a decision for each; a record that stays gets one when the set of criteria it fails has
+-- changed. p_dry_run tells who would move and changes nothing.
 --
 -- Judging comes first and holds no lock: usage is read, the few records used often enough are judged
 -- in pages of 2,000 (memory._judge). Then records are locked, layer by layer, moved

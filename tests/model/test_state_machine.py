@@ -44,7 +44,12 @@ LIVES = {
 }
 LAYERS = {
     "user_interaction": "interact", "recent_query": "interact", "pattern": "insights",
-    "core_concept": "assets",
+    "core_concept": "assets", "solution": "insights", "learned_context": "insights",
+    "documentation": "assets", "system_knowledge": "assets",
+}  # fmt: skip
+ABOVE = {
+    "user_interaction": "solution", "recent_query": "learned_context", "pattern": "documentation",
+    "solution": "core_concept", "learned_context": "system_knowledge",
 }  # fmt: skip
 # Words without a stop word or a common stem among them.
 WORDS = ("giraffe", "volcano", "bicycle", "lantern", "поездка", "квартира")
@@ -63,13 +68,21 @@ class Memory:
     session: str | None
     vector: tuple[float, ...] | None
     expires_at: datetime | None
+    # the kind it was remembered or last edited as: what makes it the same memory
+    known_as: str
     uses: frozenset[tuple[str | None, datetime]] = frozenset()
+    # uses taken over from equal memories that were merged into it
+    inherited: int = 0
     ratings: tuple[float, ...] = ()
     edits: int = 0
 
     @property
     def content(self) -> str:
         return f"{self.word} {self.number}"
+
+    @property
+    def access_count(self) -> int:
+        return len(self.uses) + self.inherited
 
 
 @dataclass
@@ -109,6 +122,12 @@ class MemoryMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.world = World(now=value(self.db, "select now()").astimezone(UTC))
+        # every criterion holds for what was used more than once
+        self.db.execute("update memory_data.promotion_rule set threshold = -1")
+        self.db.execute(
+            "update memory_data.promotion_rule set threshold = 1 where criterion = 'access_count'"
+        )
+        self.db.execute("update memory_data.route set overrides = '{}'")
 
     # --- what is done
 
@@ -124,7 +143,8 @@ class MemoryMachine(RuleBasedStateMachine):
     ) -> Any:  # fmt: skip
         life = ttl or LIVES[kind]
         memory = Memory(
-            namespace=namespace, word=word, number=number, kind=kind, session=session,
+            namespace=namespace, word=word, number=number, kind=kind, known_as=kind,
+            session=session,
             vector=None if vector is None else tuple(self.vectors[vector].tolist()),
             expires_at=None if life is None else self.world.now + life,
         )  # fmt: skip
@@ -136,7 +156,7 @@ class MemoryMachine(RuleBasedStateMachine):
         same = [
             known
             for known, other in self.world.live(namespace).items()
-            if (other.content, other.kind, other.session) == (memory.content, kind, session)
+            if (other.content, other.known_as, other.session) == (memory.content, kind, session)
         ]
         assert row["created"] is (not same)
         assert row["layer"] == LAYERS[kind]
@@ -209,9 +229,61 @@ class MemoryMachine(RuleBasedStateMachine):
                 self._missing("update_memory", **arguments)
                 continue
             row = one(self.db, "update_memory", **arguments, now=self.world.now)
-            self.world.memories[memory] = replace(changed, edits=changed.edits + 1)
+            self.world.memories[memory] = replace(
+                changed, edits=changed.edits + 1, known_as=changed.kind
+            )
             assert row["expires_at"] == changed.expires_at
             assert row["has_embedding"] is (changed.vector is not None)
+
+    @rule(limit=st.integers(1, 1000))
+    def promote(self, limit: int) -> None:
+        """What was used often enough moves a step, each with a decision."""
+        before = value(self.db, "select count(*) from memory.promotions")
+        fit = {
+            one_id: memory
+            for namespace in NAMESPACES
+            for one_id, memory in self.world.live(namespace).items()
+            if memory.kind in ABOVE and memory.access_count > 1
+        }
+        moved = call(self.db, "promote", limit=limit, now=self.world.now)
+        assert len({row["id"] for row in moved}) == len(moved) == min(limit, len(fit))
+        assert {row["id"] for row in moved} <= set(fit)
+        assert value(self.db, "select count(*) from memory.promotions") == before + len(moved)
+        # from interact first: one may be merged into another that moves on in the same call
+        for row in sorted(moved, key=lambda row: LAYERS[row["kind"]] == "insights"):
+            memory = self.world.memories[row["id"]]
+            assert (row["kind"], row["to_kind"]) == (memory.kind, ABOVE[memory.kind])
+            self._rise(row["id"], memory)
+
+    def _rise(self, memory_id: UUID, memory: Memory) -> None:
+        """The model moves it, or merges it into its equal above, which `merged_into` names."""
+        to_kind = ABOVE[memory.kind]
+        twin = value(
+            self.db, "select merged_into from memory.promotions where id = %s and kind = %s"
+            " order by at desc limit 1", memory_id, memory.kind,
+        )  # fmt: skip
+        equals = {
+            one_id
+            for one_id, other in self.world.live(memory.namespace).items()
+            if LAYERS[other.kind] == LAYERS[to_kind] and one_id != memory_id
+            and (other.content, other.session) == (memory.content, memory.session)
+            and other.known_as in (memory.known_as, to_kind)
+        }  # fmt: skip
+        if twin is None:
+            assert not equals
+            life = LIVES["pattern"] if LAYERS[to_kind] == "insights" else None
+            self.world.memories[memory_id] = replace(
+                memory, kind=to_kind, expires_at=None if life is None else self.world.now + life
+            )
+            return
+        assert twin in equals
+        del self.world.memories[memory_id]
+        other = self.world.memories[twin]
+        self.world.memories[twin] = replace(
+            other,
+            inherited=other.inherited + memory.access_count,
+            ratings=(*other.ratings, *memory.ratings),
+        )
 
     @rule(limit=st.integers(1, 10))
     def embed(self, limit: int) -> None:
@@ -254,7 +326,7 @@ class MemoryMachine(RuleBasedStateMachine):
             assert (row["content"], row["kind"]) == (mine.content, mine.kind)
             assert row["expires_at"] == mine.expires_at
             assert row["has_embedding"] is (mine.vector is not None)
-            assert row["access_count"] == len(mine.uses)
+            assert row["access_count"] == mine.access_count
             assert row["rating_count"] == len(mine.ratings)
 
     @rule(memory=known)
@@ -266,7 +338,8 @@ class MemoryMachine(RuleBasedStateMachine):
                 events = [row["event"] for row in told]
                 assert events.count("created") == 1
                 assert events.count("edited") == mine.edits
-                assert events.count("rated") == len(mine.ratings)
+                # ratings of a merged memory stay in its own history
+                assert events.count("rated") <= len(mine.ratings)
 
     @rule(
         namespace=st.sampled_from(NAMESPACES), word=st.sampled_from(WORDS),
