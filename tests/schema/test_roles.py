@@ -225,7 +225,7 @@ def test_the_service_cannot_change_the_house(db: Connection[Any], statement: str
 # --- analysts
 
 
-def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) -> None:
+def test_an_analyst_reads_the_views_and_nothing_else(db: Connection[Any]) -> None:
     seed(db, "n")
     relations = rows(
         db, "select c.oid::regclass::text as name from pg_class as c"
@@ -235,8 +235,9 @@ def test_an_analyst_reads_the_two_views_and_nothing_else(db: Connection[Any]) ->
         " and has_table_privilege('memory_analyst', c.oid,"
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
-    assert sorted(row["name"] for row in relations) == ["memory.layers", "memory.records"]
-    for name in ("memory.layers", "memory.records"):
+    views = ["memory.layers", "memory.models", "memory.records"]
+    assert sorted(row["name"] for row in relations) == views
+    for name in views:
         assert not value(
             db, "select has_table_privilege('memory_analyst', %s, 'insert, update, delete')", name
         )
