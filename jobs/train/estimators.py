@@ -65,7 +65,8 @@ class Classifier(Protocol):
 def _made(algorithm: str) -> Classifier:
     if algorithm == BOOSTING:
         # Few leaves of many rows: the rows of one record at near moments are no independent
-        # evidence, and what holds for a small leaf of the past is soon over.
+        # evidence. Within the middle slices of seven traces it is no better than 15 leaves of 40
+        # rows (mean AUC 0.851 and 0.850); on later ones it was, which a choice may not rest on.
         return cast(
             "Classifier",
             HistGradientBoostingClassifier(
@@ -74,7 +75,6 @@ def _made(algorithm: str) -> Classifier:
                 max_leaf_nodes=8,
                 min_samples_leaf=100,
                 l2_regularization=5.0,
-                max_features=0.5,
                 early_stopping=False,
                 random_state=SEED,
             ),

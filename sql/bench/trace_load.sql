@@ -24,7 +24,7 @@ select
     'pattern' as kind,
     '' as content, -- noqa: RF04
     sha256(u.id::text::bytea) as content_hash,
-    '' as search,
+    '' as search, -- noqa: RF04
     'simple' as language, -- noqa: RF04
     u.at as created_at,
     u.at as entered_at,

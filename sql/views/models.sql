@@ -33,7 +33,7 @@ select
     null as layer,
     null as horizon,
     null as trained_at,
-    not exists (select from memory_data.model as a where a.active) as active,
+    not coalesce((select bool_or(a.active) from memory_data.model as a), false) as active,
     null as activated_at,
     null as training_rows,
     null as auc,

@@ -33,15 +33,19 @@ def environment(url: str, **more: str) -> dict[str, str]:
 
 
 def magray(
-    url: str, *arguments: str | Path, given: bytes = b"", more: Mapping[str, str] | None = None
+    url: str,
+    *arguments: str | Path,
+    given: bytes = b"",
+    more: Mapping[str, str] | None = None,
+    patience: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, which must come within `patience` seconds."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         input=given,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=patience,
         env=environment(url, **(more or {})),
     )
     return subprocess.CompletedProcess(

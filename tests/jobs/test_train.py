@@ -386,7 +386,8 @@ def trace(path: Path, requests: int) -> Path:
 
 def test_a_trace_is_trained_on(clone_url: str, tmp_path: Path) -> None:
     path = trace(tmp_path / "turns.csv", 3000)
-    done = magray(clone_url, "bench", "train", "--trace", path, "--limit", "5000", "--json")
+    command = ("bench", "train", "--trace", path, "--limit", "5000", "--json")
+    done = magray(clone_url, *command, patience=280)
     (row,) = rows(done)
     assert (row["requests"], row["replayed"], row["objects"]) == (3000, 3000, 1600)
     assert row["activated"]
