@@ -12,7 +12,7 @@
 -- done at the first call. A crash leaves a partition that is whole, in one of the two states.
 --
 -- Lost against it, 100,000 turns of LoCoMo (`magray bench compress` prints today's numbers): keeping
--- the index of exact search and only shrinking HNSW saves 19% instead of 44%; rewriting the heap with
+-- the index of exact search and only shrinking HNSW saves 20% instead of 45%; rewriting the heap with
 -- content, words and metadata compressed (pglz) saves nothing, for texts of 200 bytes do not get
 -- smaller and rows under 2 kB are never tried; repacking the b-trees on top saves another 2% and locks.
 --
