@@ -15,7 +15,9 @@ as $function$
 #variable_conflict use_column
 declare
     v_layer record;
-    v_cold record;
+    v_namespaces text[];
+    v_ids uuid[];
+    v_used timestamptz[];
     v_left integer := p_limit;
 begin
     if p_layer is not null then
@@ -31,8 +33,8 @@ begin
         order by l.position
     loop
         execute format($cold$
-            select coalesce(array_agg(c.namespace), '{}') as namespaces,
-                coalesce(array_agg(c.id), '{}') as ids, coalesce(array_agg(c.last_used), '{}') as used
+            select coalesce(array_agg(c.namespace), '{}'), coalesce(array_agg(c.id), '{}'),
+                coalesce(array_agg(c.last_used), '{}')
             from (
                 select m.namespace, m.id, greatest(u.last_access, m.entered_at) as last_used
                 from memory_data.%I as m
@@ -42,7 +44,7 @@ begin
                 order by last_used, m.namespace, m.id
                 limit $3) as c
             $cold$, v_layer.name)
-        into v_cold using p_now, v_layer.archive_after, v_left;
+        into v_namespaces, v_ids, v_used using p_now, v_layer.archive_after, v_left;
 
         if p_dry_run then
             return query execute format(
@@ -50,21 +52,21 @@ begin
                 'from unnest($1, $2, $3) with ordinality as c (namespace, id, last_used, place) '
                 'join memory_data.%I as m on m.namespace = c.namespace and m.id = c.id and m.expires_at > $4 '
                 'order by c.place', v_layer.name, v_layer.name)
-            using v_cold.namespaces, v_cold.ids, v_cold.used, p_now;
+            using v_namespaces, v_ids, v_used, p_now;
         else
             return query
             with moved as materialized (
                 select h.* from memory._hand_to_archive(
-                    v_layer.name, v_cold.namespaces, v_cold.ids,
+                    v_layer.name, v_namespaces, v_ids,
                     'unused for ' || v_layer.archive_after, p_now) as h
             )
             select m.namespace, m.id, v_layer.name, m.kind, m.size, c.last_used
-            from unnest(v_cold.namespaces, v_cold.ids, v_cold.used)
+            from unnest(v_namespaces, v_ids, v_used)
                 with ordinality as c (namespace, id, last_used, place)
             join moved as m on m.namespace = c.namespace and m.id = c.id
             order by c.place;
         end if;
-        v_left := v_left - cardinality(v_cold.ids);
+        v_left := v_left - cardinality(v_ids);
         exit when v_left <= 0;
     end loop;
 end;
