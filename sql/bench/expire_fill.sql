@@ -7,7 +7,7 @@ select
     'namespace ' || (random() * %(namespaces)s::integer)::integer, uuidv7(), 'user_interaction',
     t.content, sha256(convert_to(t.content, 'UTF8')), v.embedding,
     case when v.embedding is not null
-        then (select e.id from memory_data.embedding_model as e where e.active) end,
+        then (select max(e.id) from memory_data.embedding_model as e) end,
     to_tsvector('english', t.content), 'english', now(), now(),
     now() + random() * interval '24 hours', length(t.content)
 from generate_series(%(first)s::integer, %(last)s::integer) as g (number)

@@ -3,7 +3,7 @@
 -- another job, so that a failing drop never leaves a write without a partition. With the owner's
 -- rights, for a partition is dropped by its parent's owner.
 create or replace function memory.purge_logs(
-    p_now timestamptz default now(), p_limit integer default 100, p_dry_run boolean default false
+    p_now timestamptz default now(), p_limit integer default 8, p_dry_run boolean default false
 )
 returns table (table_name text, partition_name text, ends timestamptz)
 language plpgsql

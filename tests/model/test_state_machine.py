@@ -113,6 +113,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.db = psycopg.connect(self.url)
         register_vector(self.db)
         self.db.execute("select")
+        self.reclaimed = 0
         self.vectors = np.random.default_rng(3).normal(size=(64, DIM)).astype(np.float16)
 
     def teardown(self) -> None:
@@ -329,6 +330,23 @@ class MemoryMachine(RuleBasedStateMachine):
             assert row["access_count"] == mine.access_count
             assert row["rating_count"] == len(mine.ratings)
 
+    @rule()
+    def expire(self) -> None:
+        """Takes nothing that lives, and leaves of what is past what a partition still holds."""
+        before = value(self.db, "select count(*) from memory._memories")
+        done = call(self.db, "expire", now=self.world.now)
+        gone = sum(row["records"] for row in done)
+        assert value(self.db, "select count(*) from memory._memories") == before - gone
+        self.reclaimed += gone
+        left = {
+            row[0]
+            for row in self.db.execute("select id from memory._memories").fetchall()
+        }  # fmt: skip
+        live = {one_id for name in NAMESPACES for one_id in self.world.live(name)}
+        assert live <= left
+        for one_id in set(self.world.memories) - left:
+            del self.world.memories[one_id]
+
     @rule(memory=known)
     def history(self, memory: UUID) -> None:
         for namespace in NAMESPACES:
@@ -379,6 +397,14 @@ class MemoryMachine(RuleBasedStateMachine):
         assert [row["score"] for row in hits] == pytest.approx(best, abs=1e-3)
         for row in hits:
             assert row["score"] == pytest.approx(similarity[row["id"]], abs=1e-3)
+
+    @invariant()
+    def nothing_is_gone_without_a_decision(self) -> None:
+        decided = value(
+            self.db, "select coalesce(sum(records), 0) from memory_data.decision"
+            " where action = 'expire'",
+        )  # fmt: skip
+        assert decided == self.reclaimed
 
     @invariant()
     def counts_agree(self) -> None:

@@ -128,7 +128,8 @@ def test_why_is_it_gone_is_answered_from_the_moment_it_expires(db: Connection[An
     call(db, "expire", now=end)
     (told,) = call(db, "history", **at, now=end)
     assert (told["event"], told["at"]) == ("expire", end)
-    assert told["detail"]["detail"]["partition"].startswith("interact_")
+    (partition,) = told["detail"]["detail"]["partitions"]
+    assert partition.startswith("interact_")
 
 
 def test_an_id_of_the_same_range_that_was_not_there_is_not_told_as_expired(
