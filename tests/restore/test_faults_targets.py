@@ -154,6 +154,8 @@ def test_fault_25_an_empty_directory_is_fine_and_stays_when_it_fails(
     assert list(into.iterdir()) == []
 
 
+@pytest.mark.full
+@pytest.mark.timeout(1200)
 def test_fault_26_branches_of_history(make_place: Callable[..., Place]) -> None:
     """Restore twice, write on, then go back to a point on the first timeline."""
     place = make_place()
