@@ -10,7 +10,7 @@ language sql
 set search_path to pg_catalog, pg_temp
 as $function$
 insert into memory_data.decision (namespace, at, action, layer, records, members, job_run, detail)
-select f.namespace, p_now, 'expire', p_layer, sum(f.records), string_agg(f.members, ''), memory._current_run(),
+select f.namespace, p_now, 'expire', p_layer, sum(f.records), string_agg(f.members, ''), memory._job_run(),
     jsonb_build_object('partitions', jsonb_agg(f.name), 'from_id', min(f.from_id::text),
                        'to_id', max(f.to_id::text))
 from unnest(p_partitions, p_namespaces, p_records, p_from_ids, p_to_ids, p_members)
