@@ -83,6 +83,17 @@ def require_all_namespaces(caller: ApiKey) -> None:
         )
 
 
+async def all_namespaces_only(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
+    """Let a request in whose key is bound to no namespace; runs behind `require_key`.
+
+    Raises:
+        ProblemDetailsException: the key is bound to some (403).
+    """
+    require_all_namespaces(connection.scope["user"])
+
+
 def forbidden(title: str, detail: str, hint: str) -> ProblemDetailsException:
     """A 403 problem."""
     return ProblemDetailsException(

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from jobs.backup.target import parse_target
+from service.access import all_namespaces_only
 from service.model_backups import (
     BackupList,
     BackupRecord,
@@ -25,13 +26,14 @@ from service.services import Services
 
 
 class BackupRoutes(Controller):
-    """Everything about backups, for keys with the scope admin."""
+    """Everything about backups, for keys of all namespaces with the scope admin."""
 
     path = "/v1"
     tags = ("backups",)
     dto = StrictBody
     return_dto = None
     opt = {"scope": "admin"}  # noqa: RUF012 - as Litestar declares it
+    guards = (all_namespaces_only,)
 
     @get("/backups", summary="The backups", operation_id="list_backups", responses=problems())
     async def list_backups(self, services: Services) -> BackupList:

@@ -53,7 +53,7 @@ begin
             array_agg(s.to_id) as to_ids, array_agg(s.members) as members
         into v_found
         from unnest(v_due) as u (name)
-        cross join lateral memory._summarise(u.name) as s;
+        cross join lateral memory._summarise(u.name, p_dry_run) as s;
         v_gone := v_due;
         if not p_dry_run then
             perform memory._write_expiry(

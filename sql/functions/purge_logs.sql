@@ -15,6 +15,7 @@ as $function$
 declare
     v_log record;
     v_old text[];
+    v_ends timestamptz[];
 begin
     if not memory._lock_job('memory.purge_logs') then
         return;
@@ -25,20 +26,22 @@ begin
                      ('decision', 'decision_months', interval '1 month'),
                      ('revision', 'revision_months', interval '1 month')) as v (name, setting, unit)
     loop
-        v_old := array(select p.name from memory._partitions_of(v_log.name) as p
-                       where p.ends <= v_log.horizon order by p.ends limit p_limit);
-        continue when v_old = '{}';
+        -- a statement of its own: the catalogue tells no bound of a partition that was dropped
+        select array_agg(p.name), array_agg(p.ends) into v_old, v_ends
+        from (select o.name, o.ends from memory._partitions_of(v_log.name) as o
+              where o.ends <= v_log.horizon order by o.ends limit p_limit) as p;
+        continue when v_old is null;
         return query
-        with old as materialized (
-            select p.* from memory._partitions_of(v_log.name) as p where p.name = any (v_old)
-        ),
-        gone as materialized (
+        with gone as materialized (
             select u.name from unnest(v_old) as u (name) where p_dry_run
             union all
             select d.name from memory._drop_partitions(
                 v_log.name, case when p_dry_run then '{}' else v_old end) as d (name)
         )
-        select v_log.name, o.name, o.ends from old as o join gone as g on g.name = o.name order by o.ends;
+        select v_log.name, o.name, o.ends
+        from unnest(v_old, v_ends) as o (name, ends)
+        join gone as g on g.name = o.name
+        order by o.ends;
     end loop;
 end;
 $function$;

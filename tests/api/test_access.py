@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -27,22 +28,32 @@ ROUTES = [
     ("GET", f"/v1/memories/{ID}/history", None, "read"),
     ("POST", "/v1/search", {"namespace": "n", "query": "x"}, "read"),
     ("GET", "/v1/layers", None, "read"),
+    ("GET", "/v1/decisions", None, "read"),
+]
+# About the whole house: a key bound to a namespace never gets there, whatever its scopes.
+HOUSE_ROUTES = [
     ("POST", "/v1/lifecycle/run", {"dry_run": True}, "admin"),
+    ("GET", "/v1/backups", None, "admin"),
+    ("POST", "/v1/backups", {"kind": "full"}, "admin"),
+    ("POST", "/v1/backups/x/verify", None, "admin"),
+    ("POST", "/v1/backups/drill", None, "admin"),
+    ("GET", f"/v1/backups/runs/{ID}", None, "admin"),
+    ("POST", "/v1/restores", {"latest": True, "into": "x"}, "admin"),
 ]
 
 
 async def test_every_route_of_the_api_is_tried(service: Running) -> None:
     known = {
-        (method, route.path.replace("{memory_id:uuid}", ID))
+        (method, re.sub("{backup_id:str}", "x", re.sub("{[a-z]+_id:uuid}", ID, route.path)))
         for route in service.app.routes
         if route.path.startswith("/v1")
         for method in route.methods
         if method != "OPTIONS"
     }
-    assert known == {(method, path) for method, path, _, _ in ROUTES}
+    assert known == {(method, path) for method, path, _, _ in ROUTES + HOUSE_ROUTES}
 
 
-@pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES)
+@pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES + HOUSE_ROUTES)
 async def test_no_route_answers_without_a_key_of_its_scope(
     service: Running, method: str, path: str, body: object, scope: str
 ) -> None:
@@ -78,6 +89,15 @@ async def test_no_route_leaves_the_namespaces_of_its_key(
     found = problem(answer, 403, code="ML403")
     assert "“n”" in found["title"]
     assert "mine, mine-too" in found["detail"]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "scope"), HOUSE_ROUTES)
+async def test_no_key_of_a_namespace_reaches_the_house(
+    service: Running, method: str, path: str, body: object, scope: str
+) -> None:
+    client = service.client(await service.key("mine", scopes=keys.SCOPES))
+    found = problem(await client.request(method, path, json=body), 403, code="ML403")
+    assert "all of them" in found["title"]
 
 
 async def test_a_key_of_one_namespace_need_not_name_it(service: Running, namespace: str) -> None:

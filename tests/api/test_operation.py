@@ -73,7 +73,8 @@ async def test_the_document_names_every_route_and_its_problems(service: Running)
     }
     assert set(operations) == {
         "remember", "list_memories", "get", "update", "forget", "rate", "explain", "history",
-        "search", "layers", "run_lifecycle", "live", "ready",
+        "search", "layers", "list_decisions", "run_lifecycle", "list_backups", "take_backup",
+        "verify_backup", "drill_backup", "backup_run", "restore", "live", "ready",
     }  # fmt: skip
     for name, operation in operations.items():
         assert operation["summary"]

@@ -169,8 +169,9 @@ def test_a_dry_run_tells_what_the_real_one_does(db: Connection[Any]) -> None:
     assert sorted(done, key=order) == sorted(told, key=order)
     assert {row["action"] for row in done} == {"drop", "delete", "renew"}
     assert value(db, "select count(*) from memory._memories") == 1
-    # the renewed one has the only row a second run could find
-    assert call(db, "expire", now=later) == []
+    # what a second run finds are empty partitions, more than one run drops
+    while rest := call(db, "expire", now=later):
+        assert {(row["action"], row["records"]) for row in rest} == {("drop", 0)}
 
 
 def test_assets_go_one_by_one_and_only_by_a_ttl_of_their_own(db: Connection[Any]) -> None:

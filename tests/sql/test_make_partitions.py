@@ -131,13 +131,15 @@ def test_new_partitions_have_the_indexes_of_their_parent(db: Connection[Any]) ->
     make_all(db, datetime.now(UTC))
     counts = rows(
         db,
-        "select p.relname, c.relname, (select count(*) from pg_index where indrelid = p.oid)"
-        " - (select count(*) from pg_index where indrelid = c.oid) as missing"
+        "select p.relname as parent, (select count(*) from pg_index where indrelid = c.oid)"
+        " - (select count(*) from pg_index where indrelid = p.oid) as more"
         " from pg_inherits as i join pg_class as p on p.oid = i.inhparent and p.relkind = 'p'"
         " join pg_class as c on c.oid = i.inhrelid",
     )
     assert len(counts) > 40
-    assert {row["missing"] for row in counts} == {0}
+    # a partition of a layer has the index of exact search besides, which compression may take away
+    layers = {"interact", "insights", "assets"}
+    assert all(row["more"] == (row["parent"] in layers) for row in counts)
 
 
 def test_a_memory_is_found_wherever_it_lies(db: Connection[Any]) -> None:
