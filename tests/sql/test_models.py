@@ -95,7 +95,9 @@ def test_retraining_is_off_until_it_is_wished_for(db: Connection[Any]) -> None:
     def jobs() -> dict[str, tuple[Any, ...]]:
         return {
             row["name"]: (row["cron"], row["enabled"])
-            for row in rows(db, "select * from memory_data.schedule where command like 'magray train%%'")
+            for row in rows(
+                db, "select * from memory_data.schedule where command like 'magray train%%'"
+            )
         }
 
     assert jobs() == {"train": ("23 3 * * *", False), "score": ("41 * * * *", False)}

@@ -52,7 +52,7 @@ def test_a_run_is_kept_with_rows_and_duration(db: Connection[Any]) -> None:
         ("nonsense", "42601", "syntax"),
         ("select memory.get('n', uuidv7())", "ML404", "does not exist"),
         ("do $$ begin assert false; end $$", "P0004", "assertion"),
-        ("delete from memory_data.setting; select 1 / 0", "22012", "division"),
+        ("delete from memory_data.promotion_rule; select 1 / 0", "22012", "division"),
     ],
 )
 def test_a_run_that_fails_is_kept_and_undone(
@@ -63,7 +63,7 @@ def test_a_run_that_fails_is_kept_and_undone(
     assert done["sqlstate"] == sqlstate
     assert words in done["error"]
     assert job(db, "test")["sqlstate"] == sqlstate
-    assert value(db, "select count(*) from memory_data.setting") > 0
+    assert value(db, "select count(*) from memory_data.promotion_rule") > 0
     told = {row["condition"]: row for row in call(db, "check_database")}["jobs without error"]
     assert not told["ok"]
     assert f"test: {sqlstate}" in told["detail"]
