@@ -11,10 +11,10 @@
 --   fallback, and promote counts it.
 --
 -- The fixed weighting and the thresholds of MISSION.md belong together: a record nobody rated or
--- hinted at that only just passes the other criteria (4 uses in 12 h in interact, 11 in 30 d in
--- insights) scores 0.78 and 0.91, just above 0.7 and 0.9. With n / (n + 3) as the frequency, the
--- older form, it scored 0.68 and 0.81, and no number of uses took it above 0.88: nothing unrated
--- would ever have reached assets.
+-- hinted at that only just passes the other criteria (a session_data of 4 uses in 12 h, a pattern of
+-- 11 in 30 d) scores 0.77 and 0.91, above 0.7 and 0.9. With n / (n + 3) as the frequency, the older
+-- form, it scored 0.67 and 0.80, and the pattern needed 87 decayed uses to pass 0.9: next to nothing
+-- unrated would have reached assets.
 create or replace function memory._scores(
     p_layer text, p_namespaces text[], p_ids uuid[], p_now timestamptz
 )
