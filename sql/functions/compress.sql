@@ -3,7 +3,7 @@
 -- A partition keeps each vector three times: in the heap, in the index of exact search, in the HNSW
 -- index. Compressed it keeps it once, in the heap, beside an HNSW index of two bits a dimension
 -- (memory._bits); the vectors of its 300 nearest by code are compared again in full. Exact search reads the
--- heap by the primary key. All stays one transaction away: memory.decompress.
+-- heap by the primary key. memory.decompress takes it back.
 --
 -- Two calls, because an index is built without blocking writers outside a transaction only: the first
 -- marks the partition (state building), memory.plan_indexes then plans its small index, which the
@@ -11,7 +11,7 @@
 -- large ones (state compressed, a decision). A partition too small to have earned an HNSW index is
 -- done at the first call. A crash leaves a partition that is whole, in one of the two states.
 --
--- Lost against it, 100,000 turns of LoCoMo (`magray bench compress` prints today's numbers): keeping
+-- Lost against it, on 100,000 mixed turns of LoCoMo (`magray bench compress --data FILE` measures): keeping
 -- the index of exact search and only shrinking HNSW saves 20% instead of 45%; rewriting the heap with
 -- content, words and metadata compressed (pglz) saves nothing, for texts of 200 bytes do not get
 -- smaller and rows under 2 kB are never tried; repacking the b-trees on top saves another 2% and locks.
