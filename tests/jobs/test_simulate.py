@@ -75,11 +75,10 @@ def test_other_policies_need_libcachesim(tmp_path: Path) -> None:
     if not has_libcachesim():
         assert policy_names(1000) == ["LRU", "LFU"]
         pytest.skip("libcachesim is not installed")
-    requests = [(at, one, 50) for at, one, _ in often_and_once()]
-    trace = read_trace(str(trace_file(tmp_path, requests)))
-    assert len(policy_names(1000)) == 11
-    for name in policy_names(1000):
-        assert 0.3 < run_policy(name, trace, 1000, lambda _: None).objects < 1
+    trace = read_trace(str(trace_file(tmp_path, often_and_once())))
+    assert len(policy_names(100)) == 11
+    for name in policy_names(100):
+        assert 0.3 < run_policy(name, trace, 100, lambda _: None).objects < 0.5, name
 
 
 def test_the_lifecycle_is_replayed(clone_url: str, tmp_path: Path) -> None:
