@@ -97,7 +97,7 @@ def measure(url: str) -> list[Outcome]:
             time.sleep(_IDLE)
         before.watch = watch
         long_reader.execute(_text("expire_read"), _NAMESPACE)
-        held = _expire(connection, url, "a long reader is open")
+        held = _expire(connection, url, "long reader open")
         long_reader.rollback()
         free = _expire(connection, url, "no long reader")
     return [before, held, free]
