@@ -79,7 +79,7 @@ class Programs:
         try:
             done = subprocess.run(
                 [self.path(name), *arguments], capture_output=True, text=True, check=False,
-                timeout=timeout, env=environment(), errors="replace", input=text, cwd="/",
+                timeout=timeout, env=environment(), errors="replace", input=text or "", cwd="/",
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise TimedOutError(

@@ -40,6 +40,7 @@ def test_every_command_runs() -> None:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder, env=environment, text=True, capture_output=True, check=False,
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, (script, done.stdout, done.stderr)
         return done.stdout
