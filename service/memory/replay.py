@@ -74,7 +74,7 @@ class ReplayCalls(Calls):
 
     async def promote(self, now: datetime) -> None:
         """Let every record move up that meets its criteria."""
-        await self._dicts("select * from memory.promote(p_limit => 1000000, p_now => %s)", (now,))
+        await self._dicts("select * from memory.promote(p_limit => 100000, p_now => %s)", (now,))
 
     async def expire(self, now: datetime) -> None:
         """Drop what is past."""

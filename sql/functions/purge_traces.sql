@@ -1,4 +1,4 @@
--- Removes what hung on records that are gone: use counts, what edited ones were before, embedding
+-- Removes what hung on records that are gone: use counts, scores, what edited ones were before, embedding
 -- failures, and counters of namespaces that hold nothing any more. (Single uses stay for training, to
 -- their own age.) Each table is walked in the order of its key, p_limit rows a call, beginning anew at
 -- its end: a partition's records are gone without anybody having read their ids.
@@ -17,7 +17,7 @@ begin
     if not memory._lock_job('memory.purge_traces') then
         return;
     end if;
-    foreach v_table in array array['usage', 'embedding_failure', 'revision'] loop
+    foreach v_table in array array['usage', 'score', 'embedding_failure', 'revision'] loop
         return query select v_table, t.namespace, t.id
                      from memory._purge_traces_of(v_table, p_limit, p_dry_run) as t;
     end loop;

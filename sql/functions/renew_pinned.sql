@@ -1,6 +1,6 @@
 -- A pinned memory never expires: its life is renewed when less than half of it is left, long before
 -- its partition goes, and the partition does not go while it lies there. (expires_at 'infinity' would
--- need a partition of its own in every plan of a search, 4% of its time.) Unpinned, it lives on to
+-- need a partition of its own in every plan of a search.) Unpinned, it lives on to
 -- the end of its last life. memory.expire does this first, every minute.
 --
 -- Whoever waits for the old row finds it gone and looks again; edits wait for the same lock as here.
