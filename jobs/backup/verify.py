@@ -107,7 +107,11 @@ def verify_backup(repository: Repository, one: Backup, advance: Callable[[int], 
 def _verify_wal(repository: Repository, known: Catalogue) -> Iterator[Finding]:
     for system in sorted({one.manifest.system for one in known.backups}):
         listing = repository.wal.listing(int(system))
-        for stored in [*listing.segments.values(), *listing.histories.values()]:
+        for stored in (
+            *listing.segments.values(),
+            *listing.histories.values(),
+            *listing.labels.values(),
+        ):
             try:
                 repository.wal.read(stored, listing.system)
             except (DamagedError, MismatchError, StorageError) as error:

@@ -86,12 +86,14 @@ class Listing:
         segments: complete ones, by name.
         partial: the unfinished end of the stream, by name of the segment.
         histories: of timelines after the first, by number.
+        labels: backup history files; no restore reads them, but they too are what was archived.
     """
 
     system: int
     segments: dict[str, StoredWal] = field(default_factory=dict)
     partial: dict[str, StoredWal] = field(default_factory=dict)
     histories: dict[int, StoredWal] = field(default_factory=dict)
+    labels: dict[str, StoredWal] = field(default_factory=dict)
 
     def timelines(self) -> list[int]:
         """Every timeline there is WAL or a history of."""
@@ -207,6 +209,8 @@ def _sort_in(listing: Listing, one: WalPlace, path: str, size: int) -> None:
     elif name.endswith(".partial"):
         if not one.packed:  # what the stream has so far; a promotion's leftover is not used
             listing.partial.setdefault(bare, stored)
+    elif name.endswith(".backup"):
+        listing.labels.setdefault(name, stored)
     elif SEGMENT.fullmatch(name):
         listing.segments.setdefault(name, stored)
 
