@@ -11,7 +11,7 @@ as $function$
 #variable_conflict use_column
 declare
     v_step record;
-    v_moved jsonb := '[]';
+    v_moved jsonb := jsonb '[]';
 begin
     for v_step in
         select j.layer, array_agg(j.namespace) as namespaces, array_agg(j.id) as ids

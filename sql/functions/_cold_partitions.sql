@@ -10,7 +10,7 @@ as $function$
 #variable_conflict use_column
 declare
     v_cold constant interval := make_interval(hours => memory._setting('compress_cold_hours')::integer);
-    v_percent constant double precision := memory._setting('compress_used_percent');
+    v_percent constant double precision := memory._setting('compress_used_percent')::double precision;
     v_part record;
     v_count integer := 0;
 begin

@@ -14,8 +14,8 @@ declare
     v_page constant integer := 2000;
     v_namespaces text[];
     v_ids uuid[];
-    v_passed jsonb := '[]';
-    v_kept jsonb := '[]';
+    v_passed jsonb := jsonb '[]';
+    v_kept jsonb := jsonb '[]';
     v_judged bigint := 0;
     v_fallback bigint := 0;
     v_part record;

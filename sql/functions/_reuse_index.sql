@@ -15,8 +15,8 @@ set search_path to pg_catalog, pg_temp
 as $function$
 declare
     v_index double precision[] := array_fill(0::double precision, array[cardinality(p_hazard)]);
-    v_chances double precision[] := '{}';
-    v_times double precision[] := '{}';
+    v_chances double precision[] := array[]::double precision[];
+    v_times double precision[] := array[]::double precision[];
     v_chance double precision;
     v_time double precision;
     v_top integer := 0;

@@ -16,8 +16,8 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    v_target constant double precision := memory._setting('borrow_percent');
-    v_limit constant double precision := memory._setting('borrow_limit_percent');
+    v_target constant double precision := memory._setting('borrow_percent')::double precision;
+    v_limit constant double precision := memory._setting('borrow_limit_percent')::double precision;
     v_layer record;
     v_free bigint;
     v_step bigint;

@@ -28,7 +28,7 @@ set enable_sort to off
 as $function$
 #variable_conflict use_column
 declare
-    v_nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_nobody constant uuid := uuid '00000000-0000-0000-0000-000000000000';
     -- variables, for under row security nothing else bounds an index: see memory.list_memories
     v_before timestamptz := coalesce(p_after_at, 'infinity');
     v_since timestamptz := coalesce(p_since, '-infinity');

@@ -31,9 +31,9 @@ as $function$
 declare
     v_write constant boolean := not p_dry_run
         and pg_try_advisory_xact_lock(hashtextextended('memory.measure_pressure', 0));
-    v_medium constant double precision := memory._setting('pressure_medium_percent');
-    v_high constant double precision := memory._setting('pressure_high_percent');
-    v_margin constant double precision := memory._setting('pressure_hysteresis_percent');
+    v_medium constant double precision := memory._setting('pressure_medium_percent')::double precision;
+    v_high constant double precision := memory._setting('pressure_high_percent')::double precision;
+    v_margin constant double precision := memory._setting('pressure_hysteresis_percent')::double precision;
 begin
     return query
     with part as materialized (

@@ -24,8 +24,8 @@ as $function$
 #variable_conflict use_column
 declare
     v_layer text;
-    v_passed jsonb := '[]';
-    v_kept jsonb := '[]';
+    v_passed jsonb := jsonb '[]';
+    v_kept jsonb := jsonb '[]';
     v_run jsonb;
 begin
     if p_limit is null or p_limit not between 1 and 100000 then

@@ -28,7 +28,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    v_archive_at constant double precision := memory._setting('archive_percent');
+    v_archive_at constant double precision := memory._setting('archive_percent')::double precision;
     v_goal constant double precision := (memory._setting('pressure_high_percent')::double precision
         - 1.2 * memory._setting('pressure_hysteresis_percent')::double precision) / 100;
     v_pressure jsonb;

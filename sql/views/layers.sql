@@ -21,7 +21,9 @@ select
     coalesce(r.without_embedding, 0) as without_embedding
 from memory_data.layer as l
 left join (
-    select layer, array_agg(name order by name) as kinds from memory_data.kind group by layer
+    select layer, array_agg(name order by name) as kinds
+    from memory_data.kind
+    group by layer
 ) as k on k.layer = l.name
 left join (
     select
