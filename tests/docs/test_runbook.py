@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", RUNBOOK, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.full
+@pytest.mark.drill
 @pytest.mark.timeout(1800)
 def test_every_command_runs() -> None:
     folder = Path(tempfile.mkdtemp(prefix="magray-runbook-"))
