@@ -53,7 +53,7 @@ def kept(
     for system in {one.manifest.system for one in backups}:
         ours = [one for one in backups if one.manifest.system == system]
         roots = [one for one in ours if one.manifest.stands_alone and one.fault is None]
-        roots.sort(key=lambda one: one.manifest.stopped_at, reverse=True)
+        roots.sort(key=_end, reverse=True)
         if not roots:
             stay.update(one.id for one in ours)
             continue
@@ -66,13 +66,18 @@ def kept(
         stay |= {one.id for one in ours if _lineage(one, ours) & wanted}
         stay |= {name for one in ours if one.id in wanted for name in _lineage(one, ours)}
         # one that cannot be restored keeps nobody back, and is of no use
-        newest = roots[0].manifest.stopped_at
+        newest = _end(roots[0])
         stay -= {
             one.id
             for one in ours
-            if one.fault is not None and one.manifest.stopped_at < newest and one.id not in marked
+            if one.fault is not None and _end(one) < newest and one.id not in marked
         }
     return stay
+
+
+def _end(one: Backup) -> tuple[datetime, int, str]:
+    """Orders backups by their end; those that ended at one instant by their WAL."""
+    return one.manifest.stopped_at, parse_lsn(one.manifest.stop_lsn), one.id
 
 
 def _lineage(one: Backup, backups: Sequence[Backup]) -> set[str]:

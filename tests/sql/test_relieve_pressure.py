@@ -164,11 +164,14 @@ def test_high_evicts_until_usage_is_below_and_stops(own: Connection[Any]) -> Non
     assert evicted["detail"]["reusable_bytes"] == evicted["bytes_before"] - evicted["bytes_after"]
     assert all(row["detail"]["worth"] is not None for row in going)
     assert counted(own, "interact") == 3000 - len(going)
-    # nothing is vacuumed yet, and no more goes for that; empty partitions give nothing, so a few
-    # smaller steps follow
-    for _ in range(6):
+    # nothing is vacuumed yet, and no more goes for that; the bytes of a record are an estimate and
+    # empty partitions give nothing, so a few smaller steps follow
+    before = len(going)
+    for _ in range(8):
         again = summaries(relieved(own), "evict")
-        assert sum(row["detail"]["records"] for row in again) < len(going) / 2
+        records = sum(row["detail"]["records"] for row in again)
+        assert records <= before * 2 / 3
+        before = records
     assert again == []
     assert 75 < measured(own, "interact")["usage_percent"] < 90
     left = counted(own, "interact")
