@@ -87,19 +87,21 @@ class TouchBuffer:
             log.warning("questions not noted", sqlstate=error.sqlstate, count=len(asked))
 
     async def _flush_uses(self) -> None:
-        while self._pending:
-            uses = [self._pending.pop() for _ in range(min(_BATCH, len(self._pending)))]
+        # those of this moment only: what comes meanwhile would be written one call a search
+        taken, self._pending = list(self._pending), set()
+        while taken:
+            uses, taken = taken[:_BATCH], taken[_BATCH:]
             try:
                 await self._memory.touch_many(uses)
             except psycopg.OperationalError as error:
                 # The database is away: the others would only wait for it as long.
-                self._pending.update(uses)
+                self._pending.update(uses, taken)
                 log.warning("uses not counted yet", error=str(error).partition("\n")[0])
                 return
             except psycopg.Error as error:
                 log.warning("uses not counted", sqlstate=error.sqlstate, count=len(uses))
             except asyncio.CancelledError:
-                self._pending.update(uses)
+                self._pending.update(uses, taken)
                 raise
 
     async def _run(self) -> None:

@@ -249,7 +249,7 @@ class Memory:
     async def note_queries(self, asked: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
         """Note the vectors of questions, of any namespaces, oldest first."""
         await self._across(
-            "select count(*) from memory.note_queries(%s, %s)",
+            "select count(*) from memory.note_queries(%s, %b)",
             (
                 [namespace for namespace, _ in asked],
                 [to_halfvector(vector) for _, vector in asked],
