@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ async def _serve(settings: Settings) -> None:
     stop = _StopSignal()
     async with open_backend(settings) as backend:
         await _greet(backend, listener)
+        # What is there now stays: the collector need not look at it again in the midst of requests.
+        gc.collect()
+        gc.freeze()
         config = uvicorn.Config(
             make_app(backend),
             log_config=None,
