@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     consumes,
-    initialize,
     invariant,
     multiple,
     rule,
@@ -48,11 +47,8 @@ class MemoryMachine(RuleBasedStateMachine):
     known = Bundle("known")
     vectors = np.random.default_rng(3).normal(size=(64, DIM)).astype(np.float16)
 
-    def teardown(self) -> None:
-        self.db.rollback()
-
-    @initialize()
-    def start(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.world = World(now=value(self.db, "select now()").astimezone(UTC))
         # every criterion holds for what was used more than once
         self.db.execute("update memory_data.promotion_rule set threshold = -1")
@@ -60,6 +56,9 @@ class MemoryMachine(RuleBasedStateMachine):
             "update memory_data.promotion_rule set threshold = 1 where criterion = 'access_count'"
         )
         self.db.execute("update memory_data.route set overrides = '{}'")
+
+    def teardown(self) -> None:
+        self.db.rollback()
 
     # --- what is done
 
@@ -350,8 +349,6 @@ class MemoryMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_happens_without_a_decision(self) -> None:
         """Each decision is kept once, and nothing is kept that was not decided."""
-        if not hasattr(self, "world"):
-            return
         rows = self.db.execute(
             "select id, action, count(*), sum(records) from memory_data.decision"
             " where action <> 'keep' group by 1, 2"
@@ -367,8 +364,6 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
-        if not hasattr(self, "world"):
-            return
         for namespace in NAMESPACES:
             live = self.world.live(namespace)
             layers = call(self.db, "list_layers", namespace=namespace, now=self.world.now)
