@@ -15,7 +15,7 @@ from hypothesis.stateful import initialize, invariant, multiple, rule
 
 from tests.model.archive_store import Archiver
 from tests.model.machine import KINDS, MemoryMachine
-from tests.model.world import NAMESPACES, TTL, Memory
+from tests.model.world import ABOVE, NAMESPACES, TTL, Memory
 from tests.sql.calls import call, rows, value
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _ARCHIVE_AFTER = {
     "insights": timedelta(days=30),
     "assets": timedelta(days=30),
 }
+_SOME = st.sets(st.integers(0, 6), max_size=4)
 # Everything that hangs on a memory while it is somewhere; what a decision says of it stays.
 _TRACES = (
     "usage",
@@ -49,9 +50,13 @@ class LifecycleMachine(MemoryMachine):
     @initialize(
         target=MemoryMachine.known,
         archive_first=st.fixed_dictionaries({layer: st.booleans() for layer in TTL}),
-    )
-    def begin(self, archive_first: dict[str, bool]) -> Any:
-        """A few memories of each layer, used more than once."""
+        pinned=_SOME, filed=_SOME, restored=_SOME, sent=_SOME,
+    )  # fmt: skip
+    def fill(
+        self, archive_first: dict[str, bool], pinned: set[int], filed: set[int],
+        restored: set[int], sent: set[int],
+    ) -> Any:  # fmt: skip
+        """Memories of each layer, some with an equal one above them, some in the archive."""
         self.archive_first = archive_first
         for layer in TTL:
             self.db.execute(
@@ -61,17 +66,34 @@ class LifecycleMachine(MemoryMachine):
             )
         made = [
             self.remember(NAMESPACES[place % 2], "giraffe", place, kind, "s", None, place)
-            for place, kind in enumerate(KINDS * 2)
+            for kinds in (KINDS, [ABOVE[kind] for kind in KINDS if kind in ABOVE])
+            for place, kind in enumerate(kinds)
         ]
-        self.touch(made, None, NAMESPACES[0])
-        self.touch(made, "s", NAMESPACES[0])
-        self.touch(made, "s", NAMESPACES[1])
+        for namespace in NAMESPACES:
+            self.touch(made, None, namespace)
+            self.touch(made, "s", namespace)
+        for place in pinned:
+            self.pin(made[place], pinned=True)
+        for places, then in ((filed, self._file), (restored, self._back), (sent, None)):
+            chosen = [one_id for place, one_id in enumerate(made) if place in places]
+            if chosen:
+                self.send(chosen)
+                if then is not None:
+                    then(chosen)
         return multiple(*made)
+
+    def _file(self, _: list[UUID]) -> None:
+        self.run_archive(100, None)
+
+    def _back(self, ids: list[UUID]) -> None:
+        self.run_archive(100, None)
+        for namespace in NAMESPACES:
+            self.restore(namespace, ids, dry_run=False, forgotten=False)
 
     # --- what is done
 
     @rule(
-        layer=st.sampled_from(sorted(TTL)), bytes=st.sampled_from((0, 1, 3000, 1 << 40)),
+        layer=st.sampled_from(sorted(TTL)), bytes=st.sampled_from((1, 3000, 1 << 40)),
         limit=st.sampled_from((1, 2, 1000)),
     )  # fmt: skip
     def evict(self, layer: str, bytes: int, limit: int) -> None:  # noqa: A002
@@ -105,6 +127,20 @@ class LifecycleMachine(MemoryMachine):
         for row in gone:
             assert row["last_used"] == cold[row["id"]].idle_since
             self.world.archive(row["id"])
+
+    @rule(memories=st.lists(MemoryMachine.known, min_size=1, max_size=4, unique=True))
+    def send(self, memories: list[UUID]) -> None:
+        """As the jobs do, but these: what is pinned, expired or elsewhere stays where it is."""
+        for layer in TTL:
+            here = [one_id for one_id in memories if one_id in self._evictable(layer)]
+            spaces = [self.world.homes[one_id] for one_id in memories]
+            gone = call(
+                self.db, "_hand_to_archive", layer=layer, namespaces=spaces, ids=memories,
+                reason="test", now=self.world.now,
+            )  # fmt: skip
+            assert sorted(row["id"] for row in gone) == sorted(here)
+            for one_id in here:
+                self.world.archive(one_id)
 
     @rule(file_rows=st.integers(1, 4), calls=st.none() | st.integers(0, 6))
     def run_archive(self, file_rows: int, calls: int | None) -> None:
@@ -147,10 +183,13 @@ class LifecycleMachine(MemoryMachine):
         assert {row["id"] for row in dropped} == {one[1] for one in old}
         self.world.copies = [one for one in self.world.copies if one not in old]
 
-    @rule(back=st.booleans())
-    def compress(self, *, back: bool) -> None:
+    @rule(back=st.booleans(), later=st.booleans())
+    def compress(self, *, back: bool, later: bool) -> None:
         """Cold partitions lose their large indexes or get them again; nobody notices."""
+        if later:
+            self.time_passes(timedelta(days=40))
         function, done = ("decompress", "decompressed") if back else ("compress", "compressed")
+        self.db.execute("analyze memory_data.insights")  # what is empty is not compressed
         for _ in range(2):
             changed = call(self.db, function, now=self.world.now)
             self.world.compressions += sum(row["state"] == done for row in changed)

@@ -81,6 +81,7 @@ class World:
 
     Attributes:
         now: the time; it only moves forward.
+        homes: the namespace of everything that ever was.
         memories: what is in a layer; what expired and was not reclaimed yet, too.
         outbox: what waits for its file of the archive.
         filed: what is in a file of the archive and nowhere else.
@@ -92,6 +93,7 @@ class World:
     """
 
     now: datetime
+    homes: dict[UUID, str] = field(default_factory=dict)
     memories: dict[UUID, Memory] = field(default_factory=dict)
     outbox: dict[UUID, Memory] = field(default_factory=dict)
     filed: dict[UUID, Memory] = field(default_factory=dict)
@@ -100,6 +102,11 @@ class World:
     decisions: Counter[tuple[UUID, str]] = field(default_factory=Counter)
     dropped: int = 0
     compressions: int = 0
+
+    def add(self, one_id: UUID, memory: Memory) -> None:
+        assert one_id not in self.homes
+        self.homes[one_id] = memory.namespace
+        self.memories[one_id] = memory
 
     def live(self, namespace: str) -> dict[UUID, Memory]:
         """What can be seen of a namespace."""
