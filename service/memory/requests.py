@@ -313,7 +313,7 @@ class Memory:
     async def held_back(self) -> bool:
         """Whether nothing is to run by itself here: a restored clone, until it is released."""
         rows = await self._across(
-            "select w.runner = 'nobody' as held from memory.job_runner() as w"
+            "select w.runner = 'nobody' as held from memory.job_runner() as w", ()
         )
         return bool(rows[0]["held"])
 
