@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        (20, 30),
+        (15, 30),
         pytest.param(1_000, 60, marks=[pytest.mark.drill, pytest.mark.timeout(4 * 3600)]),
     ],
 )
