@@ -1,7 +1,8 @@
 """Builds the search indexes partitions have earned, while the service runs.
 
 Not a job of the schedule: CREATE INDEX CONCURRENTLY, which blocks no writer, runs outside of any
-transaction, and so in no function. An index that is being built elsewhere is left alone.
+transaction, and so in no function. An index that is being built elsewhere is left alone, and so is
+a database whose jobs are switched off.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import psycopg
 import structlog
 
 from service.database import connect
-from service.memory import Operator
+from service.memory import Jobs, Operator
 from service.tasks import end
 
 log = structlog.get_logger("magray.indexes")
@@ -43,8 +44,10 @@ class IndexBuilder:
         while True:
             try:
                 async with connect(self._url, role="memory_owner") as connection:
-                    for statement in await Operator(connection).build_indexes():
-                        log.info("index built", statement=statement)
+                    runner, _ = await Jobs(connection).runner()
+                    if runner != "nobody":
+                        for statement in await Operator(connection).build_indexes():
+                            log.info("index built", statement=statement)
             except psycopg.Error as error:
                 log.warning("no index built", error=str(error).splitlines()[0])
             await asyncio.sleep(_INTERVAL)

@@ -68,7 +68,7 @@ revoke execute on function
 
 -- Promotion.
 grant select, insert, update, delete on memory_data.recent_query to memory_app, memory_operator;
-grant select, insert on memory_data.promotion_run to memory_operator;
+grant select, insert, delete on memory_data.promotion_run to memory_operator;
 revoke execute on function memory.promote, memory.blocking_criteria from memory_app;
 
 -- Eviction; what it learns are counts without a namespace.

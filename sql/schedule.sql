@@ -27,7 +27,7 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
     ('logs', '23 3 * * *', 'sql', 'select * from memory.purge_logs()',
      'Drops uses, decisions and edits older than their settings.'),
     ('job_history', '41 3 * * *', 'sql', 'select * from memory.purge_job_runs()',
-     'Removes old runs of jobs, here and in pg_cron.')
+     'Removes old runs of jobs and of promote, here and in pg_cron.')
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
 

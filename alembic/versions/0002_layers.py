@@ -88,7 +88,8 @@ create table memory_data.access_event (
     source text not null check (source in ('search', 'get', 'touch', 'rate')),
     rating real check (rating between 1 and 5)
 ) partition by range (at);
-create index access_event_record on memory_data.access_event (namespace, id, at);
+-- By id, which is unique enough: with the namespace in front a use costs 40 bytes of WAL more.
+create index access_event_record on memory_data.access_event (id, at);
 comment on table memory_data.access_event is
 'Every use of a record, append-only: the training data, and the truth behind usage.';
 

@@ -104,7 +104,8 @@ create index decision_listing on memory_data.decision (namespace, at);
 
 insert into memory_data.setting (key, value, description) values
     ('recent_queries', '20',
-     'Questions of a namespace that make up its context, 1..100; see context relevance.');
+     'Questions of a namespace that make up its context, 1..100; see context relevance.'),
+    ('promotion_run_days', '30', 'How long it is kept what runs of promote judged and moved.');
 """
 
 ROW_SECURITY = """

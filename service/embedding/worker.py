@@ -1,7 +1,8 @@
 """Gives memories their vectors after they were stored: the writer never waits for a model.
 
 What is pending stands in the database (`embedding is null`), so a restart loses nothing and several
-services may share the work: a vector that is there already is not written again.
+services may share the work: a vector that is there already is not written again. A database whose
+jobs are switched off (a restored clone, until it is released) gets none.
 """
 
 from __future__ import annotations
@@ -102,6 +103,10 @@ class EmbeddingWorker:
     async def _round(self) -> bool:
         """Embed what is pending, at most a batch; True when there may be more."""
         asked = set(self._waiting)
+        if await self._memory.held_back():
+            # Nobody is kept waiting for what nobody does.
+            self._settle(asked)
+            return False
         pending = await self._memory.pending_embeddings(self._limit)
         if pending:
             await self._embed(pending)

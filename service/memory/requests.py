@@ -310,6 +310,13 @@ class Memory:
         rows = await self._rows(None, ApiKey, "select * from memory.find_key(%s)", (digest,))
         return rows[0] if rows else None
 
+    async def held_back(self) -> bool:
+        """Whether nothing is to run by itself here: a restored clone, until it is released."""
+        rows = await self._across(
+            "select w.runner = 'nobody' as held from memory.job_runner() as w", ()
+        )
+        return bool(rows[0]["held"])
+
     async def pending_embeddings(self, limit: int) -> list[dict[str, Any]]:
         """Memories without a vector, oldest first: namespace, id, document."""
         return await self._across("select * from memory.pending_embeddings(%s)", (limit,))

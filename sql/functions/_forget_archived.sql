@@ -1,6 +1,6 @@
 -- Forgets what the archive holds of these records: gone from outbox and index, and so from every view,
 -- at once; their bytes in files go when `magray archive run` has rewritten those, for which each
--- leaves an erasure. Copies of restored records are erased as well.
+-- leaves an erasure. Copies of restored records are erased as well; told is where a record was last.
 create or replace function memory._forget_archived(p_namespace text, p_ids uuid[], p_now timestamptz)
 returns table (id uuid, layer text, kind text)
 language plpgsql
@@ -12,12 +12,12 @@ begin
     with waiting as (
         delete from memory_data.archive_outbox as o
         where o.namespace = p_namespace and o.id = any (p_ids)
-        returning o.id, o.layer, o.kind, o.archived_at
+        returning o.id, o.layer, o.kind, o.archived_at, false as is_copy
     ),
     filed as (
         delete from memory_data.archived as i
         where i.namespace = p_namespace and i.id = any (p_ids)
-        returning i.id, i.layer, i.kind, i.archived_at, i.archive
+        returning i.id, i.layer, i.kind, i.archived_at, i.restored_at is not null as is_copy, i.archive
     ),
     erasure as (
         insert into memory_data.archive_erasure (namespace, id, archive, requested_at)
@@ -25,10 +25,10 @@ begin
         on conflict (namespace, id, archive) do nothing
     )
     select distinct on (g.id) g.id, g.layer, g.kind
-    from (select w.id, w.layer, w.kind, w.archived_at from waiting as w
+    from (select w.id, w.layer, w.kind, w.archived_at, w.is_copy from waiting as w
           union all
-          select f.id, f.layer, f.kind, f.archived_at from filed as f) as g
-    order by g.id, g.archived_at desc;
+          select f.id, f.layer, f.kind, f.archived_at, f.is_copy from filed as f) as g
+    order by g.id, g.is_copy, g.archived_at desc, g.layer;
     if found then
         perform memory._delete_traces(p_namespace, p_ids);
     end if;

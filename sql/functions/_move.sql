@@ -5,8 +5,9 @@
 --
 -- p_judged: rows of memory._judge as JSON. Locked by the caller; one that was forgotten or whose kind
 -- was changed since it was judged stays out. A record whose equal (as it was, or as it becomes) is in
--- the target already is merged into it: the twin stays and gets its uses and ratings, the decision
--- names it; keeping both would show every search the same memory twice.
+-- the target already is merged into it: the twin stays and gets its uses and ratings, and its pin, for
+-- what somebody pinned must not be evicted under another id; the decision names it. Keeping both would
+-- show every search the same memory twice.
 create or replace function memory._move(
     p_layer text, p_to_layer text, p_judged jsonb, p_now timestamptz
 )
@@ -46,6 +47,12 @@ begin
         '  from gone as g'
         '  join memory_data.layer as l on l.name = %2$L'
         '  where g.id not in (select t.id from twin as t where t.namespace = g.namespace)),'
+        'pinned as ('
+        '  update memory_data.%2$I as t set pinned = true'
+        '  from twin as w'
+        '  join gone as g on g.namespace = w.namespace and g.id = w.id'
+        '  where t.namespace = w.namespace and t.id = w.twin and t.expires_at > $2'
+        '      and g.pinned and not t.pinned),'
         'decided as ('
         '  insert into memory_data.decision (namespace, id, at, action, layer, to_layer, kind,'
         '      to_kind, route, score, criteria, model, job_run, detail)'

@@ -18,18 +18,19 @@ begin
     if p_dry_run then
         return query
         with there as (
-            select m.id, m.layer, m.kind, 'infinity'::timestamptz as archived_at
+            select m.id, m.layer, m.kind, 'infinity'::timestamptz as archived_at, false as is_copy
             from memory._memories as m
             where m.namespace = p_namespace and m.id = any (p_ids)
             union all
-            select o.id, o.layer, o.kind, o.archived_at from memory_data.archive_outbox as o
+            select o.id, o.layer, o.kind, o.archived_at, false from memory_data.archive_outbox as o
             where o.namespace = p_namespace and o.id = any (p_ids)
             union all
-            select i.id, i.layer, i.kind, i.archived_at from memory_data.archived as i
+            select i.id, i.layer, i.kind, i.archived_at, i.restored_at is not null
+            from memory_data.archived as i
             where i.namespace = p_namespace and i.id = any (p_ids)
         )
         select distinct on (t.id) t.id, t.layer, t.kind from there as t
-        order by t.id, t.archived_at desc, t.layer;
+        order by t.id, t.is_copy, t.archived_at desc, t.layer;
         return;
     end if;
     -- evicted ones: how they were used

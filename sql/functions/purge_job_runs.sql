@@ -1,5 +1,6 @@
--- Removes runs of jobs older than job_run_days, but never the latest of a job, and pg_cron's own record
--- of the jobs of this role, which has no index and no limit of its own, after cron_history_days.
+-- Removes runs of jobs older than job_run_days, but never the latest of a job, what promote told of its
+-- runs after promotion_run_days, and pg_cron's own record of the jobs of this role, which has no index
+-- and no limit of its own, after cron_history_days.
 create or replace function memory.purge_job_runs(
     p_now timestamptz default now(), p_limit integer default 10000, p_dry_run boolean default false
 )
@@ -26,6 +27,17 @@ begin
     runs := cardinality(v_old);
     return next;
 
+    v_old := array(
+        select r.id from memory_data.promotion_run as r
+        where r.at < p_now - memory._setting('promotion_run_days')::integer * interval '1 day'
+        order by r.at, r.id limit p_limit);
+    if not p_dry_run then
+        delete from memory_data.promotion_run as r where r.id = any (v_old);
+    end if;
+    source := 'promotion_run';
+    runs := cardinality(v_old);
+    return next;
+
     if to_regclass('cron.job_run_details') is null then
         return;
     end if;
@@ -43,4 +55,4 @@ end;
 $function$;
 
 comment on function memory.purge_job_runs is
-'Remove old runs of jobs from memory_data.job_run and from pg_cron''s record; returns how many.';
+'Remove old runs of jobs and of promote, and pg_cron''s record of runs; returns how many.';

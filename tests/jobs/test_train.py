@@ -1,193 +1,28 @@
-"""Training: what is learned, what is kept, what is activated, and what is refused."""
+"""Training on a database: what is kept, what is activated, what is refused."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import numpy as np
 import psycopg
 import pytest
-import skops.io
-from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.tree import DecisionTreeClassifier
 
-from jobs.bench.trace import read_trace
-from jobs.train.combination import NAMES, combine, fit_combination
-from jobs.train.estimators import from_artifact, relevance, to_artifact
-from jobs.train.evaluation import FIXED, METHODS, MODEL, _measure
-from jobs.train.samples import read_samples, split_by_time, usable_features
+from jobs.train.estimators import from_artifact, relevance
+from jobs.train.evaluation import FIXED, MODEL
+from jobs.train.samples import read_samples, usable_features
 from jobs.train.scoring import score_all
-from jobs.train.training import Learned, Wish, learn, train
-from jobs.transfer.source import open_source
+from jobs.train.training import Wish, train
 from service.database import connect
 from service.errors import TrainingError
 from service.memory import Rows, Training
 from tests.jobs.commands import magray, rows
+from tests.jobs.training_rows import HORIZON, NOW, made_rows
 from tests.sql.calls import session, value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-HORIZON = timedelta(hours=6)
-DAYS = 8
-COLUMNS = [
-    "namespace", "id", "at", "layer", "kind", "horizon_seconds", "label", "recency", "frequency",
-    "importance", "fixed_weighting", "signal", "noise", "sometimes", "constant", "unknown",
-]  # fmt: skip
-
-
-def made_rows(*, learnable: bool, count: int = 3000, seed: int = 0) -> Rows:
-    """Rows whose outcome hangs on `signal` alone, or on nothing; the parts say little."""
-    random = np.random.default_rng(seed)
-    values = []
-    for n in range(count):
-        signal, part = random.random(), random.random()
-        label = random.random() < (0.1 + 0.8 * (signal > 0.6) if learnable else 0.4)
-        at = NOW - HORIZON - timedelta(days=DAYS * random.random())
-        values.append((
-            "n", UUID(int=n % (count // 3)), at, "insights", ("pattern", "solution")[n % 2],
-            HORIZON.total_seconds(), bool(label), part, part, 0.5, part,
-            signal, random.random(), random.random() if n % 3 else None, 1.0, None,
-        ))  # fmt: skip
-    return Rows(COLUMNS, values)
-
-
-@pytest.fixture(scope="module")
-def learned() -> Learned:
-    return learn(made_rows(learnable=True))
-
-
-def test_a_signal_is_found(learned: Learned) -> None:
-    methods = learned.evaluation.methods
-    assert methods[MODEL].auc.low > 0.8
-    assert methods[FIXED].auc.high < 0.6
-    assert learned.evaluation.gains[FIXED].low > 0.2
-    assert learned.evaluation.beats_fallback
-    assert next(iter(learned.evaluation.importances)) == "signal"
-    assert set(methods) == set(METHODS)
-    for one in methods.values():
-        for interval in (one.auc, one.average_precision, one.brier):
-            assert 0 <= interval.low <= interval.value <= interval.high <= 1
-
-
-def test_chance_is_not_mistaken_for_a_signal() -> None:
-    evaluation = learn(made_rows(learnable=False)).evaluation
-    assert not evaluation.beats_fallback
-    assert evaluation.methods[MODEL].auc.low < 0.5
-
-
-def test_probabilities_are_calibrated(learned: Learned) -> None:
-    assert sum(one.records for one in learned.evaluation.calibration) == learned.slices["evaluate"][
-        "rows"
-    ]  # fmt: skip
-    for one in learned.evaluation.calibration:
-        assert one.foretold == pytest.approx(one.came, abs=0.15)
-
-
-def test_features_that_say_nothing_are_left_out(learned: Learned) -> None:
-    assert learned.features == [
-        "recency", "frequency", "signal", "noise", "sometimes", "kind=pattern", "kind=solution",
-    ]  # fmt: skip
-
-
-def test_slices_follow_each_other_and_no_label_looks_into_the_next() -> None:
-    split = split_by_time(read_samples(made_rows(learnable=True)))
-    for earlier, later in ((split.fit, split.calibrate), (split.calibrate, split.evaluate)):
-        assert (earlier.at + earlier.horizon).max() <= later.at.min()
-
-
-def test_each_layer_is_split_by_its_own_time() -> None:
-    recent = made_rows(learnable=True)
-    place = COLUMNS.index("layer")
-    old = [
-        (*row[:2], row[2] - timedelta(days=100), "assets", *row[place + 1 :])
-        for row in recent.values
-    ]
-    split = split_by_time(read_samples(Rows(COLUMNS, recent.values + old)))
-    for part in vars(split).values():
-        assert set(part.layer) == {"assets", "insights"}
-
-
-@pytest.mark.parametrize(
-    "values", [[], made_rows(learnable=True, count=60).values, [
-        (*row[:6], False, *row[7:]) for row in made_rows(learnable=True).values
-    ]],
-)  # fmt: skip
-def test_too_little_is_said_so(values: list[Any]) -> None:
-    with pytest.raises(TrainingError, match="too little") as caught:
-        learn(Rows(COLUMNS, values))
-    assert "evaluate has" in caught.value.detail
-
-
-def test_an_artifact_gives_the_same_probabilities(learned: Learned) -> None:
-    samples = read_samples(made_rows(learnable=True, seed=5))
-    again = from_artifact(to_artifact(learned.classifier))
-    before = relevance(learned.classifier, samples, learned.features)
-    assert np.array_equal(relevance(again, samples, learned.features), before)
-    assert len(np.unique(before)) > 3
-
-
-def test_an_artifact_of_other_types_is_refused() -> None:
-    class Stranger(DecisionTreeClassifier):  # type: ignore[misc]
-        pass
-
-    with pytest.raises(TrainingError, match="not trusted") as caught:
-        from_artifact(skops.io.dumps(Stranger()))
-    assert "Stranger" in caught.value.detail
-
-
-def test_a_kind_the_model_never_saw_is_no_kind(learned: Learned) -> None:
-    samples = read_samples(made_rows(learnable=True))
-    samples.kind[:] = "snippet"
-    assert samples.matrix(learned.features)[:, -2:].max() == 0
-
-
-def test_weighted_measures_are_those_of_scikit_learn() -> None:
-    random = np.random.default_rng(3)
-    label = random.random(500) < 0.3
-    # a score with many ties
-    score = np.round(random.random(500) + label / 3, 1)
-    weights = np.stack([np.ones(500), random.integers(0, 4, 500).astype(float)])
-    measured = _measure(score, score / 2, label, weights)
-    for row, weight in enumerate(weights):
-        assert measured[0, row] == pytest.approx(roc_auc_score(label, score, sample_weight=weight))
-        assert measured[1, row] == pytest.approx(
-            average_precision_score(label, score, sample_weight=weight)
-        )
-        assert measured[2, row] == pytest.approx(
-            np.average((score / 2 - label) ** 2, weights=weight)
-        )
-
-
-def test_the_combination_rises_with_each_part() -> None:
-    random = np.random.default_rng(1)
-    parts = random.random((4000, 3))
-    chance = random.random(4000)
-    # the first part lowers the outcome: it may cost no memory its score
-    label = random.random(4000) < np.clip(0.8 * chance - 0.3 * parts[:, 0] + 0.2, 0, 1)
-    found = fit_combination(chance, parts, label)
-    assert found["recency"] == 0
-    assert found["relevance"] > 3
-    assert min(found[name] for name in NAMES) >= 0
-    score = combine(found, chance, parts)
-    assert roc_auc_score(label, score) > 0.7
-    # a record like any other is in the middle, however rare the outcome
-    assert np.median(score) == pytest.approx(0.5, abs=0.15)
-
-
-def test_without_evidence_the_combination_is_the_fixed_weighting() -> None:
-    random = np.random.default_rng(1)
-    parts = np.full((500, 3), 0.5)
-    found = fit_combination(np.full(500, 0.5), parts, random.random(500) < 0.5)
-    assert [found[name] for name in NAMES] == pytest.approx([1.6, 0.8, 0.8, 0.8], abs=0.05)
-
-
-# ---------------------------------------------------------------- on a database
 
 
 def fill(url: str, *, regular: bool) -> None:
@@ -340,9 +175,6 @@ async def test_training_and_scoring_see_the_same_features(clone_url: str) -> Non
             )
 
 
-# ---------------------------------------------------------------- the commands
-
-
 def test_too_little_ends_with_65_and_changes_nothing(clone_url: str) -> None:
     done = magray(clone_url, "train")
     assert done.returncode == 65
@@ -375,54 +207,3 @@ def test_a_horizon_that_is_none_is_a_wrong_option(clone_url: str, value: str) ->
     done = magray(clone_url, "train", "--horizon", value)
     assert done.returncode == 2
     assert "--horizon" in done.stderr
-
-
-def trace(path: Path, requests: int) -> Path:
-    """Objects 0..199 come round in turn, others come once."""
-    lines = [f"{n},{n % 200 if n % 2 else 1000 + n},{1 + n % 7}" for n in range(requests)]
-    path.write_text("\n".join(["time,obj_id,size", *lines]) + "\n")
-    return path
-
-
-def test_a_trace_is_trained_on(clone_url: str, tmp_path: Path) -> None:
-    path = trace(tmp_path / "turns.csv", 3000)
-    command = ("bench", "train", "--trace", path, "--limit", "5000", "--json")
-    done = magray(clone_url, *command, patience=280)
-    (row,) = rows(done)
-    assert (row["requests"], row["replayed"], row["objects"]) == (3000, 3000, 1600)
-    assert row["activated"]
-    assert row["metrics"]["methods"]["relevance"]["auc"]["low"] > 0.95
-    assert row["scored"] == 1600
-    with session(clone_url) as db:
-        assert value(db, "select count(*) from memory_data.model") == 0
-
-
-def test_a_trace_is_thinned_by_object(tmp_path: Path) -> None:
-    path = trace(tmp_path / "turns.csv", 20_000)
-    with open_source(str(path)) as source:
-        thinned = read_trace(source, 5000)
-    assert thinned.requests == 20_000
-    assert 4000 < len(thinned.at) < 6000
-    chosen = np.unique(thinned.object[thinned.object < 200])
-    assert 10 < len(chosen) < 90
-    assert (np.unique(thinned.object, return_counts=True)[1][: len(chosen)] == 100).all()
-    assert np.array_equal(np.sort(thinned.at), thinned.at)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a,b\n1,2\n", "no trace"),
-        ("time,obj_id,size\n1,x,2\n", "numbers"),
-        ("time,obj_id,size\n1,2,3\n1,3,3\n", "spans no time"),
-        ("time,obj_id,size\n", "spans no time"),
-    ],
-)
-def test_a_file_that_is_no_trace_ends_with_65(
-    clone_url: str, tmp_path: Path, text: str, words: str
-) -> None:
-    path = tmp_path / "trace.csv"
-    path.write_text(text)
-    done = magray(clone_url, "bench", "train", "--trace", path)
-    assert done.returncode == 65
-    assert words in done.stderr

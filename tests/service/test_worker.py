@@ -180,6 +180,19 @@ async def test_the_worker_outlives_a_change_of_the_model(
             await embedded(clone_url, 1)
 
 
+async def test_a_database_held_back_is_embedded_when_it_is_released(
+    clone_url: str, pool: AsyncConnectionPool[Any]
+) -> None:
+    ids = store(clone_url, "one", "two")
+    with psycopg.connect(clone_url, autocommit=True) as connection:
+        connection.execute("select memory.allow_jobs(false)")
+        async with working(pool, WordEmbedder()) as worker:
+            assert await worker.wait_for(ids, 3600)  # nobody waits for what is not done
+            assert vectors(clone_url) == {}
+            connection.execute("select memory.allow_jobs()")
+            await embedded(clone_url, 2)
+
+
 async def test_waiting_ends_for_what_is_not_pending(
     clone_url: str, pool: AsyncConnectionPool[Any]
 ) -> None:

@@ -334,7 +334,8 @@ def test_the_same_memory_remembered_again_is_recognised_above(db: Connection[Any
 def test_an_equal_memory_above_takes_the_uses(db: Connection[Any]) -> None:
     """Stored above before: as what it becomes, so that remembering could not recognise it."""
     memory = candidate(db, "session_data")
-    call(db, "update_memory", namespace="n", id=memory, changes={"importance": 0.9}, now=NOW)
+    changes = {"importance": 0.9, "pinned": True}
+    call(db, "update_memory", namespace="n", id=memory, changes=changes, now=NOW)
     twin = one(db, "remember", namespace="n", content="a session_data", kind="pattern", now=NOW)
     assert twin["created"]
     call(db, "touch", namespace="n", ids=[twin["id"]], now=NOW)
@@ -343,6 +344,7 @@ def test_an_equal_memory_above_takes_the_uses(db: Connection[Any]) -> None:
     assert found(db, "n", "session_data", now=NOW) == ["a session_data"]
     kept = one(db, "get", namespace="n", id=twin["id"], now=NOW)
     assert (kept["access_count"], kept["rating_count"], kept["rating"]) == (51, 2, 5)
+    assert kept["pinned"]
     with refused(db, "ML404"):
         call(db, "get", namespace="n", id=memory, now=NOW)
     (event,) = [row for row in call(db, "history", namespace="n", id=memory, now=NOW)
