@@ -176,6 +176,11 @@ class Backup:
         """Its name."""
         return self.manifest.id
 
+    @property
+    def read_at(self) -> datetime:
+        """When its every byte was last read; until then, checked while it was written."""
+        return self.verdict.verified_at or self.manifest.stopped_at
+
 
 @dataclass
 class Catalogue:

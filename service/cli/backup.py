@@ -122,8 +122,9 @@ def info(as_json: bool) -> None:
 def verify(ids: tuple[str, ...], only_new: bool, as_json: bool) -> None:
     """Read backups and archived WAL in full; exit code 26 when something is damaged."""
     repository = closed(_settings())
+    only = (lambda one: one.verdict.verified_at is None) if only_new else None
     with make_progress() as bars:
-        findings = list(run_verify(repository, ids, only_new=only_new, progress=bar(bars)))
+        findings = list(run_verify(repository, ids, only=only, progress=bar(bars)))
     print_rows([asdict(one) for one in findings], as_json=as_json, empty="There is nothing new.")
     if not all(one.ok for one in findings):
         sys.exit(DamagedError.exit_code)

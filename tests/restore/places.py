@@ -35,11 +35,11 @@ ROOM = 4 << 30  # bytes
 STATE = "select id, encode(sha256(content::bytea), 'hex') from memory._memories"
 
 
-def fast_place() -> str | None:
+def fast_place() -> Path | None:
     """A file system in memory, where the machine has one with room."""
     shm = Path("/dev/shm")
     if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > ROOM:
-        return str(shm)
+        return shm
     return None
 
 
