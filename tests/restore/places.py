@@ -17,6 +17,7 @@ import psycopg
 from jobs.backup.marks import close_window
 from jobs.backup.repository import Repository, open_repository
 from jobs.backup.restore import Restored, restore
+from jobs.backup.status import conditions
 from jobs.backup.take import take
 from jobs.backup.target import Target, parse_target
 from service.backend import Database
@@ -264,3 +265,9 @@ def flip(path: Path, offset: int, bit: int = 1) -> None:
     data = bytearray(path.read_bytes())
     data[offset] ^= bit
     path.write_bytes(bytes(data))
+
+
+def line_of(place: Place, condition: str) -> dict[str, Any]:
+    """What `magray check` says of a condition."""
+    lines = asyncio.run(conditions(place.repository, place.database))
+    return next(one for one in lines if one["condition"] == condition)
