@@ -1,0 +1,29 @@
+"""`magray bench backup` from end to end, small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.jobs.commands import magray, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_everything_is_compared_and_nothing_stays(clone_url: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    done = magray(
+        clone_url, "bench", "backup", "--memories", "1000", "--rounds", "1",
+        "--scratch", str(tmp_path), "--json",
+    )  # fmt: skip
+    told = {row["name"]: row for row in rows(done)}
+    full = told["full"]
+    assert full["ratio"] == pytest.approx(full["value"] / full["reference"])
+    assert all(row["value"] > 0 and row["reference"] > 0 for row in told.values())
+    assert told["incremental after 2% new, stored"]["ratio"] < 0.5
+    assert len(told) == 6
+    assert list(tmp_path.iterdir()) == []
