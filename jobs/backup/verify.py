@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from jobs.backup.catalogue import spread
+from jobs.backup.catalogue import quarantine, spread, verified_now
 from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, DamagedError, MismatchError, NotReadyError, StorageError
 from jobs.backup.packs import open_packs, read_pg_manifest
-from jobs.backup.restore import quarantine
-from jobs.backup.take import quiet, verified_now
+from jobs.backup.take import quiet
 from jobs.backup.wal import gaps
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import rich_click as click
 from jobs.backup.bring_back import bring_back
 from jobs.backup.errors import TimedOutError
 from jobs.backup.marks import close_window
+from jobs.backup.plan import make_plan
 from jobs.backup.release import release
-from jobs.backup.restore import make_plan
 from jobs.backup.restore import restore as run_restore
 from jobs.backup.target import Target, parse_target
 from service.cli.backup import bar, closed, opened

@@ -21,9 +21,9 @@ from jobs.backup.errors import (
     StorageError,
 )
 from jobs.backup.prune import move
-from jobs.backup.storage import Storage
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
+from jobs.storage.tier import Storage
 from service.settings import BackupSettings
 from tests.restore.places import Chain, Place, restore_into, state_of
 

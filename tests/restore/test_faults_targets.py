@@ -14,8 +14,8 @@ import pytest
 
 from jobs.backup.errors import MissingError, NotRestorableError, TargetInUseError
 from jobs.backup.marks import make_mark
+from jobs.backup.plan import make_plan, preflight
 from jobs.backup.release import release
-from jobs.backup.restore import make_plan, preflight
 from jobs.backup.target import Target, parse_instant, parse_target
 from jobs.backup.windows import windows_of
 from service.embedded import EmbeddedServer
