@@ -240,7 +240,7 @@ class BackupKeeper:
         database, settings = self._backend.database, self._settings
         await close_window(repository, database.url)
         if repository.cloud is not None:
-            await anyio.to_thread.run_sync(_ship_wal, repository, known)
+            await anyio.to_thread.run_sync(ship_wal, repository, known)
         async with connect(database.url) as connection:
             asked = Backups(connection)
             facts, pressure_at = await asked.facts(), await asked.pressure_at()
@@ -260,19 +260,21 @@ class BackupKeeper:
             self._paused[action] = time.monotonic() + _PAUSE
 
     async def _snapshot(self) -> None:
+        """A run like the others, which says whether it came to its end; never beyond its budget."""
         budget = self._settings.shutdown_seconds
-        began = time.monotonic()
+        repository = self.repository()
         try:
             async with asyncio.timeout(budget):
-                await take(self.repository(), self._backend.database, "snapshot",
-                           why="shutdown", budget=budget)  # fmt: skip
-        except (MagrayError, TimeoutError) as error:
-            log.warning("no snapshot at the shutdown", error=str(error).partition("\n")[0])
-        else:
-            log.info("snapshot taken", seconds=round(time.monotonic() - began, 1))
+                _, task = await self._begin(
+                    "backup", {"kind": "snapshot", "why": "shutdown"},
+                    lambda tell: self._take(repository, "snapshot", "shutdown", tell, budget),
+                )  # fmt: skip
+                await task
+        except TimeoutError:
+            log.warning("no snapshot at the shutdown", cause="it took too long", seconds=budget)
 
 
-def _ship_wal(repository: Repository, known: Catalogue) -> None:
+def ship_wal(repository: Repository, known: Catalogue) -> None:
     """What is archived here goes to the bucket as well: that alone has to be enough."""
     if repository.cloud is None:
         return

@@ -11,6 +11,7 @@ check      every page, every b-tree; the layers answer
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import tempfile
@@ -144,6 +145,12 @@ def refuse_directory(into: Path) -> None:
                 f"{into} holds a running PostgreSQL, or one that crashed",
                 hint="magray restore --into NEW_DIRECTORY",
             )
+    if into.stat().st_uid != os.geteuid():
+        raise TargetInUseError(
+            f"{into} belongs to another user",
+            detail="A cluster in it could be read or replaced by them.",
+            hint="magray restore --into NEW_DIRECTORY",
+        )
     if any(into.iterdir()):
         raise TargetInUseError(
             f"{into} is not empty",

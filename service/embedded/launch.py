@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # A restored cluster must not write into the archive it came from, nor delete or promote anything,
 # whatever its configuration files say: they may come from anywhere.
-_HELD_BACK_OPTIONS = {"archive_mode": "off", "cron.launch_active_jobs": "off"}
+HELD_BACK_OPTIONS = {"archive_mode": "off", "cron.launch_active_jobs": "off"}
 
 
 def spawn(
@@ -35,7 +35,7 @@ def spawn(
     command = [str(bin_dir / "postgres"), "-D", str(site.pgdata)]
     if durable:
         command += ["-c", "fsync=on", "-c", "full_page_writes=on"]
-    held_back = _HELD_BACK_OPTIONS if site.is_held_back else {}
+    held_back = HELD_BACK_OPTIONS if site.is_held_back else {}
     for name, value in {**options, **held_back}.items():
         command += ["-c", f"{name}={value}"]
     try:

@@ -122,6 +122,27 @@ async def test_a_backup_by_the_service() -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
+async def test_fault_37_a_snapshot_at_the_shutdown() -> None:
+    """Taken within its budget, or given up without a trace; the run says which."""
+    async with keeping(snapshot_on_shutdown=True, shutdown_seconds=300) as (place, keeper):
+        await asyncio.to_thread(place.write, 3)
+        await keeper.stop()
+        (run,) = await keeper.runs()
+        assert (run["state"], run["result"]["kind"]) == ("done", "snapshot")
+        kept = [one.id for one in place.repository.catalogue().backups]
+        assert kept == [run["result"]["id"]]
+
+        keeper._settings = place.settings.model_copy(update={"shutdown_seconds": 0.5})
+        await keeper.stop()
+        run = (await keeper.runs())[0]
+        assert (run["state"], run["request"]["why"]) == ("failed", "shutdown")
+        known = place.repository.catalogue()
+        assert ([one.id for one in known.backups], known.incomplete) == (kept, {})
+        keeper._settings = BackupSettings()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
 async def test_memory_pressure_becomes_a_backup_in_the_cold_archive(tmp_path: Path) -> None:
     """Measured by the job, seen by the service a minute later, once: whatever the level is then."""
     cold = tmp_path / "cold"
