@@ -1,8 +1,7 @@
-"""Backups while the service runs: when one is due, and those somebody asked for over HTTP.
+"""Backups while the service runs: those that are due, and those somebody asked for over HTTP.
 
-When: a full every `full_hours` once there is one, an incremental after `incremental_mb` of WAL, a
-snapshot when the service is stopped, a compressed one under memory pressure (at most one a day), a
-drill when the last proof is `drill_days` old. The rules are in `due`, which looks at nothing else.
+What is due say the rules of `backup_rules.py`; a snapshot is taken when the service is stopped.
+Each is a run: `memory.backup_runs`, `GET /v1/backups` show how it gets on and how it ended.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,8 @@ import anyio.to_thread
 import msgspec
 import structlog
 
-from jobs.backup.chain import parent_for
 from jobs.backup.drill import drill
-from jobs.backup.errors import BusyError, MissingError
+from jobs.backup.errors import MissingError
 from jobs.backup.marks import close_window
 from jobs.backup.prune import prune
 from jobs.backup.repository import open_repository
@@ -28,7 +26,7 @@ from jobs.backup.restore import restore
 from jobs.backup.status import mirror
 from jobs.backup.take import take
 from jobs.backup.verify import verify
-from jobs.backup.wal import parse_lsn
+from service.backup_rules import due, moment_of
 from service.database import connect
 from service.errors import MagrayError
 from service.memory import Backups
@@ -41,52 +39,14 @@ if TYPE_CHECKING:
     from jobs.backup.catalogue import Catalogue
     from jobs.backup.repository import Repository
     from jobs.backup.target import Target
+    from jobs.backup.verify import Finding
     from service.backend import Backend
 
 log = structlog.get_logger("magray.backups")
 
 _INTERVAL = 60.0  # seconds; also how far back the last restorable instant may lie
 _NOTE_EVERY = 1.0  # seconds between two notes of a run's progress
-_CALM = timedelta(days=1)  # between two backups for pressure: the level may flap
-_MB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What decides whether something is due.
-
-    Attributes:
-        newest_full: when the newest restorable full was complete.
-        newest_compressed: the same of the kind compressed.
-        proven: when a chain was last proved.
-        wal_bytes: written since the newest backup began.
-        pressure: whether memory pressure is high.
-    """
-
-    now: datetime
-    newest_full: datetime | None
-    newest_compressed: datetime | None
-    proven: datetime | None
-    wal_bytes: int
-    pressure: bool = False
-
-
-def due(moment: Moment, *, full_hours: float, incremental_mb: int, drill_days: float) -> str | None:
-    """What to do now: full, incremental, compressed, drill or nothing; one thing at a time."""
-    full = moment.newest_full
-    if full is None:
-        return None  # nobody has set backups up
-    if full_hours and moment.now - full >= timedelta(hours=full_hours):
-        return "full"
-    compressed = moment.newest_compressed
-    if moment.pressure and (compressed is None or moment.now - compressed >= _CALM):
-        return "compressed"
-    if incremental_mb and moment.wal_bytes >= incremental_mb * _MB:
-        return "incremental"
-    since = moment.proven or full
-    if drill_days and moment.now - since >= timedelta(days=drill_days):
-        return "drill"
-    return None
+_PAUSE = 900.0  # seconds until what is due and failed is tried again
 
 
 class BackupKeeper:
@@ -100,8 +60,8 @@ class BackupKeeper:
         self._backend = backend
         self._settings = backend.settings.backup
         self._task: asyncio.Task[None] | None = None
-        self._asked: set[asyncio.Task[None]] = set()
-        self.pressure = False
+        self._asked: set[asyncio.Task[bool]] = set()
+        self._paused: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to look every minute."""
@@ -144,16 +104,21 @@ class BackupKeeper:
         """Begin a run; it goes on by itself, and tells how it gets on.
 
         Args:
-            action: backup, verify, restore or drill.
-            request: its kind, or backup, or target; as it came.
+            action: backup, verify or drill.
+            request: its kind, or the id of a backup; as it came.
         """
-        work = self._work(action, request)
+        run, _ = await self._begin(action, request, self._work(action, request))
+        return run
+
+    async def _begin(
+        self, action: str, request: dict[str, Any], work: _Work
+    ) -> tuple[UUID, asyncio.Task[bool]]:
         async with self._operator() as backups:
             run = await backups.begin_run(action, request)
-        task = asyncio.create_task(self._follow(run, work), name=f"backup run {run}")
+        task = asyncio.create_task(self._follow(run, work), name=f"{action} run {run}")
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
-        return run
+        return run, task
 
     async def backups(self) -> list[dict[str, Any]]:
         """The backups, newest first."""
@@ -173,35 +138,43 @@ class BackupKeeper:
     def _work(self, action: str, request: dict[str, Any]) -> _Work:
         repository = self.repository()
         if action == "verify":
-            repository.catalogue().get(request["id"])
-
-            def verified() -> list[Any]:
-                return list(verify(repository, [request["id"]]))
-
-            async def look(_: Any) -> dict[str, Any]:
-                found = await anyio.to_thread.run_sync(verified)
-                return {"findings": [asdict(one) for one in found]}
-
-            return look
+            if "id" in request:
+                repository.catalogue().get(request["id"])
+            return lambda tell: self._verify(repository, request, tell)
         if action == "backup":
-            return lambda tell: self._take(repository, request["kind"], "asked for", tell)
+            why = request.get("why", "asked for")
+            return lambda tell: self._take(repository, request["kind"], why, tell)
         return lambda tell: self._prove(repository, tell)
 
     async def begin_restore(self, target: Target, name: str, request: dict[str, Any]) -> UUID:
         """Begin a restore into the folder `restores/<name>` of the data directory."""
         repository = self.repository()
         into = self._backend.settings.data_dir.absolute() / "restores" / name
-        async with self._operator() as backups:
-            run = await backups.begin_run("restore", request)
 
         async def work(tell: Any) -> dict[str, Any]:
             await close_window(repository, self._backend.database.url)
             return asdict(await restore(repository, target, into, progress=tell))
 
-        task = asyncio.create_task(self._follow(run, work), name=f"restore {run}")
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
+        run, _ = await self._begin("restore", request, work)
         return run
+
+    async def _verify(
+        self, repository: Repository, request: dict[str, Any], tell: Any
+    ) -> dict[str, Any]:
+        """Read one backup; or all that were not read for long, and the archived WAL."""
+        ids = [request["id"]] if "id" in request else []
+        before = datetime.now(UTC) - timedelta(days=self._settings.verify_days)
+
+        def look() -> list[Finding]:
+            old = None if ids else lambda one: one.read_at <= before
+            return list(verify(repository, ids, only=old, progress=tell))
+
+        findings = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
+        for one in findings:
+            if not one.ok:
+                log.error("damaged", what=one.what, detail=one.detail)
+        await mirror(repository, self._backend.database)
+        return {"findings": [asdict(one) for one in findings]}
 
     async def _take(
         self, repository: Repository, kind: str, why: str, tell: Any, budget: float | None = None
@@ -220,25 +193,28 @@ class BackupKeeper:
         await mirror(repository, self._backend.database)
         return proof
 
-    async def _follow(self, run: UUID, work: _Work) -> None:
-        """Do the work, and note how it gets on and how it ends."""
+    async def _follow(self, run: UUID, work: _Work) -> bool:
+        """Do the work, and note how it gets on and how it ends; whether it ended well."""
         progress = _Progress()
         result = error = None
         note = asyncio.create_task(self._note(run, progress))
         try:
-            result = await work(progress.tell)
+            result = msgspec.to_builtins(await work(progress.tell))
         except MagrayError as failed:
             error = {"code": failed.code, "message": failed.message, "detail": failed.detail,
                      "hint": failed.hint}  # fmt: skip
             log.warning("backup run failed", run=str(run), **error)
+        except asyncio.CancelledError:
+            error = {"code": "ML503", "message": "stopped with the service"}
+            raise
         except Exception as failed:
             error = {"code": "ML500", "message": "something went wrong here"}
             log.exception("backup run failed", run=str(run), exc_info=failed)
         finally:
             await end(note)
-        told = None if result is None else msgspec.to_builtins(result)
-        async with self._operator() as backups:
-            await backups.note_run(run, *progress.last, result=told, error=error)
+            async with self._operator() as backups:
+                await backups.note_run(run, *progress.last, result=result, error=error)
+        return error is None
 
     async def _note(self, run: UUID, progress: _Progress) -> None:
         async with self._operator() as backups:
@@ -251,8 +227,6 @@ class BackupKeeper:
             await asyncio.sleep(_INTERVAL)
             try:
                 await self._look()
-            except BusyError as error:
-                log.info("backup put off", cause=error.message)
             except MagrayError as error:
                 log.warning("backup failed", error=error.message, detail=error.detail)
             except Exception as error:
@@ -266,60 +240,41 @@ class BackupKeeper:
         database, settings = self._backend.database, self._settings
         await close_window(repository, database.url)
         if repository.cloud is not None:
-            await anyio.to_thread.run_sync(_ship_wal, repository, known)
+            await anyio.to_thread.run_sync(ship_wal, repository, known)
         async with connect(database.url) as connection:
-            facts = await Backups(connection).facts()
-        moment = moment_of(facts, known, pressure=self.pressure)
-        action = due(
-            moment, full_hours=settings.full_hours, incremental_mb=settings.incremental_mb,
-            drill_days=settings.drill_days,
-        )  # fmt: skip
-        if action == "drill":
-            await self._prove(repository, _silent)
-        elif action is not None:
-            await self._take(repository, action, f"due: {action}", _silent)
+            asked = Backups(connection)
+            facts, pressure_at = await asked.facts(), await asked.pressure_at()
+        for action in due(moment_of(facts, known, pressure_at=pressure_at), settings):
+            if self._paused.get(action, 0) <= time.monotonic():
+                await self._do(action)
+                return
+
+    async def _do(self, action: str) -> None:
+        """Do what is due, as a run; what failed is left alone for a while."""
+        request = {"why": f"due: {action}"}
+        name = action
+        if action not in ("verify", "drill"):
+            name, request = "backup", {"kind": action, **request}
+        _, task = await self._begin(name, request, self._work(name, request))
+        if not await task or action == "verify":  # what could not be read is still due
+            self._paused[action] = time.monotonic() + _PAUSE
 
     async def _snapshot(self) -> None:
+        """A run like the others, which says whether it came to its end; never beyond its budget."""
         budget = self._settings.shutdown_seconds
-        began = time.monotonic()
+        repository = self.repository()
         try:
             async with asyncio.timeout(budget):
-                await take(self.repository(), self._backend.database, "snapshot",
-                           why="shutdown", budget=budget)  # fmt: skip
-        except (MagrayError, TimeoutError) as error:
-            log.warning("no snapshot at the shutdown", error=str(error).partition("\n")[0])
-        else:
-            log.info("snapshot taken", seconds=round(time.monotonic() - began, 1))
+                _, task = await self._begin(
+                    "backup", {"kind": "snapshot", "why": "shutdown"},
+                    lambda tell: self._take(repository, "snapshot", "shutdown", tell, budget),
+                )  # fmt: skip
+                await task
+        except TimeoutError:
+            log.warning("no snapshot at the shutdown", cause="it took too long", seconds=budget)
 
 
-def moment_of(facts: dict[str, Any], known: Catalogue, *, pressure: bool) -> Moment:
-    """What decides, from a server's facts and the catalogue."""
-    ours = [one for one in known.backups
-            if one.manifest.system == facts["system"] and one.fault is None]  # fmt: skip
-    newest = parent_for(facts, known.backups)
-    since = 0 if newest is None else parse_lsn(newest.manifest.start_lsn)
-    same = newest is not None and newest.manifest.timeline == facts["timeline"]
-    kinds: dict[str, Callable[[str], bool]] = {
-        "full": lambda kind: kind in ("full", "snapshot"),
-        "compressed": lambda kind: kind == "compressed",
-    }
-    latest = {
-        name: max((one.manifest.stopped_at for one in ours if fits(one.manifest.kind)),
-                  default=None)
-        for name, fits in kinds.items()
-    }  # fmt: skip
-    proven = [one.verdict.proven_at for one in ours if one.verdict.proven_at is not None]
-    return Moment(
-        now=facts["now"],
-        newest_full=latest["full"],
-        newest_compressed=latest["compressed"],
-        proven=max(proven, default=None),
-        wal_bytes=parse_lsn(facts["lsn"]) - since if same else 0,
-        pressure=pressure,
-    )
-
-
-def _ship_wal(repository: Repository, known: Catalogue) -> None:
+def ship_wal(repository: Repository, known: Catalogue) -> None:
     """What is archived here goes to the bucket as well: that alone has to be enough."""
     if repository.cloud is None:
         return
@@ -338,10 +293,6 @@ class _Progress:
 
     def tell(self, stage: str, done: int, total: int | None) -> None:
         self.last = (stage, done, total)
-
-
-def _silent(stage: str, done: int, total: int | None) -> None:
-    del stage, done, total
 
 
 if TYPE_CHECKING:

@@ -247,6 +247,8 @@ class BackupSettings(_Section):
         shutdown_seconds: the longest that snapshot may take.
         timeout_seconds: the longest a backup may take.
         archive_wait_seconds: the longest to wait for WAL to be archived.
+        verify_days: how long ago bytes may have been read before the service reads them again;
+            0 never.
         drill_days: how old the last proof may be before the service restores one; 0 never.
     """
 
@@ -271,6 +273,7 @@ class BackupSettings(_Section):
     shutdown_seconds: float = Field(30, gt=0)
     timeout_seconds: float = Field(3600, gt=0)
     archive_wait_seconds: float = Field(120, gt=0)
+    verify_days: float = Field(7, ge=0)
     drill_days: float = Field(7, ge=0)
 
 

@@ -11,6 +11,10 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = """
+alter table memory_data.pressure
+    -- last measured high: a compressed backup follows
+    add column high_at timestamptz;
+
 create table memory_data.backup (
     id text primary key,
     kind text not null check (kind in ('full', 'incremental', 'snapshot', 'compressed')),

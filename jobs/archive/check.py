@@ -14,7 +14,7 @@ from service.errors import DamagedObjectError, MissingObjectError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobs.storage import Store, StoredObject
+    from jobs.storage.store import Store, StoredObject
     from service.memory import Archive
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from jobs.storage import Store
+    from jobs.storage.store import Store
     from service.memory import Archive
 
 _BATCH = 500

@@ -21,7 +21,7 @@ from service.errors import MagrayError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobs.storage import Store
+    from jobs.storage.store import Store
     from service.memory import Archive
 
 log = structlog.get_logger("magray.archive")

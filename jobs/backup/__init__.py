@@ -3,14 +3,16 @@
     archive_wal.py  the program PostgreSQL runs for each finished WAL segment
     archiving.py    puts that program where the server's user can run it, and watches the backlog
     wal.py          archived WAL: names, contiguity, reading and proving it
-    storage.py      objects on the local disk, S3, GCS, Azure
     crypto.py       encryption of objects
     catalogue.py    the manifests beside the backups: all there is to know about them
     packs.py        a backup's bytes as compressed, encrypted objects
     content.py      what lies in a backup, against PostgreSQL's own manifest
     chain.py        pure rules: which kind, which chain, which instants can be restored
     take.py         takes a backup
-    restore.py      restores, or refuses
+    watching.py     checks the stream as it passes, ends a run that stands still
+    folders.py      names and removes the folders of backups
+    plan.py         chooses what a restore needs, or refuses
+    restore.py      restores
     instance.py     a restored cluster while it recovers and is checked
     verify.py       reads everything again
     prune.py        what may go

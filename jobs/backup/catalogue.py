@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
-from jobs.backup.errors import DamagedError, MissingError, NoKeyError
+from jobs.backup.errors import BackupError, DamagedError, MissingError, NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobs.backup.crypto import Keys
-    from jobs.backup.storage import Entry, Storage
+    from jobs.storage.tier import Entry, Storage
+
+log = structlog.get_logger("magray.backup")
 
 FOLDER = "backups"
 FULLS = ("full", "snapshot", "compressed")
@@ -176,6 +179,11 @@ class Backup:
         """Its name."""
         return self.manifest.id
 
+    @property
+    def read_at(self) -> datetime:
+        """When its every byte was last read; until then, checked while it was written."""
+        return self.verdict.verified_at or self.manifest.stopped_at
+
 
 @dataclass
 class Catalogue:
@@ -295,3 +303,21 @@ def store_verdict(backup: Backup) -> None:
     path = f"{backup.manifest.folder}/verdict.json"
     body = msgspec.json.encode(backup.verdict)
     backup.tier.put(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def quarantine(backup: Backup, error: BackupError) -> None:
+    """Note beside a backup that it must not be used: nobody builds on it, or restores it, again."""
+    backup.verdict.damage = f"{error.message} {error.detail}".strip()
+    backup.fault = backup.verdict.damage
+    backup.verdict.verified_at = None
+    try:
+        store_verdict(backup)
+    except BackupError as failure:
+        log.warning("quarantine not written", id=backup.id, error=failure.message)
+    log.error("backup quarantined", id=backup.id, cause=backup.fault)
+
+
+def verified_now(backup: Backup) -> None:
+    """Note that a backup's every byte was read and found right."""
+    backup.verdict.verified_at = datetime.now(UTC)
+    store_verdict(backup)

@@ -13,7 +13,7 @@ import anyio.to_thread
 from jobs.backup import catalogue
 from jobs.backup.chain import chain_of
 from jobs.backup.errors import CheckError, NotRestorableError
-from jobs.backup.restore import open_folder, quarantine, restore
+from jobs.backup.restore import open_folder, restore
 from jobs.backup.take import quiet
 from jobs.backup.target import Target
 from jobs.backup.windows import usable
@@ -87,7 +87,7 @@ async def drill(
                 detail=f"It recorded {witness.layers}, restored were {restored.layers}.",
                 hint="magray backup full",
             )
-            quarantine(newest, error)
+            catalogue.quarantine(newest, error)
             raise error
         progress("searching", 0, None)
         server = EmbeddedServer(folder / "data", **options)

@@ -22,7 +22,7 @@ from jobs.backup.errors import BackupError, BusyError, MissingError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobs.backup.storage import Storage
+    from jobs.storage.tier import Storage
 
 _LIFE = timedelta(minutes=10)
 _RENEW = 60.0  # seconds

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.catalogue import Manifest
     from jobs.backup.crypto import Key, Keys
-    from jobs.backup.storage import Storage
+    from jobs.storage.tier import Storage
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from jobs.backup.catalogue import FOLDER
 from jobs.backup.errors import DamagedError
+from jobs.backup.folders import remove_folder
 from jobs.backup.lease import being_read, exclusive
-from jobs.backup.take import remove_folder
 from jobs.backup.wal import parse_lsn, segment_number
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from jobs.backup.catalogue import Backup, Catalogue
     from jobs.backup.repository import Repository
-    from jobs.backup.storage import Storage
     from jobs.backup.wal import Listing
+    from jobs.storage.tier import Storage
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from jobs.backup.archive_wal import pack, place
 from jobs.backup.crypto import Keys
 from jobs.backup.errors import MissingError
 from jobs.backup.programs import Programs
-from jobs.backup.storage import Storage
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
+from jobs.storage.tier import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -67,6 +67,7 @@ def summary(repository: Repository) -> dict[str, Any]:
     systems = {one.manifest.system for one in known.backups}
     holes = [hole for system in systems for hole in gaps(repository.wal.listing(int(system)))]
     proven = [one.verdict.proven_at for one in known.backups if one.verdict.proven_at]
+    read = [one.read_at for one in known.backups if one.fault is None and not one.tier.cold]
     return {
         "backups": len(known.backups),
         "restorable": sum(one.fault is None for one in known.backups),
@@ -75,6 +76,7 @@ def summary(repository: Repository) -> dict[str, Any]:
         "windows": window_rows(windows),
         "wal_gaps": [f"{first} to {last}" for first, last in holes],
         "proven_until": max(proven, default=None),
+        "all_read_since": min(read, default=None),
         "tiers": {tier.name: tier.place for tier in repository.tiers},
     }
 
@@ -92,6 +94,10 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     proven = told["proven_until"]
     days = repository.settings.drill_days
     stale = days > 0 and (proven is None or now - proven > timedelta(days=days))
+    read = told["all_read_since"]
+    # read within a day of when it is due
+    late = timedelta(days=repository.settings.verify_days + 1)
+    unread = repository.settings.verify_days > 0 and read is not None and now - read > late
     failing = _is_failing(archiver)
     return [
         _line("backups", not broken and not told["incomplete"],
@@ -101,6 +107,9 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
               "; ".join(told["wal_gaps"]) or "without a gap", "magray backup full"),
         _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
               _archiving(archiver, failing), "df -h; the server's log says why it fails"),
+        _line("verification", not unread,
+              f"every byte read since {read.isoformat() if read else 'never'}",
+              "magray backup verify"),
         _line("proof", not stale, f"last restored {proven.isoformat() if proven else 'never'}",
               "magray backup drill"),
     ]  # fmt: skip

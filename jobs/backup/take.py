@@ -6,15 +6,12 @@ moment leaves a folder without one, and the next run removes it.
 
 from __future__ import annotations
 
-import io
-import queue
 import re
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,21 +26,21 @@ from jobs.backup import catalogue
 from jobs.backup.archiving import announce_histories, set_up, wait_until_archived
 from jobs.backup.catalogue import FOLDER, Manifest, Witness
 from jobs.backup.chain import Decision, decide_incremental, parent_for
-from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, MismatchError, TimedOutError, ToolError
+from jobs.backup.folders import new_id, remove_folder, remove_incomplete
 from jobs.backup.lease import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
-from jobs.backup.programs import end_group
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
+from jobs.backup.watching import StreamCheck, Watch
 from service.database import connect
 from service.memory import Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobs.backup.catalogue import Backup, Catalogue
+    from jobs.backup.catalogue import Catalogue
     from jobs.backup.repository import Repository
-    from jobs.backup.storage import Storage
+    from jobs.storage.tier import Storage
     from service.backend import Database
 
     Progress = Callable[[str, int, int | None], None]
@@ -229,9 +226,9 @@ class _Run:
     def _run_program(
         self, arguments: list[str], writer: PackWriter, total: int | None
     ) -> _Streamed:
-        checker = _Checker()
+        checker = StreamCheck()
         with self._repository.programs.spawn("pg_basebackup", arguments) as running:
-            watch = _Watch(running.process, self._deadline,
+            watch = Watch(running.process, self._deadline,
                            self._repository.settings.archive_wait_seconds)  # fmt: skip
             done = 0
             try:
@@ -341,135 +338,6 @@ class _Run:
         run, _ = contiguous(names, listing)
         needed = [one for one in run if one.name[8:] <= end[8:]]
         self._repository.ship(tier, listing, [*needed, *listing.histories.values()])
-
-
-class _Checker:
-    """Compares the stream with PostgreSQL's manifest on a thread of its own, as it passes."""
-
-    def __init__(self) -> None:
-        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=16)
-        self._manifest = b""
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="check", daemon=True)
-        self._thread.start()
-
-    def feed(self, chunk: bytes) -> None:
-        self._queue.put(chunk)
-
-    def end(self) -> None:
-        self._queue.put(b"")
-        self._thread.join()
-
-    def result(self) -> bytes:
-        if self._error is not None:
-            raise self._error
-        return self._manifest
-
-    def _run(self) -> None:
-        stream = _QueueStream(self._queue)
-        try:
-            self._manifest = check_tar(io.BufferedReader(stream, _CHUNK))
-        except Exception as error:
-            self._error = error
-        stream.drain()
-
-
-class _QueueStream(io.RawIOBase):
-    def __init__(self, source: queue.Queue[bytes]) -> None:
-        self._source = source
-        self._rest = memoryview(b"")
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest and not self._ended:
-            chunk = self._source.get()
-            self._ended = not chunk
-            self._rest = memoryview(chunk)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def drain(self) -> None:
-        while not self._ended:
-            self._ended = not self._source.get()
-
-
-class _Watch:
-    """Ends a program that stands still, or takes too long."""
-
-    def __init__(self, process: Any, deadline: float, still: float) -> None:
-        self.expired = ""
-        self._process = process
-        self._deadline = deadline
-        self._still = still
-        self._last = time.monotonic()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._thread.start()
-
-    def alive(self) -> None:
-        self._last = time.monotonic()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.1):
-            now = time.monotonic()
-            if now > self._deadline:
-                self.expired = "the backup took longer than it may"
-            elif now - self._last > self._still:
-                self.expired = (
-                    f"pg_basebackup has waited {self._still:.0f} s: it waits until its WAL is"
-                    " archived"
-                )
-            if self.expired:
-                end_group(self._process)
-                return
-
-
-def new_id(kind: str, known: Catalogue, now: datetime) -> str:
-    """A name that sorts after every earlier one, whatever the clock does."""
-    taken = [one.id for one in known.backups] + list(known.incomplete)
-    newest = max(taken, default="")
-    at = _utc(now).replace(microsecond=0)
-    while (made := f"{at:%Y%m%dT%H%M%SZ}-{kind}")[:16] <= newest[:16]:
-        with suppress(ValueError):
-            at = max(at, datetime.strptime(newest[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
-        at += timedelta(seconds=1)
-    return made
-
-
-def remove_incomplete(known: Catalogue, tier: Storage) -> list[str]:
-    """Remove folders of backups that were never completed; those with a manifest stay."""
-    removed = []
-    for backup_id, (_, place) in known.incomplete.items():
-        folder = f"{FOLDER}/{backup_id}"
-        if place is tier and not tier.exists(f"{folder}/manifest.json"):
-            remove_folder(tier, folder)
-            removed.append(backup_id)
-            log.warning("incomplete backup removed", id=backup_id, tier=tier.name)
-    return removed
-
-
-def remove_folder(tier: Storage, folder: str) -> None:
-    """Delete a backup's objects, its manifest first: half of it must not look like one."""
-    paths = sorted(
-        (entry.path for entry in tier.entries(folder)),
-        key=lambda path: not path.endswith("/manifest.json"),
-    )
-    tier.delete(paths)
-
-
-def verified_now(backup: Backup) -> None:
-    """Note that a backup's every byte was read and found right."""
-    backup.verdict.verified_at = datetime.now(UTC)
-    catalogue.store_verdict(backup)
 
 
 def _utc(at: datetime) -> datetime:

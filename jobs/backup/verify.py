@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from jobs.backup.catalogue import spread
+from jobs.backup.catalogue import quarantine, spread, verified_now
 from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, DamagedError, MismatchError, NotReadyError, StorageError
 from jobs.backup.packs import open_packs, read_pg_manifest
-from jobs.backup.restore import quarantine
-from jobs.backup.take import quiet, verified_now
+from jobs.backup.take import quiet
 from jobs.backup.wal import gaps
 
 if TYPE_CHECKING:
@@ -39,7 +38,8 @@ class Finding:
 
 
 def verify(
-    repository: Repository, ids: Collection[str] = (), *, only_new: bool = False,
+    repository: Repository, ids: Collection[str] = (), *,
+    only: Callable[[Backup], bool] | None = None,
     with_wal: bool = True, progress: Progress = quiet,
 ) -> Iterator[Finding]:  # fmt: skip
     """Read backups and WAL in full.
@@ -47,7 +47,7 @@ def verify(
     Args:
         repository: all tiers.
         ids: these backups only, and no WAL.
-        only_new: leave out what was verified before: then the work grows with new bytes only.
+        only: leave out other backups than these: the work grows with new bytes only.
         with_wal: read archived WAL too.
         progress: told stage, done, total.
     """
@@ -56,7 +56,8 @@ def verify(
         if not ids or name in ids:
             yield Finding(name, False, why)
     wanted = [known.get(one) for one in ids] if ids else known.backups
-    wanted = [one for one in wanted if not (only_new and one.verdict.verified_at)]
+    if only is not None:
+        wanted = [one for one in wanted if only(one)]
     total = sum(one.manifest.bytes for one in wanted)
     done = 0
     for one in wanted:  # oldest first: what builds on a damaged one is told of it

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.crypto import Keys
     from jobs.backup.programs import Programs
-    from jobs.backup.storage import Storage
+    from jobs.storage.tier import Storage
 
 _ENCRYPTED = re.compile(r"\.aes-([0-9a-f]{16})$")
 _RECORD = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+), .*? desc: (\w+) ?(.*)")

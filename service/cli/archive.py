@@ -15,7 +15,7 @@ from rich.console import Console
 from jobs.archive import check
 from jobs.archive import write as writing
 from jobs.archive.restore import restore as bring_back
-from jobs.storage import open_store
+from jobs.storage.store import open_store
 from service.backend import open_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress

@@ -26,7 +26,7 @@ from jobs.backup.stream import stream as run_stream
 from jobs.backup.take import take
 from jobs.backup.verify import verify as run_verify
 from service.backend import Database, open_database
-from service.cli.output import json_option, print_rows
+from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
 from service.embedded import EmbeddedServer
@@ -59,7 +59,7 @@ def _add(kind: str, text: str) -> None:
     @json_option
     def command(as_json: bool) -> None:
         row = asyncio.run(_take(_settings(), kind))
-        print_rows([row], as_json=as_json, empty="")
+        print_facts(row, as_json=as_json)
 
 
 for _kind, _text in _KINDS.items():
@@ -122,8 +122,9 @@ def info(as_json: bool) -> None:
 def verify(ids: tuple[str, ...], only_new: bool, as_json: bool) -> None:
     """Read backups and archived WAL in full; exit code 26 when something is damaged."""
     repository = closed(_settings())
+    only = (lambda one: one.verdict.verified_at is None) if only_new else None
     with make_progress() as bars:
-        findings = list(run_verify(repository, ids, only_new=only_new, progress=bar(bars)))
+        findings = list(run_verify(repository, ids, only=only, progress=bar(bars)))
     print_rows([asdict(one) for one in findings], as_json=as_json, empty="There is nothing new.")
     if not all(one.ok for one in findings):
         sys.exit(DamagedError.exit_code)
@@ -161,7 +162,7 @@ def mark(name: str, as_json: bool) -> None:
             told: dict[str, Any] = msgspec.to_builtins(await make_mark(repository, database, name))
             return told
 
-    print_rows([asyncio.run(run())], as_json=as_json, empty="")
+    print_facts(asyncio.run(run()), as_json=as_json)
 
 
 @backup.command()
@@ -177,7 +178,7 @@ def drill(scratch: str | None, as_json: bool) -> None:
         proof = asyncio.run(
             run_drill(repository, scratch=Path(scratch) if scratch else None, progress=bar(bars))
         )
-    print_rows([asdict(proof)], as_json=as_json, empty="")
+    print_facts(asdict(proof), as_json=as_json)
 
 
 @backup.command()

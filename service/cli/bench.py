@@ -27,6 +27,7 @@ from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
 from service.backend import load_embedder
+from service.cli.bench_backup import backup
 from service.cli.bench_compress import compress
 from service.cli.bench_expire import expire
 from service.cli.bench_lifecycle import lifecycle
@@ -253,3 +254,4 @@ bench.add_command(lifecycle)
 bench.add_command(bench_evict)
 bench.add_command(compress)
 bench.add_command(expire)
+bench.add_command(backup)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from jobs.archive.forget import forget as forget_memories
-from jobs.storage import open_store
+from jobs.storage.store import open_store
 from service.backend import open_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress

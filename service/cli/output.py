@@ -13,6 +13,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_UNFOLDED = 10_000  # columns: a file or a pipe has no edge, and a search in it must find its words
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
@@ -23,6 +25,8 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> 
             sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
         return
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
     if not rows:
         console.print(empty)
         return
@@ -32,3 +36,9 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> 
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console.print(table)
+
+
+def print_facts(row: dict[str, Any], *, as_json: bool) -> None:
+    """Print one row, a value a line: as a table it would fold them all in the middle of words."""
+    facts = [{"": name, "value": value} for name, value in row.items() if value is not None]
+    print_rows([row] if as_json else facts, as_json=as_json, empty="")

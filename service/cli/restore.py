@@ -16,12 +16,12 @@ import rich_click as click
 from jobs.backup.bring_back import bring_back
 from jobs.backup.errors import TimedOutError
 from jobs.backup.marks import close_window
+from jobs.backup.plan import make_plan
 from jobs.backup.release import release
-from jobs.backup.restore import make_plan
 from jobs.backup.restore import restore as run_restore
 from jobs.backup.target import Target, parse_target
 from service.cli.backup import bar, closed, opened
-from service.cli.output import json_option, print_rows
+from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.embedded import EmbeddedServer
 from service.errors import ConfigError
@@ -76,13 +76,13 @@ def restore(
     repository = closed(settings)
     _close_window(settings, repository)
     if dry_run:
-        print_rows([_plan(repository, target, where)], as_json=as_json, empty="")
+        print_facts(_plan(repository, target, where), as_json=as_json)
         return
     with make_progress() as bars:
         restored = asyncio.run(
             run_restore(repository, target, into.absolute(), progress=bar(bars), **where)  # type: ignore[arg-type]
         )
-    print_rows([asdict(restored)], as_json=as_json, empty="")
+    print_facts(asdict(restored), as_json=as_json)
     if promote:
         _promote(into, as_json=as_json)
     elif not as_json:
@@ -110,7 +110,7 @@ def _promote(into: Path | None, *, as_json: bool) -> None:
     if into is None:
         raise ConfigError("say which", hint="magray restore --promote --into DIRECTORY")
     asyncio.run(release(into.absolute()))
-    print_rows([{"released": str(into)}], as_json=as_json, empty="")
+    print_facts({"released": str(into)}, as_json=as_json)
 
 
 def _plan(repository: Repository, target: Target, where: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@
     cluster.py     initdb, the configuration files, the database
     files.py       writing into directories of the server's user
     postmaster.py  what runs on a PGDATA: pid file, processes, log lines, hints
+    launch.py      the command line of a start
+    client.py      runs PostgreSQL's own client programs
     lock.py        one starter at a time, and who uses the server
     server.py      EmbeddedServer: start, attach, stop, run a client program
 

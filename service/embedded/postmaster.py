@@ -16,6 +16,7 @@ from service.embedded.files import replace_file
 from service.errors import PlatformError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from service.embedded.site import Site
@@ -206,3 +207,16 @@ def hint_for(text: str, site: Site) -> str:
         if re.search(pattern, text):
             return hint.format(**places)
     return f"less {site.log_dir}{os.sep}*.log"
+
+
+@contextlib.contextmanager
+def explained(site: Site) -> Iterator[None]:
+    """Turn what the file system refuses into an error with a hint."""
+    try:
+        yield
+    except OSError as error:
+        raise PlatformError(
+            f"The embedded PostgreSQL could not be made ready in {site.home}.",
+            detail=str(error),
+            hint=hint_for(str(error), site),
+        ) from error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import time
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,21 +12,21 @@ from urllib.parse import quote
 import structlog
 
 from service.embedded.binaries import Binaries, usable
+from service.embedded.client import run_client
 from service.embedded.cluster import (
     SUPERUSER,
-    clean_environment,
     configure,
     ensure_cluster,
     ensure_database,
 )
-from service.embedded.files import create_file
+from service.embedded.launch import spawn
 from service.embedded.lock import Attendance, StartLock
 from service.embedded.postmaster import (
     LogWatch,
     PidFile,
     disarm_stale_locks,
     end_orphans,
-    hint_for,
+    explained,
     living,
 )
 from service.embedded.site import PORT, Site, settle
@@ -37,7 +34,8 @@ from service.embedded.tuning import this_machine
 from service.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    import subprocess
+    from collections.abc import Callable, Mapping, Sequence
 
     from service.embedded.account import Account
 
@@ -48,9 +46,6 @@ StopMode = Literal["smart", "fast", "immediate"]
 _POLL = 0.02  # seconds between two looks at the pid file
 _DYING_PATIENCE = 5.0  # seconds a server that does not answer gets to be gone
 _PASSING = re.compile("the database system is (starting up|in recovery|not (yet )?accepting)")
-# A restored cluster must not write into the archive it came from, nor delete or promote anything:
-# above every configuration file, for its own may come from anywhere.
-_HELD_BACK_OPTIONS = {"archive_mode": "off", "cron.launch_active_jobs": "off"}
 _REPORT_EVERY = 5.0  # seconds between two progress lines
 
 
@@ -188,7 +183,7 @@ class EmbeddedServer:
             PlatformError: it could not be started, with the lines of its log that tell why.
         """
         began = time.monotonic()
-        with self._lock.held(), self._explained():
+        with self._lock.held(), explained(self._site):
             attached = self._attach()
             if not attached:
                 self._site.prepare()
@@ -253,25 +248,12 @@ class EmbeddedServer:
         Raises:
             PlatformError: there is no such program, or it failed and ``check`` is set.
         """
-        path = self.bin_dir / program
-        if not path.is_file():
-            raise PlatformError(f"There is no program {program}.", hint=f"ls {self.bin_dir}")
         host, port = self._address()
-        defaults = {"PGHOST": host, "PGPORT": str(port), "PGUSER": SUPERUSER}
-        environment = {**clean_environment(), **defaults, "PGDATABASE": DATABASE}
-        if as_caller:  # a person's terminal, editor and language
-            environment = {**os.environ, **defaults, "PGDATABASE": DATABASE}
-        done = subprocess.run(
-            [str(path), *args],
-            input=input,
-            capture_output=capture,
-            timeout=timeout,
-            text=True,
-            check=False,
-            env=environment,
-            cwd=None if as_caller or self._site.account.is_caller else "/",
-            **({} if as_caller else self._site.account.process_options),
-        )
+        address = {"PGHOST": host, "PGPORT": str(port), "PGUSER": SUPERUSER, "PGDATABASE": DATABASE}
+        done = run_client(
+            self.bin_dir / program, args, address, None if as_caller else self._site.account,
+            input=input, timeout=timeout, capture_output=capture,
+        )  # fmt: skip
         if check and done.returncode != 0:
             raise PlatformError(
                 f"The program {program} failed with exit code {done.returncode}.",
@@ -287,18 +269,6 @@ class EmbeddedServer:
     @cached_property
     def _users(self) -> Attendance:
         return Attendance(self._site.data_dir / "users")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what the file system refuses into an error with a hint."""
-        try:
-            yield
-        except OSError as error:
-            raise PlatformError(
-                f"The embedded PostgreSQL could not be made ready in {self._site.home}.",
-                detail=str(error),
-                hint=hint_for(str(error), self._site),
-            ) from error
 
     def _address(self) -> tuple[str, int]:
         found = living(self._site)
@@ -354,27 +324,7 @@ class EmbeddedServer:
             _log.warning("embedded_postgres_stale_locks", pgdata=str(site.pgdata))
         self._reap()
         watch = LogWatch(site)
-        handle = create_file(site.start_log, site.account)
-        command = [str(self.bin_dir / "postgres"), "-D", str(site.pgdata)]
-        if self._durable:  # on the command line it stands above every configuration file
-            command += ["-c", "fsync=on", "-c", "full_page_writes=on"]
-        held_back = _HELD_BACK_OPTIONS if site.is_held_back else {}
-        for name, value in {**self._options, **held_back}.items():
-            command += ["-c", f"{name}={value}"]
-        try:
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=handle,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env=clean_environment(),
-                umask=0o077,
-                start_new_session=True,  # Ctrl-C in a terminal is for the service alone
-                **site.account.process_options,
-            )
-        finally:
-            os.close(handle)
+        self._child = spawn(site, self.bin_dir, durable=self._durable, options=self._options)
         if not self._await_ready(watch):
             raise watch.failure("PostgreSQL could not be started.")
 

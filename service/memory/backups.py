@@ -11,6 +11,7 @@ from service.memory.calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
 
@@ -139,6 +140,12 @@ class Backups(Calls):
             " (select system_identifier::text from pg_control_system()) as system"
         )
         return rows[0]
+
+    async def pressure_at(self) -> datetime | None:
+        """When memory pressure was last high; None when it never was."""
+        rows = await self._dicts("select memory.last_high_pressure() as at")
+        found: datetime | None = rows[0]["at"]
+        return found
 
     async def set_jobs_enabled(self, enabled: bool) -> None:
         """Let scheduled jobs run, or none."""

@@ -72,9 +72,11 @@ class Operator(Calls):
             sql.SQL("drop database if exists {}").format(sql.Identifier(name))
         )
 
-    async def make_partitions(self) -> list[dict[str, Any]]:
-        """Make the coming partitions; returns those made."""
-        return await self._dicts("select * from memory.make_partitions()")
+    async def make_partitions(self, now: datetime | None = None) -> list[dict[str, Any]]:
+        """Make the partitions that come after a moment, None is this one; returns those made."""
+        return await self._dicts(
+            "select * from memory.make_partitions(coalesce(%s::timestamptz, now()))", (now,)
+        )
 
     async def vacuum(self, *tables: str) -> None:
         """Vacuum and analyse tables (`schema.table`), all three layers when none is named."""

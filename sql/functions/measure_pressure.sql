@@ -80,10 +80,12 @@ begin
             u.usage_percent, u.was, v_medium, v_high, v_margin) as v (level)
     ),
     kept as (
-        insert into memory_data.pressure as k (layer, level, since, measured_at)
-        select j.layer, j.level, j.since, p_now from judged as j where v_write
+        insert into memory_data.pressure as k (layer, level, since, measured_at, high_at)
+        select j.layer, j.level, j.since, p_now, case j.level when 'high' then p_now end
+        from judged as j where v_write
         on conflict (layer) do update
-        set level = excluded.level, since = excluded.since, measured_at = excluded.measured_at
+        set level = excluded.level, since = excluded.since, measured_at = excluded.measured_at,
+            high_at = coalesce(excluded.high_at, k.high_at)
     )
     select j.layer, j.heap_bytes, j.index_bytes, j.toast_bytes, j.disk_bytes,
         j.disk_bytes - j.free_bytes, j.free_bytes, j.free_bytes - j.stranded_bytes, j.stranded_bytes,

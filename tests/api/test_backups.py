@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,16 @@ import pytest
 
 from jobs.backup.catalogue import Catalogue
 from jobs.backup.restore import open_folder
-from service.backups import BackupKeeper, Moment, due, moment_of
+from service.backup_rules import Moment, due, moment_of
+from service.backups import BackupKeeper
 from service.settings import BackupSettings
 from tests.api.running import PROBLEM, running
-from tests.restore.places import Place, now
+from tests.restore.places import Place, fast_place, flip, now
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     import httpx2
 
     from tests.api.running import Running
@@ -76,12 +81,11 @@ async def test_there_is_no_such_run(api: httpx2.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "ML404")
 
 
-@pytest.mark.full
-@pytest.mark.timeout(600)
-async def test_a_backup_by_the_service() -> None:
-    """Taken and verified beside a running service, each followed to its end."""
-    folder = open_folder("magray-api-")
-    place = Place(folder / "live")
+@asynccontextmanager
+async def keeping(**more: Any) -> AsyncIterator[tuple[Place, BackupKeeper]]:
+    """The keeper of a service on a cluster of the test's own."""
+    folder = open_folder("magray-api-", fast_place())
+    place = Place(folder / "live", **more)
     await asyncio.to_thread(place.start)
     try:
         async with running(place.server.url()) as service:
@@ -89,21 +93,100 @@ async def test_a_backup_by_the_service() -> None:
             settings = service.backend.settings.model_copy(
                 update={"backup": place.settings, "data_dir": folder / "live"}
             )
-            backend = replace(service.backend, database=database, settings=settings)
-            keeper = BackupKeeper(backend)
-            run = await keeper.begin("backup", {"kind": "full"})
-            made = await _end(keeper, run)
-            assert made["state"] == "done", made
-            listed = await keeper.backups()
-            assert [row["id"] for row in listed] == [made["result"]["id"]]
-            checked = await _end(keeper, await keeper.begin("verify", {"id": listed[0]["id"]}))
-            assert checked["result"]["findings"][0]["ok"]
-            going = await _end(keeper, await keeper.begin("backup", {"kind": "full"}), patience=0)
-            assert going["state"] == "running"
+            keeper = BackupKeeper(replace(service.backend, database=database, settings=settings))
+            yield place, keeper
             await keeper.stop()
     finally:
         place.end()
         shutil.rmtree(folder)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+async def test_a_backup_by_the_service() -> None:
+    """Taken and verified beside a running service, each followed to its end."""
+    async with keeping() as (_, keeper):
+        run = await keeper.begin("backup", {"kind": "full"})
+        made = await _end(keeper, run)
+        assert made["state"] == "done", made
+        listed = await keeper.backups()
+        assert [row["id"] for row in listed] == [made["result"]["id"]]
+        checked = await _end(keeper, await keeper.begin("verify", {"id": listed[0]["id"]}))
+        assert checked["result"]["findings"][0]["ok"]
+        run = await keeper.begin("backup", {"kind": "full"})
+        assert (await _end(keeper, run, patience=0))["state"] == "running"
+        await keeper.stop()
+        (ended,) = await keeper.runs(run)
+        assert (ended["state"], ended["error"]["code"]) == ("failed", "ML503")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+async def test_fault_37_a_snapshot_at_the_shutdown() -> None:
+    """Taken within its budget, or given up without a trace; the run says which."""
+    async with keeping(snapshot_on_shutdown=True, shutdown_seconds=300) as (place, keeper):
+        await asyncio.to_thread(place.write, 3)
+        await keeper.stop()
+        (run,) = await keeper.runs()
+        assert (run["state"], run["result"]["kind"]) == ("done", "snapshot")
+        kept = [one.id for one in place.repository.catalogue().backups]
+        assert kept == [run["result"]["id"]]
+
+        keeper._settings = place.settings.model_copy(update={"shutdown_seconds": 0.5})
+        await keeper.stop()
+        run = (await keeper.runs())[0]
+        assert (run["state"], run["request"]["why"]) == ("failed", "shutdown")
+        known = place.repository.catalogue()
+        assert ([one.id for one in known.backups], known.incomplete) == (kept, {})
+        keeper._settings = BackupSettings()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+async def test_memory_pressure_becomes_a_backup_in_the_cold_archive(tmp_path: Path) -> None:
+    """Measured by the job, seen by the service a minute later, once: whatever the level is then."""
+    cold = tmp_path / "cold"
+    cold.mkdir()
+    async with keeping(cold=f"file://{cold}", cold_options={}) as (place, keeper):
+        await asyncio.to_thread(place.write, 3)
+        await asyncio.to_thread(place.take, "full")
+        await keeper._look()
+        assert await keeper.runs() == []
+        place.sql("update memory_data.layer set max_bytes = 1000 where name = 'interact'")
+        place.sql("select * from memory.run_job('pressure')")
+        place.sql("update memory_data.layer set max_bytes = 1 << 30 where name = 'interact'")
+        place.sql("select * from memory.run_job('pressure')")
+        assert place.sql("select distinct level from memory_data.pressure") == [("low",)]
+        await keeper._look()
+        (run,) = await keeper.runs()
+        assert (run["state"], run["request"]["kind"]) == ("done", "compressed"), run
+        assert run["result"]["reason"] == "due: compressed"
+        assert (cold / "backups" / run["result"]["id"] / "manifest.json").is_file()
+        await keeper._look()
+        assert len(await keeper.runs()) == 1
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+async def test_the_service_reads_and_proves_by_itself() -> None:
+    """What was not read for long is read, what is damaged is found; the newest chain is proved."""
+    async with keeping(verify_days=1e-9, drill_days=0) as (place, keeper):
+        await asyncio.to_thread(place.write, 3)
+        made = await asyncio.to_thread(place.take, "full")
+        await keeper._look()
+        (run,) = await keeper.runs()
+        assert (run["action"], run["state"]) == ("verify", "done")
+        assert all(one["ok"] for one in run["result"]["findings"])
+        await keeper._look()
+        assert len(await keeper.runs()) == 1  # a while has to pass
+
+        pack = place.server.home / "repository" / "backups" / made.id / "pack-00001.zst"
+        flip(pack, pack.stat().st_size // 2)
+        keeper._paused.clear()
+        await keeper._look()
+        found = (await keeper.runs())[0]["result"]["findings"]
+        assert [one["what"] for one in found if not one["ok"]] == [made.id]
+        assert (await keeper.backups())[0]["fault"] is not None
 
 
 async def _end(keeper: BackupKeeper, run: Any, patience: float = 300) -> dict[str, Any]:
@@ -122,39 +205,52 @@ def moment(**changed: Any) -> Moment:
     at = now()
     usual = {
         "now": at, "newest_full": at - timedelta(hours=1), "newest_compressed": None,
-        "proven": at - timedelta(days=1), "wal_bytes": 0, "pressure": False,
+        "unread": at - timedelta(days=1), "proven": at - timedelta(days=1), "wal_bytes": 0,
     }  # fmt: skip
     ago = {name: at - value for name, value in changed.items() if isinstance(value, timedelta)}
     return Moment(**{**usual, **changed, **ago})
 
 
-def what(asked: Moment) -> str | None:
-    return due(
-        asked, full_hours=SETTINGS.full_hours, incremental_mb=SETTINGS.incremental_mb,
-        drill_days=SETTINGS.drill_days,
-    )  # fmt: skip
+def what(asked: Moment) -> list[str]:
+    return list(due(asked, SETTINGS))
 
 
 def test_what_is_due() -> None:
     """Just below, at and above each bound."""
     full_megabytes = SETTINGS.incremental_mb << 20
-    assert what(moment()) is None
-    assert what(moment(newest_full=None, wal_bytes=1 << 40, pressure=True)) is None
-    assert what(moment(newest_full=timedelta(hours=23, minutes=59))) is None
-    assert what(moment(newest_full=timedelta(hours=24))) == "full"
-    assert what(moment(wal_bytes=full_megabytes - 1)) is None
-    assert what(moment(wal_bytes=full_megabytes)) == "incremental"
-    assert what(moment(proven=timedelta(days=6, hours=23))) is None
-    assert what(moment(proven=timedelta(days=7))) == "drill"
-    assert what(moment(proven=None, newest_full=timedelta(hours=1))) is None
+    assert what(moment()) == []
+    assert what(moment(newest_full=None, wal_bytes=1 << 40, pressure_at=timedelta(0))) == []
+    assert what(moment(newest_full=timedelta(hours=23, minutes=59))) == []
+    assert what(moment(newest_full=timedelta(hours=24))) == ["full"]
+    assert what(moment(wal_bytes=full_megabytes - 1)) == []
+    assert what(moment(wal_bytes=full_megabytes)) == ["incremental"]
+    assert what(moment(unread=timedelta(days=6, hours=23))) == []
+    assert what(moment(unread=timedelta(days=7))) == ["verify"]
+    assert what(moment(unread=None)) == []
+    assert what(moment(proven=timedelta(days=6, hours=23))) == []
+    assert what(moment(proven=timedelta(days=7))) == ["drill"]
+    assert what(moment(proven=None, newest_full=timedelta(hours=1))) == []
+
+
+def test_what_is_due_comes_in_order_of_urgency() -> None:
+    long_ago = timedelta(days=30)
+    everything = moment(
+        newest_full=long_ago, unread=long_ago, proven=long_ago, wal_bytes=1 << 40,
+        pressure_at=timedelta(0),
+    )  # fmt: skip
+    assert what(everything) == ["full", "compressed", "incremental", "verify", "drill"]
+    never = BackupSettings(full_hours=0, incremental_mb=0, verify_days=0, drill_days=0)
+    assert list(due(everything, never)) == ["compressed"]
 
 
 def test_fault_38_pressure_that_flaps_makes_one_backup_a_day() -> None:
-    assert what(moment(pressure=True)) == "compressed"
-    assert what(moment(pressure=True, newest_compressed=timedelta(hours=23))) is None
-    assert what(moment(pressure=True, newest_compressed=timedelta(hours=24))) == "compressed"
+    pressed = {"pressure_at": timedelta(minutes=2)}
+    assert what(moment(**pressed)) == ["compressed"]
+    assert what(moment(**pressed, newest_compressed=timedelta(hours=23))) == []
+    assert what(moment(**pressed, newest_compressed=timedelta(hours=24))) == ["compressed"]
+    assert what(moment(pressure_at=timedelta(hours=1))) == []
 
 
 def test_an_empty_catalogue_makes_nothing_due() -> None:
     facts = {"system": "1", "timeline": 1, "now": now(), "lsn": "0/5000000"}
-    assert what(moment_of(facts, Catalogue(), pressure=True)) is None
+    assert what(moment_of(facts, Catalogue(), pressure_at=now())) == []

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from service.settings import BackupSettings
+from tests.cli.program import Home
+from tests.restore.places import fast_place
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -27,33 +29,41 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.drill
 @pytest.mark.timeout(1800)
 def test_every_command_runs() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="magray-runbook-"))
+    """Beside a running service, as an operator has it."""
+    folder = Path(tempfile.mkdtemp(prefix="magray-runbook-", dir=fast_place()))
     folder.chmod(0o755)
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("MAGRAY_")},
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "MAGRAY_EMBEDDING__PROVIDER": "none",
-        "MAGRAY_EMBEDDING__DIM": "8",
-    }
+    home = Home(
+        folder, {"PATH": f"{BIN}:{os.environ['PATH']}", "COLUMNS": "80", "TMPDIR": str(folder)}
+    )
 
     def shell(script: str) -> str:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=folder, env=environment, text=True, capture_output=True, check=False,
+            cwd=folder, env=home.environment, text=True, capture_output=True, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, (script, done.stdout, done.stderr)
         return done.stdout
 
+    service = home.serve()
     try:
-        shell("magray migrate")
-        shell('magray psql -c "select memory.make_partitions()"')
-        shell("magray psql -c \"select memory.remember('ann', 'I moved to Lisbon.')\"")
-        printed = [shell(script) for script in blocks("sh")]
-        assert any("before-the-import" in text for text in printed)
-        assert any("every table and b-tree is whole" in text for text in printed)
-        assert any("released" in text for text in printed)
+        home.psql("select memory.remember('ann', 'I moved to Lisbon.')")
+        printed = {}
+        for script in blocks("sh"):
+            if "--namespace ann" in script:  # what its section is about
+                home.psql("select memory.forget('ann', array(select id from memory.records))")
+            printed[script] = shell(script)
+        for command, told in {
+            "magray backup drill": "every table and b-tree is whole",
+            "magray backup list --marks": "before-the-import",
+            "--namespace ann": "brought back",
+            "--into restored\n": "every checksum is right",
+            "magray restore --promote": "released",
+        }.items():
+            (text,) = (text for script, text in printed.items() if command in script)
+            assert told in text
     finally:
+        service.stop()
         shutil.rmtree(folder)
 
 

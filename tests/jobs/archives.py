@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from jobs.storage import Store
+    from jobs.storage.store import Store
 
 Pictures = dict["uuid.UUID", dict[str, list[dict[str, Any]]]]
 

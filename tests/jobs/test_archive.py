@@ -14,7 +14,7 @@ import pytest
 from jobs.archive import check, write
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
-from jobs.storage import Store, open_store
+from jobs.storage.store import Store, open_store
 from service.errors import DamagedObjectError, MissingObjectError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, pictures, run, stored
 from tests.sql.archiving import LAYERS, hand

@@ -13,7 +13,7 @@ import pytest
 from jobs.archive import check
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
-from jobs.storage import open_store
+from jobs.storage.store import open_store
 from service.errors import DamagedObjectError, StorageError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, pictures, run
 from tests.jobs.buckets import serve_bucket
@@ -23,7 +23,7 @@ from tests.sql.calls import session, value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jobs.storage import Store
+    from jobs.storage.store import Store
     from tests.jobs.buckets import Bucket
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.storage import StoredObject, open_store
+from jobs.storage.store import StoredObject, open_store
 from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
 from tests.jobs.buckets import serve_bucket
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jobs.storage import Store
+    from jobs.storage.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,6 @@ Everything lies in memory where the machine has it: a cluster is two thousand sm
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,27 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.restore.places import Place, make_chain
+from tests.restore.places import Place, fast_place, make_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.restore.places import Chain
 
-_ROOM = 4 << 30  # bytes
-
-
-def _fast_place() -> str | None:
-    shm = Path("/dev/shm")
-    if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > _ROOM:
-        return str(shm)
-    return None
-
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A directory every user can enter, of this session's own."""
-    made = Path(tempfile.mkdtemp(prefix="magray-restore-", dir=_fast_place()))
+    made = Path(tempfile.mkdtemp(prefix="magray-restore-", dir=fast_place()))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)

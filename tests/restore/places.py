@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,6 +17,7 @@ import psycopg
 from jobs.backup.marks import close_window
 from jobs.backup.repository import Repository, open_repository
 from jobs.backup.restore import Restored, restore
+from jobs.backup.status import conditions
 from jobs.backup.take import take
 from jobs.backup.target import Target, parse_target
 from service.backend import Database
@@ -24,13 +27,21 @@ from service.settings import BackupSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from jobs.backup.catalogue import Manifest
 
 MEMORY = 128 << 20  # bytes a test server plans with
 NAMESPACE = "ann"
+ROOM = 4 << 30  # bytes
 STATE = "select id, encode(sha256(content::bytea), 'hex') from memory._memories"
+
+
+def fast_place() -> Path | None:
+    """A file system in memory, where the machine has one with room."""
+    shm = Path("/dev/shm")
+    if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > ROOM:
+        return shm
+    return None
 
 
 @dataclass(frozen=True)
@@ -254,3 +265,9 @@ def flip(path: Path, offset: int, bit: int = 1) -> None:
     data = bytearray(path.read_bytes())
     data[offset] ^= bit
     path.write_bytes(bytes(data))
+
+
+def line_of(place: Place, condition: str) -> dict[str, Any]:
+    """What `magray check` says of a condition."""
+    lines = asyncio.run(conditions(place.repository, place.database))
+    return next(one for one in lines if one["condition"] == condition)

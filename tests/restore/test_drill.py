@@ -100,7 +100,10 @@ def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> N
         (full.id, "full", full.id, True, True, True),
     ]
     lines = {one["condition"]: one["ok"] for one in _conditions(place)}
-    assert lines == {"backups": True, "archived WAL": True, "archiving": True, "proof": False}
+    assert lines == {
+        "backups": True, "archived WAL": True, "archiving": True, "verification": True,
+        "proof": False,
+    }  # fmt: skip
     shutil.rmtree(place.server.home / "repository" / "backups" / full.id)
     asyncio.run(mirror(place.repository, place.database))
     assert place.sql("select id, restorable from memory.backups") == [(more.id, False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,11 @@ from jobs.backup.errors import (
     StorageError,
 )
 from jobs.backup.prune import move
-from jobs.backup.storage import Storage
+from jobs.backup.repository import open_repository
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
+from jobs.storage.tier import Storage
+from service.backups import ship_wal
 from service.settings import BackupSettings
 from tests.restore.places import Chain, Place, restore_into, state_of
 
@@ -38,11 +41,14 @@ REGION = {"region": "us-east-1", "access_key_id": "test", "secret_access_key": "
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
+HANG_UP = 0
+
+
 class Proxy(ThreadingHTTPServer):
     """Passes requests on to the S3 server, unless `spoil` answers one itself.
 
     Attributes:
-        spoil: told method and path; a status to answer with, or None.
+        spoil: told method and path; a status to answer with, HANG_UP, or None.
         code: of the errors it answers itself.
         shorten: whether the bodies of uploads lose their end on the way.
     """
@@ -69,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append(f"{self.command} {self.path}")
         status = self.server.spoil(self.command, self.path)
+        if status == HANG_UP:
+            self.close_connection = True
+            return
         if status is not None:
             self._answer(status, {}, f"<Error><Code>{self.server.code}</Code></Error>".encode())
             return
@@ -164,6 +173,18 @@ def test_fault_34_a_storm_of_errors_passes(bucket: Storage, proxy: Proxy) -> Non
     assert len([one for one in proxy.asked if one.startswith("PUT")]) == 6
 
 
+def test_fault_34_connections_that_break(bucket: Storage, proxy: Proxy) -> None:
+    """In the middle of a large upload, and of its reading: tried again, and whole."""
+    data = os.urandom(20 << 20)
+    answers = iter([None, HANG_UP, None, HANG_UP, HANG_UP])
+    proxy.spoil = lambda method, _: next(answers, None) if method == "PUT" else None
+    assert bucket.put("a", data)
+    assert next(answers, "all were given") == "all were given"
+    broken = iter([HANG_UP])
+    proxy.spoil = lambda method, _: next(broken, None) if method == "GET" else None
+    assert bucket.get("a") == data
+
+
 @pytest.mark.parametrize("status", [403, 401])
 def test_fault_34_what_is_refused_is_no_success(bucket: Storage, proxy: Proxy, status: int) -> None:
     """Expired credentials, a missing right: a typed error at once."""
@@ -208,8 +229,6 @@ def test_fault_34_a_backup_that_fails_in_the_cloud_leaves_nothing(
     place.end()
     # the bucket alone, on a clean machine: to the end of the WAL that went with the snapshot
     clean = BackupSettings(cloud=f"s3://{BUCKET}/ann", cloud_options=options(proxy))
-    from jobs.backup.repository import open_repository
-
     repository = open_repository(clean, place.folder / "clean", place.server.bin_dir)
     told = restore_into(repository, Target(latest=True), place.folder / "there", place.folder)
     assert told.chain == [made.id]
@@ -250,6 +269,23 @@ def test_fault_35_objects_in_cold_storage(copy: Chain, proxy: Proxy) -> None:
     proxy.spoil = lambda _method, _path: None
     moved.restore(moved.instants[0])
     assert moved.state() == moved.ledger.at(moved.instants[0])
+
+
+def test_fault_46_the_bucket_alone(copy: Chain, proxy: Proxy, folder: Path) -> None:
+    """Chain and WAL went to the bucket; on a clean machine nothing else is needed."""
+    moved = cloudy(copy, proxy)
+    repository = moved.repository
+    assert repository.cloud is not None
+    ship_wal(repository, repository.catalogue())
+    for name in moved.ids:
+        move(repository.catalogue().get(name), repository.cloud)
+    clean = open_repository(moved.settings, folder / "clean", moved.bin_dir)
+    assert [one.id for one in clean.catalogue().backups] == moved.ids
+    assert list((folder / "clean").rglob("*.zst")) == []
+    told = restore_into(clean, moved.instants[1], folder / "restored", folder)
+    assert told.chain == moved.ids[:2]
+    assert state_of(folder / "restored", folder) == moved.ledger.at(moved.instants[1])
+    shutil.rmtree(folder / "restored")
 
 
 def key_file(folder: Path, name: str = "key") -> Path:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -21,18 +20,16 @@ from jobs.backup.errors import (
     BackupError,
     BusyError,
     MismatchError,
-    StorageError,
     TimedOutError,
     ToolError,
 )
-from jobs.backup.status import conditions
 from jobs.backup.take import take
 from service.database import connect
 from service.memory import Backups
-from tests.restore.places import Place
+from tests.restore.places import Place, line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from jobs.backup.repository import Repository
@@ -186,7 +183,7 @@ def test_fault_16_the_archive_is_away(based: Place) -> None:
         impatient.server = based.server
         with pytest.raises(TimedOutError):
             impatient.take("full")
-        line = _line(based, "archiving")
+        line = line_of(based, "archiving")
         assert not line["ok"]
         assert "fails since" in line["detail"]
     finally:
@@ -195,46 +192,10 @@ def test_fault_16_the_archive_is_away(based: Place) -> None:
     made = based.take("full")
     assert made.kind == "full"
     deadline = time.monotonic() + 120
-    while not _line(based, "archiving")["ok"]:
+    while not line_of(based, "archiving")["ok"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert based.state() == based.ledger.at(based.instant())
-
-
-def _line(place: Place, condition: str) -> dict[str, object]:
-    lines = asyncio.run(conditions(place.repository, place.database))
-    return next(one for one in lines if one["condition"] == condition)
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder)],
-        check=False, capture_output=True,
-    )  # fmt: skip
-    if done.returncode != 0:
-        pytest.skip("needs a file system of its own")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_fault_19_the_disk_of_the_backups_is_full(based: Place) -> None:
-    """A typed error, the partial removed, the chain before whole."""
-    before = ids(based.repository)
-    size = sum(p.stat().st_size for p in (based.server.home / "repository").rglob("*"))
-    with small_disk(based.folder / "small", 2) as small:
-        cramped = Place(based.folder, directory=small / "repository")
-        cramped.server = based.server
-        with pytest.raises(StorageError):
-            cramped.take("full")
-        assert cramped.repository.catalogue().backups == []
-        assert cramped.repository.catalogue().incomplete == {}
-    assert size > 2 << 20
-    assert ids(based.repository) == before
-    assert based.take("incremental").kind == "incremental"
 
 
 def test_fault_37_no_time_left(based: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,8 +15,8 @@ import pytest
 
 from jobs.backup.errors import MissingError, NotRestorableError, TargetInUseError
 from jobs.backup.marks import make_mark
+from jobs.backup.plan import make_plan, preflight
 from jobs.backup.release import release
-from jobs.backup.restore import make_plan, preflight
 from jobs.backup.target import Target, parse_instant, parse_target
 from jobs.backup.windows import windows_of
 from service.embedded import EmbeddedServer
@@ -142,6 +143,19 @@ def test_fault_25_a_directory_that_is_in_use(chain: Chain, folder: Path, holds: 
     with pytest.raises(TargetInUseError):
         restore_into(chain.repository, chain.instants[0], into, folder)
     assert sorted(into.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_fault_25_a_directory_of_somebody_else(chain: Chain, folder: Path) -> None:
+    """Refused though it is empty, and left as it is."""
+    into = folder / "theirs"
+    into.mkdir(mode=0o700)
+    os.chown(into, 12345, 12345)
+    with pytest.raises(TargetInUseError) as error:
+        restore_into(chain.repository, chain.instants[0], into, folder)
+    assert "another user" in error.value.message
+    assert list(into.iterdir()) == []
+    assert into.stat().st_uid == 12345
 
 
 def test_fault_25_an_empty_directory_is_fine_and_stays_when_it_fails(

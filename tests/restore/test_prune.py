@@ -14,7 +14,7 @@ from jobs.backup import lease
 from jobs.backup.catalogue import Backup, Manifest, Pack, store_verdict
 from jobs.backup.crypto import Keys
 from jobs.backup.prune import kept, prune
-from jobs.backup.storage import Storage
+from jobs.storage.tier import Storage
 from service.settings import BackupSettings
 from tests.restore.places import Chain, now
 

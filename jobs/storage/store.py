@@ -1,16 +1,14 @@
-"""Objects in a store named by a URL: a local folder, S3, GCS or Azure, all through obstore.
+"""The archive's store, named by a URL.
 
 A write counts when the bytes were read back and are the same, and on the local disk when they are
-synced. Retries with jitter are the library's; credentials come from the environment.
+synced.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -18,8 +16,9 @@ from urllib.parse import unquote, urlsplit
 import anyio.to_thread
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
+from jobs.storage.opening import open_url, reason, sync
 from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
@@ -29,15 +28,6 @@ _TIERS = {
     "file": "local", "s3": "s3", "s3a": "s3", "gs": "gcs", "az": "azure", "azure": "azure",
     "abfs": "azure", "abfss": "azure",
 }  # fmt: skip
-_RETRY: Any = {
-    "max_retries": 6,
-    "retry_timeout": timedelta(seconds=60),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=5),
-        "base": 2,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,7 @@ class Store:
                 if replace and await self.get(name) != data:
                     await obstore.put_async(self._objects, name, data, use_multipart=False)
         if self._root is not None:
-            await anyio.to_thread.run_sync(_sync, self._root / name, self._root)
+            await anyio.to_thread.run_sync(sync, self._root / name, self._root)
         stored = await self.get(name)
         if stored != data:
             raise DamagedObjectError(
@@ -142,7 +132,7 @@ class Store:
         except (BaseError, OSError) as error:
             raise StorageError(
                 f"the store would not {verb} {name}",
-                detail=str(error).partition("Debug source")[0].strip()[:600],
+                detail=reason(error),
                 hint=f"look at {self.url} and the credentials in the environment",
             ) from error
 
@@ -169,22 +159,8 @@ def open_store(url: str) -> Store:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             root = root.resolve()
             return Store(url, tier, LocalStore(root), root)
-        endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT", "")
-        client: Any = {"allow_http": endpoint.startswith("http:")}
-        return Store(url, tier, from_url(url, retry_config=_RETRY, client_options=client), None)
+        return Store(url, tier, open_url(url), None)
     except (BaseError, OSError) as error:
         raise StorageError(
             f"{url} cannot be opened", detail=str(error), hint="correct the url in magray.toml"
         ) from error
-
-
-def _sync(path: Path, root: Path) -> None:
-    """Make a file and the way to it durable."""
-    for place in (path, *path.parents):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if place == root:
-            return

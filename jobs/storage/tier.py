@@ -1,35 +1,24 @@
-"""Tiers: objects on the local disk or in a bucket, all through obstore.
+"""Tiers of backups: objects on the local disk or in a bucket.
 
-Retries with jitter are the library's. A write counts once the store reports the length that was
-sent; on the local disk, once it is synced.
+A write counts once the store reports the length that was sent, on the local disk once it is synced.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
 from jobs.backup.errors import MissingError, NotReadyError, StorageError
+from jobs.storage.opening import open_url, reason, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_RETRY: Any = {
-    "max_retries": 8,
-    "retry_timeout": timedelta(seconds=90),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=10),
-        "base": 2,
-    },
-}
 # What S3 and Azure answer for an object that is archived and has to be brought back first.
 _ARCHIVED = ("InvalidObjectState", "BlobArchived")
 
@@ -70,9 +59,7 @@ class Storage:
             self.root = place.resolve()
             self._store: Any = LocalStore(self.root)
         else:
-            client = {"allow_http": place.startswith("http:") or _plain(options)}
-            make: Any = from_url  # typed for each kind of store; here it is the URL's
-            self._store = make(place, retry_config=_RETRY, client_options=client, **(options or {}))
+            self._store = open_url(place, options)
 
     def put(self, path: str, data: bytes, *, create: bool = False) -> bool:
         """Write an object. False if `create` is set and there is one.
@@ -96,7 +83,7 @@ class Storage:
                 hint="magray backup verify",
             )
         if self.root is not None:
-            _sync(self.root / path, self.root)
+            sync(self.root / path, self.root)
         return True
 
     def get(self, path: str) -> bytes:
@@ -166,22 +153,6 @@ class Storage:
     def _failed(self, verb: str, path: str, error: Exception) -> StorageError:
         return StorageError(
             f"the tier {self.name} would not {verb} {path}",
-            detail=str(error).partition("Debug source")[0].strip()[:600],
+            detail=reason(error),
             hint=f"look at {self.place}, then: magray backup verify",
         )
-
-
-def _plain(options: Mapping[str, Any] | None) -> bool:
-    return str((options or {}).get("endpoint", "")).startswith("http:")
-
-
-def _sync(path: Path, root: Path) -> None:
-    """Make a file and the way to it durable."""
-    for place in (path, *path.parents):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if place == root:
-            return
