@@ -1,8 +1,9 @@
 """One method for each function of schema `memory`: the only SQL of the service.
 
 `requests` is what a request of one namespace calls, `operator` what spans namespaces or changes the
-house, `jobs` what runs the schedule, `pressure` what weighs on it, `training` what trains. Add a
-method to the class whose role may run the function, in the file of its subject.
+house, `jobs` what runs the schedule, `pressure` what weighs on it, `training` what trains, `watch`
+what is watched. Add a method to the class whose role may run the function, in the file of its
+subject.
 """
 
 from service.memory.archive import Archive
@@ -14,17 +15,20 @@ from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.training import Rows, Training
 from service.memory.vectors import to_vector
+from service.memory.watch import Notifications, Watch
 
 __all__ = [
     "Archive",
     "Backups",
     "Jobs",
     "Memory",
+    "Notifications",
     "Operator",
     "Pressure",
     "ReplayCalls",
     "Rows",
     "Training",
     "Use",
+    "Watch",
     "to_vector",
 ]
