@@ -42,8 +42,7 @@ class Watch:
             farewell: it stops in order.
         """
         await self._dicts(
-            "select memory.report_service(%s, %s::real, %s, %s, %s, %s, %s, %s, %s, %s,"
-            " %s::real[], %s::integer[], %s)",
+            "select memory.report_service(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (instance, seconds, *counts[:8], list(bounds), list(counts[8:]), farewell),
         )
 

@@ -43,10 +43,10 @@ select 'fallback_rate', 'embedding', 3, sum(d.degraded)::double precision / null
 from day as d
 union all
 select 'uptime', 'total', 1,
-    100.0 * least(1, count(distinct date_trunc('minute', d.at))::double precision
-                     / greatest(1, round(extract(epoch from p_now - min(d.began)) / 60))), null
+    case when count(*) > 0
+        then 100 * least(1, count(distinct date_trunc('minute', d.at))::double precision
+                            / greatest(1, round(extract(epoch from p_now - min(d.began)) / 60))) end, null
 from day as d
-having count(*) > 0
 union all
 (select 'recovery_time', 'crash', 2, max(g.seconds), null
  from (

@@ -1,9 +1,9 @@
 -- Keep what a service counted since its last report. p_now is the moment of the report; one sent again
 -- is kept once.
 create or replace function memory.report_service(
-    p_instance uuid, p_seconds real, p_requests integer, p_errors integer, p_searches integer,
+    p_instance uuid, p_seconds double precision, p_requests integer, p_errors integer, p_searches integer,
     p_degraded integer, p_query_hits integer, p_query_misses integer, p_embedding_hits integer,
-    p_embedding_misses integer, p_bounds real[], p_counts integer[], p_farewell boolean default false,
+    p_embedding_misses integer, p_bounds double precision[], p_counts integer[], p_farewell boolean default false,
     p_now timestamptz default now()
 )
 returns setof memory_data.service_report

@@ -38,9 +38,11 @@ def states(db: Connection[Any]) -> list[str]:
 
 
 def told(db: Connection[Any]) -> list[tuple[str, str]]:
-    return [(row["channel"], row["event"]) for row in rows(
-        db, "select channel, event from memory_data.notification as n"
-        " join memory_data.alert as a on a.id = n.alert where a.rule = %s order by n.id", RULE)]  # fmt: skip
+    query = (
+        "select channel, event from memory_data.notification as n"
+        " join memory_data.alert as a on a.id = n.alert where a.rule = %s order by n.id"
+    )
+    return [(row["channel"], row["event"]) for row in rows(db, query, RULE)]
 
 
 def test_it_opens_when_it_lasts_and_ends_behind_the_margin(db: Connection[Any]) -> None:
@@ -198,8 +200,8 @@ def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
     assert pauses == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     call(db, "note_notification", id=webhook["id"], now=at)
     assert call(db, "note_notification", id=webhook["id"], now=at) == []
-    assert ("webhook", "resolved") in [
-        (row["channel"], row["event"]) for row in call(db, "due_notifications", now=at)]  # fmt: skip
+    due = call(db, "due_notifications", now=at)
+    assert ("webhook", "resolved") in [(row["channel"], row["event"]) for row in due]
 
 
 def test_alerts_long_over_are_removed_with_their_messages(db: Connection[Any]) -> None:
