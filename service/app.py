@@ -18,11 +18,14 @@ from litestar.plugins.prometheus import PrometheusConfig
 from service import openapi, problems
 from service.access import require_key
 from service.backups import BackupKeeper
+from service.dashboard import routes as dashboard
+from service.dashboard.panels import Panels
+from service.dashboard.visitors import Visitors
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
 from service.indexes import IndexBuilder
 from service.keys import KeyRing
-from service.memory import Watch
+from service.memory import DashboardCalls, Watch
 from service.metrics import CacheCollector, KpiCollector, TallyCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
@@ -88,6 +91,8 @@ def make_app(backend: Backend) -> Litestar:
     @asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
         app.state.key_ring = KeyRing(backend.memory)
+        app.state.visitors = Visitors()
+        app.state.panels = Panels(DashboardCalls(backend.memory.housekeeping), watch)
         async with AsyncExitStack() as stack:
             stack.enter_context(CacheCollector(backend.embedder, cache))
             stack.enter_context(TallyCollector(tally))
@@ -133,7 +138,9 @@ def make_app(backend: Backend) -> Litestar:
             health,
             Metrics,
             openapi.assets(),
+            *dashboard.routes(),
         ],
+        template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
         middleware=[

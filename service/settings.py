@@ -332,7 +332,7 @@ class Settings(BaseSettings):
 
     def policy(self) -> dict[str, Any]:
         """Everything `memory.apply_policy` compares with the policy rows."""
-        policy = self.policy()
+        policy = self.memory.policy()
         policy["settings"]["alert_channels"] = list(dict.fromkeys(self.alerts.channels))
         return policy
 

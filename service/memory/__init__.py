@@ -8,6 +8,7 @@ subject.
 
 from service.memory.archive import Archive
 from service.memory.backups import Backups
+from service.memory.dashboard import DashboardCalls
 from service.memory.jobs import Jobs
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
@@ -20,6 +21,7 @@ from service.memory.watch import Notifications, Watch
 __all__ = [
     "Archive",
     "Backups",
+    "DashboardCalls",
     "Jobs",
     "Memory",
     "Notifications",
