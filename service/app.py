@@ -13,28 +13,38 @@ import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.enums import ScopeType
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from service import openapi, problems
 from service.access import require_key
 from service.backups import BackupKeeper
+from service.dashboard import routes as dashboard
+from service.dashboard.panels import Panels
+from service.dashboard.visitors import Visitors
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
 from service.indexes import IndexBuilder
 from service.keys import KeyRing
-from service.metrics import CacheCollector
+from service.memory import DashboardCalls, Watch
+from service.metrics import CacheCollector, KpiCollector, TallyCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
 from service.routes.backups import BackupRoutes
 from service.routes.decisions import decisions
-from service.routes.health import live, ready
+from service.routes.health import health, live, ready
 from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
+from service.routes.metrics import Metrics
 from service.routes.search import search
+from service.routes.watch import WatchRoutes
 from service.schedule import Scheduler
 from service.services import Parts
 from service.touches import TouchBuffer
+from service.watch.channels import make_channels
+from service.watch.notifier import Notifier
+from service.watch.reporter import Reporter
+from service.watch.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,21 +71,37 @@ def make_app(backend: Backend) -> Litestar:
     touches = TouchBuffer(backend.memory)
     cache = QueryCache(backend.memory, ttl_minutes=performance.query_cache_ttl_minutes)
     keeper = BackupKeeper(backend)
+    tally = Tally()
+    watch = Watch(backend.memory.housekeeping)
+    kpi_metrics = KpiCollector()
     services = Parts(
         memory=backend.memory,
-        recall=Recall(backend.memory, batcher, cache, touches),
+        recall=Recall(backend.memory, batcher, cache, touches, tally),
         touches=touches,
         worker=worker,
         backups=keeper,
+        watch=watch,
+        kpi_metrics=kpi_metrics,
     )
+    reporter = Reporter(watch, tally, backend.embedder, cache)
+    notifier = Notifier(backend.database.url, make_channels(backend.settings.alerts))
     scheduler = Scheduler(backend.database.url)
     index_builder = IndexBuilder(backend.database.url)
 
     @asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
         app.state.key_ring = KeyRing(backend.memory)
+        app.state.visitors = Visitors()
+        app.state.panels = Panels(DashboardCalls(backend.memory.housekeeping), watch)
         async with AsyncExitStack() as stack:
             stack.enter_context(CacheCollector(backend.embedder, cache))
+            stack.enter_context(TallyCollector(tally))
+            stack.enter_context(kpi_metrics)
+            # begins first and ends last, for it tells what the others counted
+            reporter.start()
+            stack.push_async_callback(reporter.stop)
+            notifier.start()
+            stack.push_async_callback(notifier.stop)
             if batcher is not None:
                 stack.push_async_callback(batcher.close)
             if worker is not None:
@@ -102,15 +128,19 @@ def make_app(backend: Backend) -> Litestar:
                     decisions,
                     run_lifecycle,
                     BackupRoutes,
+                    WatchRoutes,
                 ],
                 guards=[require_key],
                 security=[{openapi.KEY: []}],
             ),
             live,
             ready,
-            _Metrics,
+            health,
+            Metrics,
             openapi.assets(),
+            *dashboard.routes(),
         ],
+        template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
         middleware=[
@@ -124,18 +154,13 @@ def make_app(backend: Backend) -> Litestar:
     )
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = _with_request_id(app.asgi_handler)
+    app.asgi_handler = _with_request_id(app.asgi_handler, tally)
     return app
 
 
-class _Metrics(PrometheusController):
-    """`/metrics`, for Prometheus; no part of the API."""
-
-    include_in_schema = False
-
-
-def _with_request_id(app: ASGIApp) -> ASGIApp:
+def _with_request_id(app: ASGIApp, tally: Tally) -> ASGIApp:
     """Give every request an id, its caller's `X-Request-ID` if it brings one, in log and answer."""
+    log = structlog.get_logger("magray.request")
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -148,7 +173,7 @@ def _with_request_id(app: ASGIApp) -> ASGIApp:
         async def send_with_id(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-                log = structlog.get_logger("magray.request")
+                tally.count_request(message["status"])
                 log.info(
                     "answered", method=scope["method"], path=scope["path"], status=message["status"]
                 )

@@ -99,7 +99,7 @@ async def bring_up_to_date(database: Database, settings: Settings, model: Model 
     log.info("migrated", revision=migration.to_revision, digest=migration.digest[:12])
     async with connect(database.url, role="memory_owner") as connection:
         operator = Operator(connection)
-        for change in await operator.apply_policy(settings.memory.policy()):
+        for change in await operator.apply_policy(settings.policy()):
             log.info("policy changed", **change)
         # after the policy, for a longer life reaches further; a bounded number a call
         while await operator.make_partitions():
@@ -187,10 +187,10 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
 async def open_pools(
     database: Database, settings: Settings
 ) -> AsyncIterator[tuple[AsyncConnectionPool, Memory]]:
-    """The service's connections, and the functions on them and on two for housekeeping."""
+    """The service's connections, and the functions on them and on some for housekeeping."""
     async with (
         make_pool(database.url, size=settings.pool_size) as pool,
-        make_pool(database.url, size=2, role="memory_operator") as housekeeping,
+        make_pool(database.url, size=4, role="memory_operator") as housekeeping,
     ):
         yield pool, Memory(pool, housekeeping)
 

@@ -12,9 +12,9 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
-from service import model, model_backups
+from service import model, model_backups, model_watch
 from service.problems import Problem
-from service.routes.health import Health
+from service.routes.health import Answer
 
 if TYPE_CHECKING:
     from litestar import Litestar, Router
@@ -56,10 +56,10 @@ def describe_exactly(app: Litestar) -> None:
 
     Litestar's leave out that a body takes no unknown fields, and limits inside of unions.
     """
-    shapes = {**vars(model), **vars(model_backups)}
+    shapes = {**vars(model), **vars(model_backups), **vars(model_watch)}
     structs = [one for one in shapes.values() if _is_struct(one)]
     _, schemas = msgspec.json.schema_components(
-        [*structs, Problem, Health], ref_template="#/components/schemas/{name}"
+        [*structs, Problem, Answer], ref_template="#/components/schemas/{name}"
     )
     described: dict[str, Any] = app.openapi_schema.components.schemas or {}
     described.update({name: schemas[name] for name in described})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from service.model import SearchRequest
     from service.query_cache import QueryCache
     from service.touches import TouchBuffer
+    from service.watch.tally import Tally
 
 log = structlog.get_logger("magray.recall")
 
@@ -33,6 +35,7 @@ class Recall:
         batcher: embeds questions; None: words only.
         cache: recent answers.
         touches: counts what was found as used, and notes what was asked.
+        tally: counts searches, and how long they take.
     """
 
     def __init__(
@@ -41,14 +44,17 @@ class Recall:
         batcher: MicroBatcher | None,
         cache: QueryCache,
         touches: TouchBuffer,
+        tally: Tally,
     ) -> None:
         self._memory = memory
         self._batcher = batcher
         self._cache = cache
         self._touches = touches
+        self._tally = tally
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """The answer to a request; without its vector, and saying so, when the provider fails."""
+        began = time.perf_counter()
         key = key_of(request)
         hits = await self._cache.find(key, request.namespace)
         cached, degraded = hits is not None, None
@@ -67,6 +73,9 @@ class Recall:
                 source="search",
             )
         SEARCHES.labels("cache" if cached else "words only" if degraded else "database").inc()
+        self._tally.count_search(
+            (time.perf_counter() - began) * 1000, degraded=degraded is not None
+        )
         return SearchAnswer(results=hits, cached=cached, degraded=degraded)
 
     async def _vector(

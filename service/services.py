@@ -10,7 +10,8 @@ from litestar.params import SkipValidation
 
 from service.backups import BackupKeeper
 from service.embedding.worker import EmbeddingWorker
-from service.memory import Memory
+from service.memory import Memory, Watch
+from service.metrics import KpiCollector
 from service.recall import Recall
 from service.touches import TouchBuffer
 
@@ -25,6 +26,8 @@ class Parts:
         touches: counts uses.
         worker: embeds in the background; None without a provider.
         backups: takes, proves and restores backups.
+        watch: KPIs and alerts.
+        kpi_metrics: shows the KPIs to Prometheus.
     """
 
     memory: Memory
@@ -32,6 +35,8 @@ class Parts:
     touches: TouchBuffer
     worker: EmbeddingWorker | None
     backups: BackupKeeper
+    watch: Watch
+    kpi_metrics: KpiCollector
 
 
 # How a route asks for them; Litestar has nothing to validate here.

@@ -172,7 +172,7 @@ class MemorySettings(_Section):
     pressure: PressureSettings = PressureSettings()
 
     def policy(self) -> dict[str, Any]:
-        """Everything `memory.apply_policy` compares with the policy rows."""
+        """Its part of what `memory.apply_policy` compares with the policy rows."""
         return {
             "layers": {
                 name: getattr(self.layers, name).policy()
@@ -277,6 +277,41 @@ class BackupSettings(_Section):
     drill_days: float = Field(7, ge=0)
 
 
+class AlertSettings(_Section):
+    """Who is told about alerts. PostgreSQL's NOTIFY (`listen magray_alert`) is always sent.
+
+    Attributes:
+        channels: log, webhook, smtp; messages that could not be delivered wait in the database.
+        webhook_url: gets a POST with the alert as JSON, signed as standardwebhooks.com says.
+        webhook_secret_file: holds the secret, `whsec_` and base64, or any text.
+        smtp_host, smtp_port: of the mail server.
+        smtp_tls: starttls, tls (from the first byte) or none.
+        smtp_user, smtp_password_file: who logs in; None: nobody.
+        mail_from, mail_to: addresses.
+        timeout_seconds: the longest an attempt may take.
+    """
+
+    channels: list[Literal["log", "webhook", "smtp"]] = ["log"]
+    webhook_url: str | None = Field(None, pattern="^https?://.+")
+    webhook_secret_file: Path | None = None
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password_file: Path | None = None
+    mail_from: str | None = None
+    mail_to: list[str] = Field(default_factory=list)
+    timeout_seconds: float = Field(10, gt=0, le=300)
+
+    @model_validator(mode="after")
+    def _channels_are_complete(self) -> AlertSettings:
+        if "webhook" in self.channels and not (self.webhook_url and self.webhook_secret_file):
+            raise ValueError("channel webhook needs webhook_url and webhook_secret_file")
+        if "smtp" in self.channels and not (self.smtp_host and self.mail_from and self.mail_to):
+            raise ValueError("channel smtp needs smtp_host, mail_from and mail_to")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
@@ -296,6 +331,13 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     memory: MemorySettings = MemorySettings()
     backup: BackupSettings = BackupSettings()
+    alerts: AlertSettings = AlertSettings()
+
+    def policy(self) -> dict[str, Any]:
+        """Everything `memory.apply_policy` compares with the policy rows."""
+        policy = self.memory.policy()
+        policy["settings"]["alert_channels"] = list(dict.fromkeys(self.alerts.channels))
+        return policy
 
     @property
     def archive_url(self) -> str:

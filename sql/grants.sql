@@ -99,7 +99,23 @@ revoke execute on function
     memory.archive_backlog, memory.count_memories, memory.announce_file
     from memory_app;
 
+-- KPIs and alerts: over all namespaces, so the operator's.
+grant select, insert, update, delete on
+    memory_data.service_report, memory_data.recall_sample, memory_data.kpi_sample, memory_data.alert,
+    memory_data.notification
+    to memory_operator;
+grant select, update on memory_data.alert_rule to memory_operator;
+grant select on memory_data.promotion_run to memory_operator;
+grant select on memory.kpi_catalogue, memory.jobs, memory.backups to memory_operator;
+revoke execute on function
+    memory.kpis, memory.report_service, memory.sample_kpis, memory.sample_recall, memory.check_alerts,
+    memory.due_notifications, memory.note_notification, memory.lock_notifications, memory.acknowledge_alert, memory.silence_alert,
+    memory.check_health, memory.layer_levels, memory.flow, memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle,
+    memory._kpis_of_backup, memory._tell_alert
+    from memory_app;
+
 -- Analysts: views, nothing else.
+grant select on memory.kpi_catalogue, memory.kpi_history, memory.alerts to memory_analyst, memory_operator;
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;

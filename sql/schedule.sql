@@ -26,6 +26,12 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
      'Removes use counts, edits and counters of memories that are gone.'),
     ('logs', '23 3 * * *', 'sql', 'select * from memory.purge_logs()',
      'Drops uses, decisions and edits older than their settings.'),
+    ('kpis', '* * * * *', 'sql', 'select * from memory.sample_kpis()',
+     'Keeps the KPIs of this minute, lets old ones go.'),
+    ('recall', '*/10 * * * *', 'sql', 'select * from memory.sample_recall()',
+     'Compares some searches with exact ones.'),
+    ('alerts', '* * * * *', 'sql', 'select * from memory.check_alerts()',
+     'Opens and ends alerts by the KPIs.'),
     ('job_history', '41 3 * * *', 'sql', 'select * from memory.purge_job_runs()',
      'Removes old runs of jobs and of promote, here and in pg_cron.')
 on conflict (name) do update

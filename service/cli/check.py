@@ -68,7 +68,7 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
                 hint="magray migrate",
             )
         ]
-        drift = await operator.apply_policy(settings.memory.policy(), dry_run=True)
+        drift = await operator.apply_policy(settings.policy(), dry_run=True)
         rows += [
             _row(
                 change["item"],

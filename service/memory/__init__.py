@@ -1,12 +1,14 @@
 """One method for each function of schema `memory`: the only SQL of the service.
 
 `requests` is what a request of one namespace calls, `operator` what spans namespaces or changes the
-house, `jobs` what runs the schedule, `pressure` what weighs on it, `training` what trains. Add a
-method to the class whose role may run the function, in the file of its subject.
+house, `jobs` what runs the schedule, `pressure` what weighs on it, `training` what trains, `watch`
+what is watched. Add a method to the class whose role may run the function, in the file of its
+subject.
 """
 
 from service.memory.archive import Archive
 from service.memory.backups import Backups
+from service.memory.dashboard import DashboardCalls
 from service.memory.jobs import Jobs
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
@@ -14,17 +16,21 @@ from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory, Use
 from service.memory.training import Rows, Training
 from service.memory.vectors import to_vector
+from service.memory.watch import Notifications, Watch
 
 __all__ = [
     "Archive",
     "Backups",
+    "DashboardCalls",
     "Jobs",
     "Memory",
+    "Notifications",
     "Operator",
     "Pressure",
     "ReplayCalls",
     "Rows",
     "Training",
     "Use",
+    "Watch",
     "to_vector",
 ]

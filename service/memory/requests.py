@@ -64,13 +64,16 @@ class Memory:
         pool: connections acting as `memory_app`: each call sees the namespace it names.
         housekeeping: connections acting as `memory_operator`, for what spans namespaces: vectors
             and use counts. None: `pool` is allowed to.
+
+    Attributes:
+        housekeeping: these connections.
     """
 
     def __init__(
         self, pool: AsyncConnectionPool, housekeeping: AsyncConnectionPool | None = None
     ) -> None:
         self._pool = pool
-        self._housekeeping = housekeeping or pool
+        self.housekeeping = housekeeping or pool
 
     async def remember(
         self,
@@ -384,7 +387,7 @@ class Memory:
         self, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[dict[str, Any]]:
         """Rows of a function that spans namespaces."""
-        async with self._housekeeping.connection() as connection:
+        async with self.housekeeping.connection() as connection:
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()

@@ -80,7 +80,7 @@ def write(tmp_path: Path) -> Callable[[str], None]:
 
 def test_the_defaults_are_those_of_the_requirements() -> None:
     settings = load_settings()
-    policy = settings.memory.policy()
+    policy = settings.policy()
     assert policy["layers"] == {
         "interact": {
             "ttl": "86400 seconds", "max_bytes": 512 << 20,
@@ -110,7 +110,7 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
 
 def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
     write(WHOLE)
-    policy = load_settings().memory.policy()
+    policy = load_settings().policy()
     assert policy["layers"] == {
         "interact": {
             "ttl": "43200 seconds", "max_bytes": 256 << 20,
@@ -152,13 +152,13 @@ def test_the_archive_lies_beside_the_data_directory_unless_it_is_named(
 
 def test_a_memory_is_archived_before_it_expires(write: Callable[[str], None]) -> None:
     write("[memory.layers.insights]\narchive_after_days = 89.9\n")
-    policy = load_settings().memory.policy()
+    policy = load_settings().policy()
     assert policy["layers"]["insights"]["archive_after"] == "7767360 seconds"
 
 
 def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None]) -> None:
     write("[memory.layers.interact]\nttl_days = 2\n[memory.layers.insights]\nttl_hours = 36\n")
-    layers = load_settings().memory.policy()["layers"]
+    layers = load_settings().policy()["layers"]
     assert layers["interact"]["ttl"] == "172800 seconds"
     assert layers["insights"]["ttl"] == "129600 seconds"
 

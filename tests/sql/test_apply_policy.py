@@ -66,7 +66,7 @@ def test_the_rows_say_it(db: Connection[Any]) -> None:
 
 
 def test_the_default_settings_are_no_drift(db: Connection[Any]) -> None:
-    assert call(db, "apply_policy", policy=Settings().memory.policy(), dry_run=True) == []
+    assert call(db, "apply_policy", policy=Settings().policy(), dry_run=True) == []
 
 
 def test_numbers_are_compared_as_numbers(db: Connection[Any]) -> None:

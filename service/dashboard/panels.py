@@ -1,0 +1,103 @@
+"""What each part of the dashboard shows: rows of the database, made ready for its template."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from service.dashboard.charts import bars, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from service.memory import DashboardCalls, Watch
+    from service.model_watch import KpiPoint
+
+    Panel = Callable[[], Awaitable[dict[str, Any]]]
+
+_HOURS = 6  # that the charts of performance look back
+_EVERY = 120.0  # seconds between two of their points
+_FLOW_HOURS = 24
+
+
+class Panels:
+    """Gathers the context of each template.
+
+    Args:
+        calls: rows beside KPIs and alerts.
+        watch: KPIs and alerts.
+    """
+
+    def __init__(self, calls: DashboardCalls, watch: Watch) -> None:
+        self._calls = calls
+        self._watch = watch
+        self.by_name: dict[str, Panel] = {
+            "health": self._health, "layers": self._layers, "kpis": self._kpis,
+            "flow": self._flow, "performance": self._performance, "promotions": self._promotions,
+            "alerts": self._alerts, "jobs": self._jobs, "backups": self._backups,
+        }  # fmt: skip
+
+    async def _health(self) -> dict[str, Any]:
+        return {"health": await self._watch.health()}
+
+    async def _layers(self) -> dict[str, Any]:
+        return {"layers": await self._calls.layers()}
+
+    async def _kpis(self) -> dict[str, Any]:
+        groups = defaultdict(list)
+        for one in await self._watch.kpis():
+            groups[one.kpi_group].append(one)
+        return {"groups": groups}
+
+    async def _flow(self) -> dict[str, Any]:
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        hours = [now - timedelta(hours=back) for back in range(_FLOW_HOURS - 1, -1, -1)]
+        found: dict[str, dict[datetime, int]] = defaultdict(lambda: defaultdict(int))
+        for row in await self._calls.flow(_FLOW_HOURS):
+            way = f"{row['layer']} {row['action']}"
+            if row["to_layer"]:
+                way = f"{row['layer']} → {row['to_layer']}"
+            found[way][row["hour"]] += row["records"]
+        series = {way: [found[way].get(hour) for hour in hours] for way in sorted(found)}
+        return {
+            "chart": bars("flow", [f"{hour:%H}:00" for hour in hours], series, "memories"),
+            "total": sum(sum(by_hour.values()) for by_hour in found.values()),
+        }
+
+    async def _performance(self) -> dict[str, Any]:
+        since = datetime.now(UTC) - timedelta(hours=_HOURS)
+        names = ["search_latency", "search_rate", "cache_hit_rate", "error_rate"]
+        points = await self._watch.kpi_history(names, since=since, every=_EVERY)
+        return {
+            "charts": {
+                "Search latency": _chart(points, {"search_latency"}, "ms"),
+                "Searches": _chart(points, {"search_rate"}, "per s"),
+                "Cache hits and errors": _chart(points, {"cache_hit_rate", "error_rate"}, ""),
+            }
+        }
+
+    async def _promotions(self) -> dict[str, Any]:
+        return {"promotions": await self._calls.promotions(20)}
+
+    async def _alerts(self) -> dict[str, Any]:
+        return {"alerts": await self._watch.alerts(resolved=True, limit=20)}
+
+    async def _jobs(self) -> dict[str, Any]:
+        return {"jobs": await self._calls.jobs()}
+
+    async def _backups(self) -> dict[str, Any]:
+        kpis = {one.kpi: one for one in await self._watch.kpis() if one.kpi_group == "backup"}
+        return {"backups": await self._calls.backups(10), "kpis": kpis}
+
+
+def _chart(points: list[KpiPoint], kpis: set[str], unit: str) -> Any:
+    """A line for each scope of these KPIs."""
+    wanted = [point for point in points if point.kpi in kpis]
+    moments = sorted({point.at for point in wanted})
+    by_name: dict[str, dict[datetime, float]] = defaultdict(dict)
+    for point in wanted:
+        name = point.scope if len(kpis) == 1 else f"{point.kpi.replace('_', ' ')} {point.scope}"
+        by_name[name][point.at] = round(point.value, 3)
+    series = {name: [values.get(at) for at in moments] for name, values in sorted(by_name.items())}
+    return lines(", ".join(sorted(kpis)), [f"{at:%H:%M}" for at in moments], series, unit)

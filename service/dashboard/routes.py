@@ -1,0 +1,186 @@
+"""The pages and their parts: a session sees them, changes need a key with scope admin."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import psycopg
+from litestar import Controller, MediaType, Request, Response, Router, get, post
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import NotAuthorizedException
+from litestar.params import Body, FromPath, QueryParameter
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.response import Redirect, Template
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from service.dashboard.panels import Panels
+from service.dashboard.visitors import COOKIE, Visitors, require_visitor
+from service.dashboard.words import FILTERS
+from service.model import SearchRequest
+from service.services import Services
+
+_HERE = Path(__file__).parent
+# Nothing but what this server hands out; styles of single elements are the charts'.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def template_config() -> TemplateConfig[JinjaTemplateEngine]:
+    """Jinja2 on the templates beside this file, with the words of `words.py`."""
+    config = TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine)
+    engine: JinjaTemplateEngine = config.engine_instance
+    engine.engine.filters.update(FILTERS)
+    engine.engine.trim_blocks = engine.engine.lstrip_blocks = True
+    return config
+
+
+def assets() -> list[Router]:
+    """Our style sheet, and htmx from a package that ships it."""
+    package = find_spec("js_lib_htmx")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("django-js-lib-htmx")
+    htmx = Path(package.origin).parent / "static" / "htmx"
+    return [
+        create_static_files_router(path="/assets", directories=[_HERE / "static"]),
+        create_static_files_router(path="/assets/htmx", directories=[htmx]),
+    ]
+
+
+def _to_login(request: Request[Any, Any, Any], _: NotAuthorizedException) -> Response[str]:
+    """A page goes to the login; a part of one tells htmx to."""
+    if request.headers.get("hx-request"):
+        return Response("", status_code=200, headers={"HX-Redirect": "/login"})
+    return Redirect("/login", status_code=303)
+
+
+def _trouble(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A part that cannot be shown says why, in its place."""
+    hint = ""
+    if isinstance(error, psycopg.Error):
+        text = error.diag.message_primary or "The database does not answer."
+        hint = error.diag.message_hint or "magray check"
+    else:
+        text = getattr(error, "title", None) or str(error)
+    return Template("trouble.html", context={"text": text, "hint": hint}, headers=_HEADERS)
+
+
+class Entrance(Controller):
+    """Logging in and out."""
+
+    include_in_schema = False
+
+    @get("/login")
+    async def login(self) -> Template:
+        """The form."""
+        return Template("login.html", context={"refused": False}, headers=_HEADERS)
+
+    @post("/login", status_code=303)
+    async def enter(
+        self,
+        request: Request[Any, Any, Any],
+        data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+    ) -> Response[Any]:
+        """Begin a session, or show the form again."""
+        visitors: Visitors = request.app.state.visitors
+        cookie = await visitors.enter(request.app.state.key_ring, data.get("key", "").strip())
+        if cookie is None:
+            return Template(
+                "login.html", context={"refused": True}, headers=_HEADERS, status_code=403
+            )
+        return Redirect("/", status_code=303, cookies=[cookie])
+
+    @post("/logout", status_code=303)
+    async def leave(self, request: Request[Any, Any, Any]) -> Response[Any]:
+        """End the session."""
+        request.app.state.visitors.leave(request.cookies.get(COOKIE))
+        gone = Redirect("/login", status_code=303)
+        gone.delete_cookie(COOKIE)
+        return gone
+
+
+class Pages(Controller):
+    """The dashboard and its parts."""
+
+    include_in_schema = False
+    guards = (require_visitor,)
+    exception_handlers = {  # noqa: RUF012 - Litestar's own declaration
+        NotAuthorizedException: _to_login,
+        ProblemDetailsException: _trouble,
+        psycopg.Error: _trouble,
+    }
+
+    @get("/", media_type=MediaType.HTML)
+    async def page(self, request: Request[Any, Any, Any]) -> Template:
+        """Everything, each part loaded by itself."""
+        return Template("dashboard.html", context={"caller": request.user}, headers=_HEADERS)
+
+    @get("/panel/{name:str}")
+    async def panel(self, request: Request[Any, Any, Any], name: FromPath[str]) -> Template:
+        """A part."""
+        panels: Panels = request.app.state.panels
+        gather = panels.by_name.get(name)
+        if gather is None:
+            raise ProblemDetailsException(status_code=404, title=f"there is no part “{name}”")
+        context = {"caller": request.user, **await gather()}
+        return Template(f"panels/{name}.html", context=context, headers=_HEADERS)
+
+    @get("/search")
+    async def search(
+        self,
+        services: Services,
+        namespace: Annotated[str, QueryParameter(min_length=1, max_length=200)],
+        question: Annotated[str, QueryParameter(name="query", min_length=1, max_length=2000)],
+    ) -> Template:
+        """What a search finds, with the parts of each score; counts as no use."""
+        asked = SearchRequest(
+            namespace=namespace, query=question, top_k=10, explain=True, touch=False
+        )
+        answer = await services.recall.search(asked)
+        return Template("panels/found.html", context={"answer": answer}, headers=_HEADERS)
+
+    @get("/why")
+    async def why(
+        self,
+        services: Services,
+        namespace: Annotated[str, QueryParameter(min_length=1, max_length=200)],
+        memory_id: Annotated[UUID, QueryParameter(name="id")],
+    ) -> Template:
+        """Why a memory is where it is: its history, and each criterion of its next step."""
+        events = await services.memory.history(namespace, memory_id)
+        try:
+            criteria = await services.memory.explain(namespace, memory_id)
+        except psycopg.Error as error:
+            if error.sqlstate != "ML404":
+                raise
+            criteria = []
+        context = {"events": events, "criteria": criteria, "id": memory_id}
+        return Template("panels/why.html", context=context, headers=_HEADERS)
+
+    @post("/alerts/{alert_id:int}/acknowledge", status_code=200)
+    async def acknowledge(
+        self, request: Request[Any, Any, Any], services: Services, alert_id: FromPath[int]
+    ) -> Template:
+        """Look after an alert; shows the alerts again."""
+        if "admin" not in request.user.scopes or not request.headers.get("hx-request"):
+            raise ProblemDetailsException(status_code=403, title="the key has no scope admin")
+        await services.watch.acknowledge(alert_id, request.user.name)
+        context = {"caller": request.user, **await request.app.state.panels.by_name["alerts"]()}
+        return Template("panels/alerts.html", context=context, headers=_HEADERS)
+
+
+def routes() -> list[Any]:
+    """What the application adds."""
+    return [Entrance, Pages, *assets()]

@@ -1,0 +1,126 @@
+"""What watches the house, over all namespaces: reports, KPIs, alerts and their messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg.rows import class_row, dict_row
+
+from service.memory.calls import Calls
+from service.model_watch import Alert, Health, Kpi, KpiPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from psycopg_pool import AsyncConnectionPool
+
+
+class Watch:
+    """The functions that span namespaces and are asked by the running service.
+
+    Args:
+        pool: connections acting as `memory_operator`.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def report(
+        self, instance: UUID, seconds: float, counts: Sequence[int], bounds: Sequence[float],
+        *, farewell: bool,
+    ) -> None:  # fmt: skip
+        """Keep what a service counted.
+
+        Args:
+            instance: which one.
+            seconds: the time it covers, up to now.
+            counts: requests, errors, searches, degraded, hits and misses of the query and of the
+                embedding cache, then searches by `bounds`.
+            bounds: ms.
+            farewell: it stops in order.
+        """
+        await self._dicts(
+            "select memory.report_service(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (instance, seconds, *counts[:8], list(bounds), list(counts[8:]), farewell),
+        )
+
+    async def kpis(self) -> list[Kpi]:
+        """Every KPI of this moment."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Kpi), binary=True)
+            await cursor.execute(
+                "select kpi, kpi_group, scope, value, label, unit,"
+                " extract(epoch from looks_back)::double precision as window_seconds, meaning"
+                " from memory.kpis()"
+            )
+            return await cursor.fetchall()
+
+    async def kpi_history(
+        self, kpis: Sequence[str], *, since: datetime, every: float
+    ) -> list[KpiPoint]:
+        """Samples of KPIs since an instant, oldest first; the mean of every so many seconds."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(KpiPoint), binary=True)
+            await cursor.execute(
+                "select date_bin(%s * interval '1 second', h.at, 'epoch') as at, h.kpi, h.scope,"
+                " avg(h.value) as value from memory.kpi_history as h"
+                " where h.at >= %s and h.kpi = any(%s) and h.value is not null"
+                " group by 1, 2, 3 order by 1, 2, 3",
+                (every, since, list(kpis)),
+            )
+            return await cursor.fetchall()
+
+    async def alerts(self, *, resolved: bool, limit: int) -> list[Alert]:
+        """Alerts, those that are not over first, newest first."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Alert), binary=True)
+            await cursor.execute(
+                "select id, rule, kpi, scope, severity, state, since, opened_at, resolved_at,"
+                " value, worst, threshold, silenced_until, acknowledged_at, acknowledged_by,"
+                " meaning, hint from memory.alerts where %s or state <> 'resolved' limit %s",
+                (resolved, limit),
+            )
+            return await cursor.fetchall()
+
+    async def acknowledge(self, alert: int, by: str) -> None:
+        """Say who looks after an alert; ML404 when it is not open."""
+        await self._dicts("select * from memory.acknowledge_alert(%s, %s)", (alert, by))
+
+    async def silence(self, rule: str, until: datetime | None) -> None:
+        """Tell nobody about a rule's alerts until then; ML404 when there is no such rule."""
+        await self._dicts("select * from memory.silence_alert(%s, %s)", (rule, until))
+
+    async def health(self) -> Health:
+        """ok, degraded or failing, and why."""
+        (row,) = await self._dicts("select status, reasons from memory.check_health()", ())
+        return Health(**row)
+
+    async def _dicts(
+        self, statement: LiteralString, values: tuple[Any, ...]
+    ) -> list[dict[str, Any]]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row, binary=True)
+            await cursor.execute(statement, values)
+            return await cursor.fetchall()
+
+
+class Notifications(Calls):
+    """The messages about alerts that wait; acts as `memory_operator`."""
+
+    async def lock(self) -> bool:
+        """Whether this connection is the one that delivers, until it is closed."""
+        rows = await self._dicts("select memory.lock_notifications() as ours")
+        return bool(rows[0]["ours"])
+
+    async def due(self) -> list[dict[str, Any]]:
+        """The next message of each channel: id, channel, event, attempts, body."""
+        return await self._dicts("select * from memory.due_notifications()")
+
+    async def note(self, notification: int, error: str | None) -> dict[str, Any]:
+        """What became of a message; when it is tried again."""
+        rows = await self._dicts(
+            "select * from memory.note_notification(%s, %s)", (notification, error)
+        )
+        return rows[0]

@@ -1,0 +1,138 @@
+"""The ways of a message about an alert: log, webhook, mail. Each raises when it is not through."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import smtplib
+import time
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+import httpx2
+import msgspec
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from service.settings import AlertSettings
+
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger("magray.alert")
+
+
+class DeliveryError(Exception):
+    """A receiver did not take the message."""
+
+
+def make_channels(settings: AlertSettings) -> dict[str, Send]:
+    """What to call with a row of `memory.due_notifications`, by the name of its channel."""
+    channels: dict[str, Send] = {"log": _log}
+    if settings.webhook_url is not None and settings.webhook_secret_file is not None:
+        channels["webhook"] = Webhook(
+            settings.webhook_url, settings.webhook_secret_file, settings.timeout_seconds
+        )
+    if settings.smtp_host is not None:
+        channels["smtp"] = Mail(settings, settings.smtp_host)
+    return channels
+
+
+async def _log(message: dict[str, Any]) -> None:
+    body = message["body"]
+    tell = log.warning if message["event"] == "opened" else log.info
+    tell(
+        f"alert {message['event']}: {body['rule']}",
+        scope=body["scope"], value=body["value"], severity=body["severity"], hint=body["hint"],
+    )  # fmt: skip
+
+
+class Webhook:
+    """Posts the message, signed so that its receiver knows it is ours, whole and not old.
+
+    Headers and signature are those of standardwebhooks.com: `webhook-id` is the same at every
+    attempt, so a receiver can tell a repetition; `webhook-signature` is `v1,` and the base64 of
+    HMAC-SHA256 over id, timestamp and body.
+    """
+
+    def __init__(self, url: str, secret_file: Path, timeout: float) -> None:
+        self._url = url
+        self._secret_file = secret_file
+        self._timeout = timeout
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        """Deliver.
+
+        Raises:
+            DeliveryError: the answer is not 2xx.
+            httpx2.TransportError: there was none.
+            OSError: the secret cannot be read.
+        """
+        body = msgspec.json.encode(message["body"])
+        name, at = f"magray-{message['id']}", str(int(time.time()))
+        # read every time, so that a new secret needs no restart
+        key = secret_key(self._secret_file.read_text().strip())
+        signature = hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": name,
+            "webhook-timestamp": at,
+            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+        }
+        async with httpx2.AsyncClient(timeout=self._timeout) as client:
+            answer = await client.post(self._url, content=body, headers=headers)
+        if not answer.is_success:
+            raise DeliveryError(f"the webhook answered {answer.status_code}")
+
+
+def secret_key(secret: str) -> bytes:
+    """The key in a secret: what `whsec_` is followed by is base64, anything else the key itself."""
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error as error:
+            raise DeliveryError("the webhook's secret is not base64 behind whsec_") from error
+    return secret.encode()
+
+
+class Mail:
+    """Sends the message by SMTP."""
+
+    def __init__(self, settings: AlertSettings, host: str) -> None:
+        self._settings = settings
+        self._host = host
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        """Deliver.
+
+        Raises:
+            OSError: the server does not answer, or not as it should (smtplib.SMTPException).
+        """
+        await anyio.to_thread.run_sync(self._send, message)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        settings = self._settings
+        body = message["body"]
+        mail = EmailMessage()
+        mail["From"] = settings.mail_from
+        mail["To"] = ", ".join(settings.mail_to)
+        mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
+        mail["Message-ID"] = f"<{body['alert']}.{message['id']}@magray>"
+        mail.set_content(
+            f"{body['meaning']}\n\n"
+            f"{body['kpi']} ({body['scope']}): {body['value']}, threshold {body['threshold']}\n"
+            f"since {body['since']}, severity {body['severity']}\n\n"
+            f"What to do: {body['hint']}\n"
+        )
+        kind = smtplib.SMTP_SSL if settings.smtp_tls == "tls" else smtplib.SMTP
+        with kind(self._host, settings.smtp_port, timeout=settings.timeout_seconds) as smtp:
+            if settings.smtp_tls == "starttls":
+                smtp.starttls()
+            if settings.smtp_user is not None and settings.smtp_password_file is not None:
+                smtp.login(settings.smtp_user, settings.smtp_password_file.read_text().strip())
+            smtp.send_message(mail)

@@ -1,0 +1,61 @@
+-- What the services reported of the last five minutes: latency, rate, errors, caches; and uptime and
+-- the last recovery from a crash, of the last day.
+--
+-- Uptime: minutes with a report among the minutes since the first one of the last 24 hours. Recovery
+-- from a crash: the latest time of more than a minute in which no service reported, though none of
+-- those before had said goodbye.
+create or replace function memory._kpis_of_service(p_now timestamptz)
+returns table (kpi text, scope text, place integer, value double precision, label text)
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $function$
+with recent as (
+    select sum(r.requests)::double precision as requests, sum(r.errors)::double precision as errors,
+        sum(r.searches)::double precision as searches,
+        sum(r.query_hits)::double precision as query_hits, sum(r.query_misses) as query_misses,
+        sum(r.embedding_hits)::double precision as embedding_hits, sum(r.embedding_misses) as embedding_misses,
+        -- services report side by side, and one that has just begun not for the whole window
+        least(300, extract(epoch from p_now - min(r.at - r.seconds * interval '1 second'))) as seconds
+    from memory_data.service_report as r
+    where r.at > p_now - interval '5 minutes' and r.at <= p_now
+),
+day as (
+    select r.at, r.searches, r.degraded, r.farewell,
+        lag(r.at) over w as before, lag(r.farewell) over w as left_in_order,
+        r.at - r.seconds * interval '1 second' as began
+    from memory_data.service_report as r
+    where r.at > p_now - interval '24 hours' and r.at <= p_now
+    window w as (order by r.at)
+)
+select 'search_latency', q.name, q.place, memory._latency_quantile(p_now - interval '5 minutes', p_now, q.share), null
+from (values ('p50', 1, 0.5), ('p95', 2, 0.95), ('p99', 3, 0.99)) as q (name, place, share)
+union all
+select v.kpi, v.scope, v.place, v.value, null
+from recent as n
+cross join lateral (values
+    ('search_rate', 'total', 1, n.searches / nullif(n.seconds, 0)),
+    ('cache_hit_rate', 'query', 1, n.query_hits / nullif(n.query_hits + n.query_misses, 0)),
+    ('cache_hit_rate', 'embedding', 2, n.embedding_hits / nullif(n.embedding_hits + n.embedding_misses, 0)),
+    ('error_rate', 'total', 1, n.errors / nullif(n.requests, 0))) as v (kpi, scope, place, value)
+union all
+select 'fallback_rate', 'embedding', 3, sum(d.degraded)::double precision / nullif(sum(d.searches), 0), null
+from day as d
+union all
+select 'uptime', 'total', 1,
+    case when count(*) > 0
+        then 100 * least(1, count(distinct date_trunc('minute', d.at))::double precision
+                            / greatest(1, round(extract(epoch from p_now - min(d.began)) / 60))) end, null
+from day as d
+union all
+(select 'recovery_time', 'crash', 2, max(g.seconds), null
+ from (
+    select extract(epoch from d.began - d.before) as seconds
+    from day as d
+    where not d.left_in_order and d.began - d.before > interval '1 minute'
+    order by d.at desc
+    limit 1) as g)
+$function$;
+
+comment on function memory._kpis_of_service is
+'The KPIs of memory.kpis that the services report: latency, rate, caches, errors, uptime, recovery.';

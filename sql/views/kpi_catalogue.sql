@@ -1,0 +1,51 @@
+-- What each KPI is: the one place. `looks_back` null: of this moment.
+create or replace view memory.kpi_catalogue as
+select
+    v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning
+from (values
+    (1, 'size', 'memory', 'bytes', null, 'layer, total', 'memory.measure_pressure',
+     'Heap, indexes and TOAST on disk.'),
+    (2, 'usage', 'memory', 'percent', null, 'layer, total', 'memory.measure_pressure',
+     'Live bytes of the budget.'),
+    (3, 'pressure', 'memory', 'level', null, 'layer, total', 'memory.measure_pressure',
+     '0 low, 1 medium, 2 high.'),
+    (4, 'fragmentation', 'memory', 'percent', null, 'layer, total', 'memory.measure_pressure',
+     'Bytes on disk that hold nothing, of all.'),
+    (5, 'search_latency', 'performance', 'ms', '5 minutes', 'p50, p95, p99', 'service reports',
+     'Of searches over HTTP, embedding included, from a histogram, as Prometheus computes it.'),
+    (6, 'search_rate', 'performance', 'per second', '5 minutes', 'total', 'service reports',
+     'Searches over HTTP (QPS).'),
+    (7, 'cache_hit_rate', 'performance', 'share', '5 minutes', 'query, embedding', 'service reports',
+     'Look-ups answered from the cache.'),
+    (8, 'promotion_rate', 'performance', 'share', '24 hours', 'layer', 'memory_data.promotion_run',
+     'Records promoted, of those judged.'),
+    (9, 'error_rate', 'health', 'share', '5 minutes', 'total', 'service reports',
+     'Requests answered with a status of 500 or more.'),
+    (10, 'fallback_rate', 'health', 'share', '24 hours', 'scores, jobs, embedding',
+     'memory_data.promotion_run, job_run, service reports',
+     'Judged by the fixed weighting; run by the service though pg_cron is there; searched by words only.'),
+    (11, 'recovery_time', 'health', 'seconds', null, 'restore, crash',
+     'memory_data.backup_run, service reports',
+     'The last restore or drill; the last time no service reported without having said goodbye.'),
+    (12, 'uptime', 'health', 'percent', '24 hours', 'total', 'service reports',
+     'Minutes in which a service reported, since the first report.'),
+    (13, 'recall', 'quality', 'share', '24 hours', 'total', 'memory.sample_recall',
+     'Of the ten nearest by exact search, how many a search returns.'),
+    (14, 'blocking_criterion', 'lifecycle', 'share', null, 'layer', 'memory.blocking_criteria',
+     'The criterion most of the last used records fail, and the share of them.'),
+    (15, 'job_lateness', 'lifecycle', 'seconds', null, 'total', 'memory.jobs',
+     'How late the latest job is.'),
+    (16, 'archive_backlog', 'lifecycle', 'records', null, 'total', 'memory.archive_backlog',
+     'Records and files that wait for `magray archive run`.'),
+    (17, 'wal_archive_failing', 'backup', 'seconds', null, 'total', 'pg_stat_archiver',
+     'How long the archiving of WAL has been failing.'),
+    (18, 'restorable_from', 'backup', 'unix time', null, 'total', 'memory.backups',
+     'The earliest instant that can be restored.'),
+    (19, 'restorable_until', 'backup', 'unix time', null, 'total', 'memory.backups',
+     'The latest instant that can be restored.'),
+    (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
+     'Since a restore was last proved right.')
+) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning);
+
+comment on view memory.kpi_catalogue is
+'What each KPI is: its group, unit, window, scopes, source and meaning.';

@@ -1,0 +1,11 @@
+-- One row a sample and KPI, newest first.
+create or replace view memory.kpi_history as
+select s.at, k.kpi, c.kpi_group, k.scope, k.value, k.label, c.unit
+from memory_data.kpi_sample as s
+cross join lateral jsonb_to_recordset(s.kpis) as k (
+    kpi text, scope text, value double precision, label text)
+left join memory.kpi_catalogue as c on c.kpi = k.kpi
+order by s.at desc, c.position, k.scope;
+
+comment on view memory.kpi_history is
+'The KPIs, minute by minute: value (null: nothing was measured), words, unit.';

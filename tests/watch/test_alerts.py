@@ -1,0 +1,215 @@
+"""memory.check_alerts: opened after their time, kept by hysteresis, ended, told in order."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sql.calls import call, one, refused, rows, session, value
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from tests.sql.calls import Row
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+RULE = "low recall"  # below 0.95, ends at 0.97, lasts 10 minutes
+
+
+def sample(db: Connection[Any], found: int, at: datetime) -> None:
+    """Make recall found / 100 from now on."""
+    db.execute("delete from memory_data.recall_sample")
+    db.execute("insert into memory_data.recall_sample (at, found, wanted) values (%s, %s, 100)",
+               (at, found))  # fmt: skip
+
+
+def checked(db: Connection[Any], minutes: float, **arguments: Any) -> list[Row]:
+    """Changes of the rule under test after so many minutes."""
+    now = NOW + timedelta(minutes=minutes)
+    return [row for row in call(db, "check_alerts", now=now, **arguments) if row["rule"] == RULE]
+
+
+def states(db: Connection[Any]) -> list[str]:
+    return [row["state"] for row in rows(
+        db, "select state from memory.alerts where rule = %s order by id", RULE)]  # fmt: skip
+
+
+def told(db: Connection[Any]) -> list[tuple[str, str]]:
+    query = (
+        "select channel, event from memory_data.notification as n"
+        " join memory_data.alert as a on a.id = n.alert where a.rule = %s order by n.id"
+    )
+    return [(row["channel"], row["event"]) for row in rows(db, query, RULE)]
+
+
+def test_it_opens_when_it_lasts_and_ends_behind_the_margin(db: Connection[Any]) -> None:
+    sample(db, 90, NOW)
+    (pending,) = checked(db, 0)
+    assert (pending["was"], pending["state"], pending["value"]) == (None, "pending", 0.9)
+    assert checked(db, 9) == []
+    assert told(db) == []
+    (opened,) = checked(db, 10)
+    assert (opened["was"], opened["state"]) == ("pending", "open")
+    assert told(db) == [("log", "opened")]
+    sample(db, 96, NOW)  # above the threshold, not above `clear`
+    assert checked(db, 11) == []
+    assert states(db) == ["open"]
+    sample(db, 97, NOW)
+    (ended,) = checked(db, 12)
+    assert (ended["was"], ended["state"], ended["alert"]) == ("open", "resolved", opened["alert"])
+    assert told(db) == [("log", "opened"), ("log", "resolved")]
+    (row,) = rows(db, "select * from memory.alerts where rule = %s", RULE)
+    assert (row["worst"], row["value"]) == (0.9, 0.97)
+    assert row["resolved_at"] == NOW + timedelta(minutes=12)
+
+
+def test_what_does_not_last_is_no_alert(db: Connection[Any]) -> None:
+    sample(db, 90, NOW)
+    checked(db, 0)
+    sample(db, 99, NOW)
+    (gone,) = checked(db, 5)
+    assert gone["state"] == "gone"
+    assert states(db) == []
+    sample(db, 90, NOW)
+    checked(db, 6)
+    assert checked(db, 12) == []  # counted anew
+    assert checked(db, 16)[0]["state"] == "open"
+
+
+@pytest.mark.parametrize(("found", "alarms"), [(94, True), (95, False), (96, False)])
+def test_the_threshold_itself_is_no_alarm(db: Connection[Any], found: int, alarms: bool) -> None:
+    sample(db, found, NOW)
+    assert bool(checked(db, 0)) == alarms
+
+
+def test_without_a_value_it_ends(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    db.execute("delete from memory_data.recall_sample")
+    assert checked(db, 11)[0]["state"] == "resolved"
+
+
+def test_a_dry_run_changes_nothing(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    assert checked(db, 0, dry_run=True)[0]["state"] == "pending"
+    assert states(db) == []
+
+
+def test_a_rule_switched_off_ends_its_alert(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    db.execute("update memory_data.alert_rule set enabled = false where name = %s", (RULE,))
+    assert checked(db, 11)[0]["state"] == "resolved"
+    assert checked(db, 30) == []
+
+
+def test_a_silenced_rule_is_told_when_the_silence_ends(db: Connection[Any]) -> None:
+    call(db, "silence_alert", rule=RULE, until=NOW + timedelta(minutes=30))
+    sample(db, 50, NOW)
+    checked(db, 0)
+    assert checked(db, 10)[0]["state"] == "open"
+    assert told(db) == []
+    checked(db, 31)
+    assert told(db) == [("log", "opened")]
+    checked(db, 32)
+    assert told(db) == [("log", "opened")]
+
+
+def test_what_ended_in_silence_is_never_told(db: Connection[Any]) -> None:
+    call(db, "silence_alert", rule=RULE, until=NOW + timedelta(minutes=30))
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    sample(db, 99, NOW)
+    assert checked(db, 11)[0]["state"] == "resolved"
+    checked(db, 40)
+    assert told(db) == []
+
+
+def test_silencing_an_unknown_rule_names_the_rules(db: Connection[Any]) -> None:
+    with refused(db, "ML404", "low recal", RULE):
+        call(db, "silence_alert", rule="low recal", until=NOW)
+
+
+def test_health_is_failing_until_somebody_looks_after_it(db: Connection[Any]) -> None:
+    assert one(db, "check_health") == {"status": "ok", "reasons": []}
+    db.execute("update memory_data.alert_rule set severity = 'critical' where name = %s", (RULE,))
+    sample(db, 50, NOW)
+    checked(db, 0)
+    assert one(db, "check_health", now=NOW)["status"] == "ok"
+    alert = checked(db, 10)[0]["alert"]
+    health = one(db, "check_health", now=NOW + timedelta(minutes=10))
+    assert health["status"] == "failing"
+    assert [reason["rule"] for reason in health["reasons"]] == [RULE]
+    call(db, "acknowledge_alert", alert=alert, by="ann")
+    health = one(db, "check_health", now=NOW + timedelta(minutes=10))
+    assert (health["status"], health["reasons"][0]["acknowledged_by"]) == ("degraded", "ann")
+    # the first one looks after it
+    assert one(db, "acknowledge_alert", alert=alert, by="bob")["acknowledged_by"] == "ann"
+    assert states(db) == ["open"]
+
+
+def test_only_what_is_open_is_acknowledged(db: Connection[Any]) -> None:
+    with refused(db, "ML404", "alert 999 is not open"):
+        call(db, "acknowledge_alert", alert=999, by="ann")
+    with refused(db, "ML422", "who acknowledges"):
+        call(db, "acknowledge_alert", alert=999, by=" ")
+
+
+def test_listeners_are_notified(clone_url: str) -> None:
+    with session(clone_url) as db, session(clone_url) as listener:
+        listener.execute("listen magray_alert")
+        sample(db, 50, NOW)
+        checked(db, 0)
+        checked(db, 10)
+        (event,) = listener.notifies(timeout=10, stop_after=1)
+        body = json.loads(event.payload)
+        assert (body["rule"], body["event"], body["value"]) == (RULE, "opened", 0.5)
+        assert body["hint"] == "select * from memory.plan_indexes();"
+
+
+def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
+    db.execute("update memory_data.setting set value = '[\"log\", \"webhook\"]'"
+               " where key = 'alert_channels'")  # fmt: skip
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    sample(db, 99, NOW)
+    checked(db, 11)
+    at = NOW + timedelta(minutes=12)
+    due = call(db, "due_notifications", now=at)
+    assert [(row["channel"], row["event"]) for row in due] == [
+        ("log", "opened"), ("webhook", "opened")]  # fmt: skip
+    log, webhook = due
+    call(db, "note_notification", id=log["id"], now=at)
+    failed = one(db, "note_notification", id=webhook["id"], error="503", now=at)
+    assert failed["next_attempt_at"] == at + timedelta(seconds=5)
+    # the log goes on, the webhook waits, and what comes after waits behind it
+    assert [row["event"] for row in call(db, "due_notifications", now=at)] == ["resolved"]
+    pauses = []
+    for _ in range(9):
+        at = failed["next_attempt_at"]
+        assert webhook["id"] in [row["id"] for row in call(db, "due_notifications", now=at)]
+        failed = one(db, "note_notification", id=webhook["id"], error="503", now=at)
+        pauses.append((failed["next_attempt_at"] - at).total_seconds())
+    assert pauses == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    call(db, "note_notification", id=webhook["id"], now=at)
+    assert call(db, "note_notification", id=webhook["id"], now=at) == []
+    due = call(db, "due_notifications", now=at)
+    assert ("webhook", "resolved") in [(row["channel"], row["event"]) for row in due]
+
+
+def test_alerts_long_over_are_removed_with_their_messages(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    sample(db, 99, NOW)
+    checked(db, 11)
+    checked(db, 12 + 90 * 24 * 60)
+    assert states(db) == []
+    assert value(db, "select count(*) from memory_data.notification") == 0

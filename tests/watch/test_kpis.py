@@ -1,0 +1,135 @@
+"""memory.kpis: each KPI has the value its source says, and none where nothing was measured."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sql.calls import call, one, rows, value, vector
+from tests.watch.forced import BOUNDS, force
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+NOW = datetime.now(UTC).replace(second=30, microsecond=0)
+MISSION = {
+    "size", "usage", "pressure", "fragmentation", "search_latency", "search_rate", "cache_hit_rate",
+    "promotion_rate", "error_rate", "fallback_rate", "recovery_time", "uptime",
+}  # fmt: skip
+
+
+def known(db: Connection[Any], now: datetime = NOW) -> dict[tuple[str, str], Any]:
+    return {(row["kpi"], row["scope"]): row for row in call(db, "kpis", now=now)}
+
+
+def test_every_kpi_is_there_and_in_the_catalogue_once(db: Connection[Any]) -> None:
+    asked = call(db, "kpis", now=NOW)
+    catalogue = [row["kpi"] for row in rows(db, "select kpi from memory.kpi_catalogue")]
+    assert sorted(catalogue) == sorted(set(catalogue))
+    assert {row["kpi"] for row in asked} | {"job_lateness"} == set(catalogue)
+    assert set(catalogue) >= MISSION
+    assert len({(row["kpi"], row["scope"]) for row in asked}) == len(asked)
+    assert all(row["meaning"] and row["unit"] for row in asked)
+
+
+UNMEASURED = (
+    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "uptime", "promotion_rate",
+    "fallback_rate", "recovery_time", "recall", "proof_age",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNMEASURED)
+def test_nothing_measured_is_null_and_not_zero(db: Connection[Any], name: str) -> None:
+    values = {row["value"] for (kpi, _), row in known(db).items() if kpi == name}
+    assert values == {None}
+
+
+def test_every_kpi_has_the_value_of_its_source(db: Connection[Any]) -> None:
+    expected = force(db, NOW)
+    found = known(db)
+    for key, (number, label) in expected.items():
+        assert found[key]["value"] == pytest.approx(number), key
+        if label is not None:
+            assert found[key]["label"] == label
+
+
+def test_what_is_on_disk_is_what_is_measured(db: Connection[Any]) -> None:
+    measured = call(db, "measure_pressure", now=NOW, dry_run=True)
+    found = known(db)
+    for row in measured:
+        layer = row["layer"]
+        assert found["size", layer]["value"] == row["disk_bytes"]
+        assert found["usage", layer]["value"] == row["usage_percent"]
+        assert found["fragmentation", layer]["value"] == row["fragmentation_percent"]
+        assert found["pressure", layer]["label"] == row["level"] == "low"
+    db.execute("update memory_data.layer set max_bytes = 1")
+    assert known(db)["pressure", "total"]["label"] == "high"
+    assert known(db)["pressure", "total"]["value"] == 2
+
+
+def test_a_quantile_is_prometheus(db: Connection[Any]) -> None:
+    """histogram_quantile: linear in its bucket, the lower bound of the endless one."""
+    call(
+        db, "report_service", instance="00000000-0000-0000-0000-000000000001", seconds=15.0,
+        requests=10, errors=0, searches=10, degraded=0, query_hits=0, query_misses=10,
+        embedding_hits=0, embedding_misses=0, bounds=BOUNDS, counts=[0, 4, 0, 6], now=NOW,
+    )  # fmt: skip
+    found = known(db)
+    assert found["search_latency", "p50"]["value"] == 50
+    assert value(db, "select memory._latency_quantile(%s, %s, 0.2)",
+                 NOW - timedelta(minutes=5), NOW) == 10 + 10 * 2 / 4  # fmt: skip
+
+
+def test_a_goodbye_is_no_crash(db: Connection[Any]) -> None:
+    force(db, NOW)
+    db.execute("update memory_data.service_report set farewell = true where at = %s",
+               (NOW - timedelta(minutes=61),))  # fmt: skip
+    assert known(db)["recovery_time", "crash"]["value"] is None
+
+
+def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
+    force(db, NOW)
+    db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
+               " requests, errors, searches, degraded, query_hits, query_misses, embedding_hits,"
+               " embedding_misses, bounds, counts from memory_data.service_report"
+               " where at = %s", (NOW,))  # fmt: skip
+    found = known(db)
+    assert found["search_rate", "total"]["value"] == pytest.approx(200 / 60)
+    assert found["error_rate", "total"]["value"] == pytest.approx(3 / 200)
+    assert found["uptime", "total"]["value"] == pytest.approx(100 * 61 / 121)
+
+
+def test_what_blocks_most_is_named(db: Connection[Any]) -> None:
+    memory = one(db, "remember", namespace="n", content="x", kind="session_data", now=NOW)["id"]
+    call(db, "touch", namespace="n", ids=[memory], now=NOW)
+    row = known(db, NOW + timedelta(minutes=1))["blocking_criterion", "interact"]
+    assert row["value"] == 1
+    expected = call(db, "blocking_criteria", layer="interact", now=NOW + timedelta(minutes=1))
+    assert row["label"] in {one["criterion"] for one in expected if one["failing"]}
+
+
+def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> None:
+    expected = force(db, NOW)
+    sampled = {(row["kpi"], row["scope"]): row["value"] for row in call(db, "sample_kpis", now=NOW)}
+    history = rows(db, "select * from memory.kpi_history where at = %s", NOW)
+    assert {(row["kpi"], row["scope"]): row["value"] for row in history} == sampled
+    for key, (number, _) in expected.items():
+        assert sampled[key] == pytest.approx(number)
+    later = NOW + timedelta(days=14, seconds=1)
+    call(db, "sample_kpis", now=later)
+    assert value(db, "select array_agg(at) from memory_data.kpi_sample") == [later]
+    assert value(db, "select count(*) from memory_data.service_report") == 0
+    assert value(db, "select count(*) from memory_data.recall_sample") == 0
+
+
+def test_recall_is_sampled_from_what_was_asked(db: Connection[Any]) -> None:
+    for place in range(30):
+        one(db, "remember", namespace="n", content=f"memory {place}", kind="session_data",
+            embedding=vector(1, place), now=NOW)  # fmt: skip
+    assert call(db, "sample_recall", now=NOW) == []
+    call(db, "note_queries", namespaces=["n", "empty"],
+         embeddings=[vector(1, 3), vector(1, 4)], now=NOW)  # fmt: skip
+    assert call(db, "sample_recall", now=NOW) == [{"hits": 10, "wanted": 10}]
+    assert known(db)["recall", "total"]["value"] == 1

@@ -1,0 +1,198 @@
+"""Alerts reach a webhook that fails, is slow and restarts: each one, in order, well signed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
+
+from service.settings import AlertSettings
+from service.watch import notifier
+from service.watch.channels import make_channels
+from service.watch.notifier import Notifier
+from tests.sql.calls import call, rows, session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from psycopg import Connection
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime.now(UTC) - timedelta(hours=2)
+
+
+class Receiver:
+    """A webhook's receiving end: keeps what it took, and answers as it is told to."""
+
+    def __init__(self, secret: str) -> None:
+        self.verifier = Verifier(secret)
+        self.answers: list[int] = []
+        self.delay = 0.0
+        self.tried = 0
+        self.taken: list[tuple[str, dict[str, Any]]] = []
+        self.port = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen, on the same port as before."""
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.tried += 1
+                time.sleep(receiver.delay)
+                status = receiver.answers.pop(0) if receiver.answers else 204
+                if status == 204:
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    receiver.verifier.verify(body, headers)
+                    receiver.taken.append((headers["webhook-id"], msgspec.json.decode(body)))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture
+def secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@pytest.fixture
+def channels(secret: str, tmp_path: Path) -> Callable[[Receiver], dict[str, Any]]:
+    (tmp_path / "secret").write_text(secret + "\n")
+
+    def made(receiver: Receiver) -> dict[str, Any]:
+        return make_channels(AlertSettings(
+            channels=["webhook"], webhook_url=f"http://127.0.0.1:{receiver.port}/alerts",
+            webhook_secret_file=tmp_path / "secret", timeout_seconds=1,
+        ))  # fmt: skip
+
+    return made
+
+
+def alarm(db: Connection[Any], times: int) -> None:
+    """Let recall fall and come back, so often: two messages each."""
+    db.execute(
+        "update memory_data.setting set value = '[\"webhook\"]' where key = 'alert_channels'"
+    )
+    db.execute("update memory_data.alert_rule set enabled = name = 'low recall', lasts = '0'")
+    for turn in range(times):
+        for minute, found in ((0, 50 + turn), (1, 100)):
+            at = NOW + timedelta(minutes=2 * turn + minute)
+            db.execute("delete from memory_data.recall_sample")
+            db.execute("insert into memory_data.recall_sample (at, found, wanted)"
+                       " values (%s, %s, 100)", (at, found))  # fmt: skip
+            call(db, "check_alerts", now=at)
+
+
+def hurry(db: Connection[Any]) -> None:
+    """Do not wait for the next attempt."""
+    db.execute("update memory_data.notification set next_attempt_at = now()"
+               " where delivered_at is null")  # fmt: skip
+
+
+async def until(met: Callable[[], bool], db: Connection[Any]) -> None:
+    async with asyncio.timeout(60):
+        while not met():
+            hurry(db)
+            await asyncio.sleep(0.05)
+
+
+async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
+    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(notifier, "_TICK", 0.05)
+    receiver = Receiver(secret)
+    receiver.answers = [500, 503, 429]
+    with session(clone_url) as db:
+        alarm(db, 3)
+        sent = rows(db, "select id, body from memory_data.notification order by id")
+        assert len(sent) == 6
+        with receiver.listening():
+            work = Notifier(clone_url, channels(receiver))
+            work.start()
+            await until(lambda: len(receiver.taken) >= 2, db)
+            assert receiver.tried >= 5
+            receiver.delay = 1.5  # slower than the patience: it takes them and is not believed
+            taken = len(receiver.taken)
+            await until(lambda: len(receiver.taken) > taken, db)
+        # it is away, and so is the sender
+        await work.stop()
+        receiver.delay = 0
+        work = Notifier(clone_url, channels(receiver))
+        work.start()
+        await asyncio.sleep(0.3)
+        with receiver.listening():
+            await until(lambda: rows(db, "select 1 from memory_data.notification"
+                                     " where delivered_at is null") == [], db)  # fmt: skip
+            await work.stop()
+    order = [name for place, (name, _) in enumerate(receiver.taken)
+             if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
+    assert order == [f"magray-{row['id']}" for row in sent]
+    bodies = dict(receiver.taken)
+    assert [bodies[name] for name in order] == [row["body"] for row in sent]
+    assert [bodies[name]["event"] for name in order] == ["opened", "resolved"] * 3
+    # the slow one was sent again under the same id
+    assert len(receiver.taken) > len(order)
+
+
+async def test_of_two_services_one_delivers(
+    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(notifier, "_TICK", 0.02)
+    receiver = Receiver(secret)
+    with session(clone_url) as db, receiver.listening():
+        both = [Notifier(clone_url, channels(receiver)) for _ in range(2)]
+        for one in both:
+            one.start()
+        alarm(db, 5)
+        await until(lambda: len(receiver.taken) >= 10, db)
+        for one in both:
+            await one.stop()
+    assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
+
+
+def test_a_forged_message_does_not_verify(secret: str) -> None:
+    headers = {"webhook-id": "magray-1", "webhook-timestamp": str(int(time.time())),
+               "webhook-signature": "v1,AAAA"}  # fmt: skip
+    with pytest.raises(WebhookVerificationError):
+        Verifier(secret).verify(b"{}", headers)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"channels": ["webhook"]}, {"channels": ["smtp"], "smtp_host": "x"}, {"channels": ["pager"]},
+     {"webhook_url": "ftp://x"}],
+)  # fmt: skip
+def test_a_channel_that_is_not_complete_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"webhook|smtp|channels"):
+        AlertSettings(**settings)
