@@ -59,7 +59,8 @@ comment on table memory_data.kpi_sample is 'The KPIs, minute by minute; read mem
 
 insert into memory_data.setting (key, value, description) values
     ('kpi_days', '14', 'How long the samples of the KPIs are kept.'),
-    ('service_report_hours', '48', 'How long what the services report is kept; uptime looks back 24.');
+    ('service_report_hours', '48',
+     'How long what the services report is kept; uptime looks back 24.');
 """
 
 ALERTS = """
@@ -82,7 +83,8 @@ create table memory_data.alert_rule (
     hint text not null,
     check (case when above then clear <= threshold else clear >= threshold end)
 );
-comment on table memory_data.alert_rule is 'When a KPI is alarming, for how long, and how bad it is.';
+comment on table memory_data.alert_rule is
+'When a KPI is alarming, for how long, and how bad it is.';
 
 create table memory_data.alert (
     id bigint generated always as identity primary key,
@@ -105,7 +107,8 @@ create table memory_data.alert (
     check ((state = 'resolved') = (resolved_at is not null)),
     check (state = 'pending' or opened_at is not null)
 );
-create unique index alert_one_active on memory_data.alert (rule, scope) where state <> 'resolved';
+create unique index alert_one_active on memory_data.alert (rule, scope)
+    where state <> 'resolved';
 create index alert_latest on memory_data.alert (since desc);
 comment on table memory_data.alert is 'Alerts that are coming, open or over.';
 
@@ -122,14 +125,16 @@ create table memory_data.notification (
     delivered_at timestamptz,
     error text
 );
-create index notification_waiting on memory_data.notification (channel, id) where delivered_at is null;
+create index notification_waiting on memory_data.notification (channel, id)
+    where delivered_at is null;
 comment on table memory_data.notification is
 'Messages about alerts, one a channel, kept until they are delivered; in order within a channel.';
 
 insert into memory_data.alert_rule
     (name, kpi, scope, above, threshold, clear, lasts, severity, meaning, hint) values
     ('memory pressure high', 'pressure', null, true, 1.5, 1, '2 minutes', 'critical',
-     'A layer holds more than its budget bears.', 'select * from memory.relieve_pressure(p_dry_run => true);'),
+     'A layer holds more than its budget bears.',
+     'select * from memory.relieve_pressure(p_dry_run => true);'),
     ('memory pressure medium', 'pressure', null, true, 0.5, 0, '15 minutes', 'warning',
      'A layer is filling.', 'select * from memory.measure_pressure(p_dry_run => true);'),
     ('search latency', 'search_latency', 'p95', true, 250, 200, '5 minutes', 'warning',
@@ -137,7 +142,8 @@ insert into memory_data.alert_rule
     ('error rate', 'error_rate', null, true, 0.01, 0.005, '2 minutes', 'critical',
      'Requests fail.', 'magray check'),
     ('fragmentation', 'fragmentation', 'total', true, 40, 30, '6 hours', 'warning',
-     'Much of the disk holds nothing.', 'select * from memory.measure_pressure(p_dry_run => true);'),
+     'Much of the disk holds nothing.',
+     'select * from memory.measure_pressure(p_dry_run => true);'),
     ('embedding provider', 'fallback_rate', 'embedding', true, 0.05, 0.01, '5 minutes', 'warning',
      'Searches are answered by words only.', 'magray check'),
     ('archive backlog', 'archive_backlog', null, true, 10000, 5000, '30 minutes', 'warning',
@@ -147,12 +153,14 @@ insert into memory_data.alert_rule
     ('stale proof', 'proof_age', null, true, 691200, 604800, '10 minutes', 'warning',
      'No restore was proved right for more than a week.', 'magray backup drill'),
     ('late jobs', 'job_lateness', null, true, 600, 120, '5 minutes', 'warning',
-     'A job has not run.', 'select name, late, error from memory.jobs order by late desc nulls last;'),
+     'A job has not run.',
+     'select name, late, error from memory.jobs order by late desc nulls last;'),
     ('low recall', 'recall', null, false, 0.95, 0.97, '10 minutes', 'warning',
      'Searches miss what is near.', 'select * from memory.plan_indexes();');
 
 insert into memory_data.setting (key, value, description) values
-    ('alert_channels', '["log"]', 'Where alerts are told: log, webhook, smtp. NOTIFY is always sent.'),
+    ('alert_channels', '["log"]',
+     'Where alerts are told: log, webhook, smtp. NOTIFY is always sent.'),
     ('alert_days', '90', 'How long alerts that are over are kept.');
 """
 
