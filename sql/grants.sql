@@ -109,9 +109,10 @@ grant select on memory_data.promotion_run to memory_operator;
 grant select on memory.kpi_catalogue, memory.jobs, memory.backups to memory_operator;
 revoke execute on function
     memory.kpis, memory.report_service, memory.sample_kpis, memory.sample_recall, memory.check_alerts,
-    memory.due_notifications, memory.note_notification, memory.lock_notifications, memory.acknowledge_alert, memory.silence_alert,
-    memory.check_health, memory.layer_levels, memory.flow, memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle,
-    memory._kpis_of_backup, memory._tell_alert
+    memory.due_notifications, memory.note_notification, memory.lock_notifications,
+    memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
+    memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
+    memory._tell_alert
     from memory_app;
 
 -- Analysts: views, nothing else.

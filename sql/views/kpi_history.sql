@@ -5,7 +5,7 @@ from memory_data.kpi_sample as s
 cross join lateral jsonb_to_recordset(s.kpis) as k (
     kpi text, scope text, value double precision, label text)
 left join memory.kpi_catalogue as c on c.kpi = k.kpi
-order by s.at desc, c.position, k.scope;
+order by s.at desc, c.position asc, k.scope asc;
 
 comment on view memory.kpi_history is
 'The KPIs, minute by minute: value (null: nothing was measured), words, unit.';
