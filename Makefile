@@ -12,7 +12,7 @@ serve: .venv/installed
 	$(BIN)/magray serve
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -m "not full and not drill"
+	$(BIN)/python -m pytest -m "not full and not drill" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-full: .venv/installed-dev
 	tools/debian-postgres start

@@ -108,7 +108,8 @@ async def measure(
         register_vector(connection)
         for group in groups:
             for _ in range(5 + calls):
-                for way in (*_WAYS, "http", "http_words"):
+                # in another order each time: what follows itself, or HTTP, finds other caches
+                for way in random.permutation((*_WAYS, "http", "http_words")).tolist():
                     namespace = str(random.choice(list(group.vectors)))
                     near = group.vectors[namespace][random.integers(len(group.vectors[namespace]))]
                     drift = random.normal(scale=0.02, size=near.shape)
