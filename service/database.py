@@ -58,8 +58,8 @@ def make_pool(url: str, *, size: int, role: str = "memory_app") -> AsyncConnecti
     """A closed pool of at most `size` connections acting as `role`; open it with `async with`."""
     return AsyncConnectionPool(
         service_conninfo(url, role=role, timeout=_STATEMENT_TIMEOUT),
-        # more are there as soon as they are asked for; they are handed out in turn, and a lone caller
-        # who always meets the same backend finds its caches warm: a quarter less of its time
+        # more are there as soon as they are asked for; they are handed out in turn, and a lone
+        # caller who always meets the same backend finds its caches warm
         min_size=1,
         max_size=size,
         open=False,
