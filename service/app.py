@@ -41,6 +41,7 @@ from service.routes.watch import WatchRoutes
 from service.schedule import Scheduler
 from service.services import Parts
 from service.touches import TouchBuffer
+from service.tracing import plugins as tracing
 from service.watch.channels import make_channels
 from service.watch.notifier import Notifier
 from service.watch.reporter import Reporter
@@ -76,7 +77,14 @@ def make_app(backend: Backend) -> Litestar:
     kpi_metrics = KpiCollector()
     services = Parts(
         memory=backend.memory,
-        recall=Recall(backend.memory, batcher, cache, touches, tally),
+        recall=Recall(
+            backend.memory,
+            batcher,
+            cache,
+            touches,
+            tally,
+            slow_ms=backend.settings.slow_search_ms,
+        ),
         touches=touches,
         worker=worker,
         backups=keeper,
@@ -146,7 +154,7 @@ def make_app(backend: Backend) -> Litestar:
         middleware=[
             PrometheusConfig(app_name="magray", prefix="magray", group_path=True).middleware
         ],
-        plugins=[problems.plugin()],
+        plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
         request_max_body_size=_LARGEST_BODY,

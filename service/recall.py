@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from service.errors import EmbeddingError
@@ -36,6 +38,7 @@ class Recall:
         cache: recent answers.
         touches: counts what was found as used, and notes what was asked.
         tally: counts searches, and how long they take.
+        slow_ms: searches that take longer are told in the log; 0: none are.
     """
 
     def __init__(
@@ -45,12 +48,15 @@ class Recall:
         cache: QueryCache,
         touches: TouchBuffer,
         tally: Tally,
+        *,
+        slow_ms: float = 0,
     ) -> None:
         self._memory = memory
         self._batcher = batcher
         self._cache = cache
         self._touches = touches
         self._tally = tally
+        self._slow_ms = slow_ms
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """The answer to a request; without its vector, and saying so, when the provider fails."""
@@ -73,9 +79,10 @@ class Recall:
                 source="search",
             )
         SEARCHES.labels("cache" if cached else "words only" if degraded else "database").inc()
-        self._tally.count_search(
-            (time.perf_counter() - began) * 1000, degraded=degraded is not None
-        )
+        took = (time.perf_counter() - began) * 1000
+        self._tally.count_search(took, degraded=degraded is not None)
+        if 0 < self._slow_ms < took:
+            log.warning("slow search", ms=round(took), cached=cached, **_shape(request))
         return SearchAnswer(results=hits, cached=cached, degraded=degraded)
 
     async def _vector(
@@ -90,3 +97,14 @@ class Recall:
         except EmbeddingError as error:
             log.warning("searching by words only", error=error.message)
             return None, error.message
+
+
+def _shape(request: SearchRequest) -> dict[str, Any]:
+    """What a slow search was like, without anything of its caller: the namespace only as a hash."""
+    return {
+        "namespace": hashlib.sha256(request.namespace.encode()).hexdigest()[:12],
+        "words": len((request.query or "").split()),
+        "vector": request.embedding is not None,
+        "top_k": request.top_k,
+        "filters": sorted(msgspec.to_builtins(request.filters)),
+    }

@@ -327,6 +327,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     pool_size: int = Field(8, ge=1, le=200)
+    # searches that take longer are told in the log: ms; 0 tells none
+    slow_search_ms: float = Field(1000, ge=0)
+    # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
+    otlp_endpoint: str | None = Field(None, pattern="^https?://.+")
     embedding: EmbeddingSettings = EmbeddingSettings()
     archive: ArchiveSettings = ArchiveSettings()
     memory: MemorySettings = MemorySettings()
