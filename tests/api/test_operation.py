@@ -74,12 +74,13 @@ async def test_the_document_names_every_route_and_its_problems(service: Running)
     assert set(operations) == {
         "remember", "list_memories", "get", "update", "forget", "rate", "explain", "history",
         "search", "layers", "list_decisions", "run_lifecycle", "list_backups", "take_backup",
-        "verify_backup", "drill_backup", "backup_run", "restore", "live", "ready",
+        "verify_backup", "drill_backup", "backup_run", "restore", "kpis", "kpi_history", "alerts",
+        "acknowledge_alert", "silence_alert", "live", "ready", "health",
     }  # fmt: skip
     for name, operation in operations.items():
         assert operation["summary"]
         assert operation["tags"]
-        if name not in {"live", "ready"}:
+        if name not in {"live", "ready", "health"}:
             for status in ("400", "401", "403", "422", "503"):
                 assert list(operation["responses"][status]["content"]) == [
                     "application/problem+json"

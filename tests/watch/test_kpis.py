@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, value, vector
-from tests.watch.forced import BOUNDS, force
+from tests.watch.forced import force
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -74,7 +74,8 @@ def test_a_quantile_is_prometheus(db: Connection[Any]) -> None:
     call(
         db, "report_service", instance="00000000-0000-0000-0000-000000000001", seconds=15.0,
         requests=10, errors=0, searches=10, degraded=0, query_hits=0, query_misses=10,
-        embedding_hits=0, embedding_misses=0, bounds=BOUNDS, counts=[0, 4, 0, 6], now=NOW,
+        embedding_hits=0, embedding_misses=0, bounds=[10.0, 20.0, 50.0, float("inf")],
+        counts=[0, 4, 0, 6], now=NOW,
     )  # fmt: skip
     found = known(db)
     assert found["search_latency", "p50"]["value"] == 50
