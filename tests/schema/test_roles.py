@@ -270,7 +270,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "     'select, insert, update, delete, truncate, references, trigger')",
     )  # fmt: skip
     views = [
-        "memory.archives", "memory.backups", "memory.decisions", "memory.evictions", "memory.jobs",
+        "memory.alerts", "memory.archives", "memory.backups", "memory.decisions",
+        "memory.evictions", "memory.jobs", "memory.kpi_catalogue", "memory.kpi_history",
         "memory.layers", "memory.models", "memory.promotions", "memory.records",
     ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
@@ -279,6 +280,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
             db, "select has_table_privilege('memory_analyst', %s, 'insert, update, delete')", name
         )
     become(db, "memory_analyst")
+    for name in views:
+        rows(db, f"select * from {name}")
     assert all(row["next_due"] for row in rows(db, "select * from memory.jobs where enabled"))
     for statement in (
         "select * from memory_data.interact", "select * from memory_data.api_key",
