@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.sql.calls import call, found, make_model, one, refused, rows, value, vector
 
@@ -281,7 +282,7 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         )
     become(db, "memory_analyst")
     for name in views:
-        rows(db, f"select * from {name}")
+        db.execute(sql.SQL("select * from {}").format(sql.Identifier(*name.split("."))))
     assert all(row["next_due"] for row in rows(db, "select * from memory.jobs where enabled"))
     for statement in (
         "select * from memory_data.interact", "select * from memory_data.api_key",
