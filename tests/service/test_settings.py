@@ -96,6 +96,7 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
         },
     }  # fmt: skip
     assert policy["settings"] == {
+        "alert_channels": ["log"],
         "hnsw_m": 16, "hnsw_ef_construction": 200, "hnsw_ef_search": 100,
         "embedding_cache_size": 10_000, "query_cache_ttl_minutes": 30, "batch_size": 32,
         "batch_timeout_ms": 100,
@@ -128,6 +129,7 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
         },
     }  # fmt: skip
     assert policy["settings"] == {
+        "alert_channels": ["log"],
         "hnsw_m": 24, "hnsw_ef_construction": 300, "hnsw_ef_search": 150,
         "embedding_cache_size": 5000, "query_cache_ttl_minutes": 15, "batch_size": 64,
         "batch_timeout_ms": 50,
