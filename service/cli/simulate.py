@@ -188,6 +188,7 @@ def _print_trace(console: Console, trace: Trace, share: float) -> None:
         f" {trace.bytes:,} bytes over {trace.times[-1] / 86400:.1f} days;"
         f" {int(trace.bytes * share):,} bytes may be held",
         markup=False,
+        soft_wrap=True,
     )
 
 

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from jobs.archive import parquet, write
 from jobs.archive.restore import Restored, restore
-from jobs.storage import Store
+from jobs.storage.store import Store
 from service.errors import StorageError
 from service.memory import Archive
 

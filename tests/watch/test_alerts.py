@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, one, refused, rows, session, value
+from tests.sql.calls import call, one, refused, rows, session
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -212,4 +212,4 @@ def test_alerts_long_over_are_removed_with_their_messages(db: Connection[Any]) -
     checked(db, 11)
     checked(db, 12 + 90 * 24 * 60)
     assert states(db) == []
-    assert value(db, "select count(*) from memory_data.notification") == 0
+    assert told(db) == []
