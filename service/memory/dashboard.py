@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import Any
 
-from psycopg.rows import dict_row
-
-if TYPE_CHECKING:
-    from psycopg_pool import AsyncConnectionPool
+from service.memory.calls import PooledCalls
 
 
-class DashboardCalls:
-    """Rows as dicts, for templates.
-
-    Args:
-        pool: connections acting as `memory_operator`.
-    """
-
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._pool = pool
+class DashboardCalls(PooledCalls):
+    """Rows as dicts, for templates; acts as `memory_operator`."""
 
     async def layers(self) -> list[dict[str, Any]]:
         """How full each layer is."""
@@ -45,11 +35,3 @@ class DashboardCalls:
     async def backups(self, limit: int) -> list[dict[str, Any]]:
         """The newest backups."""
         return await self._dicts("select * from memory.backups limit %s", (limit,))
-
-    async def _dicts(
-        self, statement: LiteralString, values: tuple[Any, ...] = ()
-    ) -> list[dict[str, Any]]:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=dict_row, binary=True)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()

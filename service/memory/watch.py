@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
-from service.memory.calls import Calls
+from service.memory.calls import Calls, PooledCalls
 from service.model_watch import Alert, Health, Kpi, KpiPoint
 
 if TYPE_CHECKING:
@@ -14,18 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from psycopg_pool import AsyncConnectionPool
 
-
-class Watch:
-    """The functions that span namespaces and are asked by the running service.
-
-    Args:
-        pool: connections acting as `memory_operator`.
-    """
-
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._pool = pool
+class Watch(PooledCalls):
+    """What the running service asks across namespaces; acts as `memory_operator`."""
 
     async def report(
         self, instance: UUID, seconds: float, counts: Sequence[int], bounds: Sequence[float],
@@ -96,14 +87,6 @@ class Watch:
         """ok, degraded or failing, and why."""
         (row,) = await self._dicts("select status, reasons from memory.check_health()", ())
         return Health(**row)
-
-    async def _dicts(
-        self, statement: LiteralString, values: tuple[Any, ...]
-    ) -> list[dict[str, Any]]:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=dict_row, binary=True)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()
 
 
 class Notifications(Calls):

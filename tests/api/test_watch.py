@@ -88,7 +88,8 @@ async def test_history_is_thinned_and_bounded(api: httpx2.AsyncClient, service: 
     assert 29 <= sum(point["scope"] == "total" for point in short) <= 31
     assert [point["at"] for point in short] == sorted(point["at"] for point in short)
     long = await points(api, kpi="size", hours=720)
-    assert sum(point["scope"] == "total" for point in long) == 1
+    # half an hour lies in one of the intervals of 2.4 hours, or across the end of one
+    assert 1 <= sum(point["scope"] == "total" for point in long) <= 2
     refused = await api.get("/v1/kpis/history", params={"kpi": "size", "hours": 0})
     assert refused.headers["content-type"].startswith(PROBLEM)
 
