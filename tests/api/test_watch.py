@@ -130,7 +130,9 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
     with session(service.url) as db:
         db.execute("update memory_data.layer set max_bytes = 1 << 29 where name = 'interact'")
         call(db, "measure_pressure")
-        while value(db, "select count(*) > 0 from memory.alerts where state <> 'resolved'"):
+        # of this rule: jobs that are switched off grow late, which is another one
+        while value(db, "select count(*) > 0 from memory.alerts"
+                        " where state <> 'resolved' and rule = 'memory pressure high'"):  # fmt: skip
             call(db, "check_alerts", now=now + timedelta(minutes=1))
     assert (await service.http.get("/health")).json()["status"] == "ok"
     over = (await api.get("/v1/alerts", params={"resolved": True})).json()["alerts"]
