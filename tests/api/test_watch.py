@@ -131,8 +131,8 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
         db.execute("update memory_data.layer set max_bytes = 1 << 29 where name = 'interact'")
         call(db, "measure_pressure")
         # of this rule: jobs that are switched off grow late, which is another one
-        while value(db, "select count(*) > 0 from memory.alerts"
-                        " where state <> 'resolved' and rule = 'memory pressure high'"):  # fmt: skip
+        active = "select count(*) > 0 from memory.alerts where state <> 'resolved' and rule = %s"
+        while value(db, active, "memory pressure high"):
             call(db, "check_alerts", now=now + timedelta(minutes=1))
     assert (await service.http.get("/health")).json()["status"] == "ok"
     over = (await api.get("/v1/alerts", params={"resolved": True})).json()["alerts"]
