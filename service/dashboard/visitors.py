@@ -1,6 +1,6 @@
 """Who is logged in: a random cookie stands for an API key, which is asked about every time.
 
-The key itself stays in this process: a restart logs everybody out, a revoked key at once.
+The key itself stays in this process: a restart logs everybody out, a revoked key within seconds.
 """
 
 from __future__ import annotations
@@ -26,11 +26,7 @@ _HOURS = 12
 
 
 class Visitors:
-    """Sessions of this process.
-
-    Args:
-        ring: recognises keys; known once the service runs.
-    """
+    """Sessions of this process."""
 
     def __init__(self) -> None:
         self._keys: TTLCache[str, str] = TTLCache(maxsize=1000, ttl=_HOURS * 3600)

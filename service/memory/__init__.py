@@ -13,7 +13,8 @@ from service.memory.jobs import Jobs
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
 from service.memory.replay import ReplayCalls
-from service.memory.requests import Memory, Use
+from service.memory.requests import Memory
+from service.memory.shapes import Use
 from service.memory.training import Rows, Training
 from service.memory.vectors import to_vector
 from service.memory.watch import Notifications, Watch

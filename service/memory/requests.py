@@ -7,12 +7,13 @@ security does the rest. Nothing of one request can reach the next one on the sam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import msgspec
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
+from service.memory.shapes import Use, as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
     ApiKey,
@@ -46,15 +47,6 @@ set_json_loads(msgspec.json.decode)
 Row = TypeVar("Row")
 
 _IN_NAMESPACE = "select set_config('magray.namespace', %s, true)"
-
-
-class Use(NamedTuple):
-    """That a memory was used: in which session, if any, and how (search, get, touch)."""
-
-    namespace: str
-    id: UUID
-    session: str | None
-    source: str
 
 
 class Memory:
@@ -105,7 +97,7 @@ class Memory:
                     (
                         namespace,
                         namespace,
-                        Jsonb([_as_row(memories[place]) for place in places[namespace]]),
+                        Jsonb([as_row(memories[place]) for place in places[namespace]]),
                         to_halfvectors([vectors[place] for place in places[namespace]]),
                         idempotency_key,
                     ),
@@ -401,10 +393,3 @@ class Memory:
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()
-
-
-def _as_row(memory: NewMemory) -> dict[str, Any]:
-    row: dict[str, Any] = msgspec.to_builtins(memory)
-    row.pop("embedding", None)
-    row.pop("namespace")
-    return row
