@@ -5,18 +5,15 @@ A request walks client → routes → memory.py → a function of schema `memory
 
 from __future__ import annotations
 
-import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
-from litestar.enums import ScopeType
-from litestar.plugins.prometheus import PrometheusConfig
 
 from service import openapi, problems
 from service.access import require_key
+from service.accounting import account
 from service.backups import BackupKeeper
 from service.dashboard import routes as dashboard
 from service.dashboard.panels import Panels
@@ -49,8 +46,6 @@ from service.watch.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from litestar.types import ASGIApp, Receive, Scope, Send
 
     from service.backend import Backend
 
@@ -151,9 +146,6 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
-        middleware=[
-            PrometheusConfig(app_name="magray", prefix="magray", group_path=True).middleware
-        ],
         plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
@@ -162,32 +154,5 @@ def make_app(backend: Backend) -> Litestar:
     )
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = _with_request_id(app.asgi_handler, tally)
+    app.asgi_handler = account(app.asgi_handler, tally)
     return app
-
-
-def _with_request_id(app: ASGIApp, tally: Tally) -> ASGIApp:
-    """Give every request an id, its caller's `X-Request-ID` if it brings one, in log and answer."""
-    log = structlog.get_logger("magray.request")
-
-    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
-            return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        usable = given.isascii() and given.isprintable() and 0 < len(given) <= 100
-        request_id = given if usable else uuid.uuid4().hex
-
-        async def send_with_id(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-                tally.count_request(message["status"])
-                log.info(
-                    "answered", method=scope["method"], path=scope["path"], status=message["status"]
-                )
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await app(scope, receive, send_with_id)
-
-    return middleware

@@ -71,4 +71,5 @@ class QueryCache:
 
 def key_of(request: SearchRequest) -> bytes:
     """Everything that shapes the answer; whether it counts as a use does not."""
-    return msgspec.json.encode(msgspec.structs.replace(request, touch=True, session=None))
+    # numbers as they are: a vector takes a tenth of the time it takes as text
+    return msgspec.msgpack.encode(msgspec.structs.replace(request, touch=True, session=None))
