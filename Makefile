@@ -16,7 +16,8 @@ test: .venv/installed-dev
 
 test-full: .venv/installed-dev
 	tools/debian-postgres start
-	MAGRAY_DEBIAN_DATABASE_URL="$$(tools/debian-postgres url)" $(BIN)/python -m pytest -m full; \
+	if docker info >/dev/null 2>&1; then MAGRAY_BASE="$$(tools/docker-base)" && export MAGRAY_BASE; fi; \
+	  MAGRAY_DEBIAN_DATABASE_URL="$$(tools/debian-postgres url)" $(BIN)/python -m pytest -m full; \
 	  status=$$?; tools/debian-postgres stop; exit $$status
 
 drill: .venv/installed-dev

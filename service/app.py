@@ -20,7 +20,7 @@ from service.dashboard.panels import Panels
 from service.dashboard.visitors import Visitors
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
-from service.indexes import IndexBuilder
+from service.housework import housework
 from service.keys import KeyRing
 from service.memory import DashboardCalls, Watch
 from service.metrics import CacheCollector, KpiCollector, TallyCollector
@@ -35,12 +35,9 @@ from service.routes.memories import Memories
 from service.routes.metrics import Metrics
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
-from service.schedule import Scheduler
 from service.services import Parts
 from service.touches import TouchBuffer
 from service.tracing import plugins as tracing
-from service.watch.channels import make_channels
-from service.watch.notifier import Notifier
 from service.watch.reporter import Reporter
 from service.watch.tally import Tally
 
@@ -87,9 +84,6 @@ def make_app(backend: Backend) -> Litestar:
         kpi_metrics=kpi_metrics,
     )
     reporter = Reporter(watch, tally, backend.embedder, cache)
-    notifier = Notifier(backend.database.url, make_channels(backend.settings.alerts))
-    scheduler = Scheduler(backend.database.url)
-    index_builder = IndexBuilder(backend.database.url)
 
     @asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
@@ -103,8 +97,6 @@ def make_app(backend: Backend) -> Litestar:
             # begins first and ends last, for it tells what the others counted
             reporter.start()
             stack.push_async_callback(reporter.stop)
-            notifier.start()
-            stack.push_async_callback(notifier.stop)
             if batcher is not None:
                 stack.push_async_callback(batcher.close)
             if worker is not None:
@@ -112,12 +104,8 @@ def make_app(backend: Backend) -> Litestar:
                 stack.push_async_callback(worker.stop)
             touches.start()
             stack.push_async_callback(touches.stop)
-            keeper.start()
-            stack.push_async_callback(keeper.stop)
-            scheduler.start()
-            stack.push_async_callback(scheduler.stop)
-            index_builder.start()
-            stack.push_async_callback(index_builder.stop)
+            if backend.settings.jobs:
+                await stack.enter_async_context(housework(backend, keeper))
             yield
 
     app = Litestar(

@@ -75,7 +75,11 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         yield Database(url=settings.database_url.get_secret_value(), server=None)
         return
-    server = EmbeddedServer(settings.data_dir, on_progress=lambda line: log.info(line))
+    server = EmbeddedServer(
+        settings.data_dir,
+        bin_dir=settings.backup.bin_dir,
+        on_progress=lambda line: log.info(line),
+    )
     await anyio.to_thread.run_sync(server.start)
     try:
         yield Database(url=server.url(), server=server)

@@ -80,6 +80,8 @@ class BackupKeeper:
     def is_possible(self) -> bool:
         """Whether this service knows where backups go, and serves no held back cluster."""
         server = self._backend.database.server
+        if not self._backend.settings.jobs:
+            return False
         if server is None:
             return self._settings.directory is not None
         return not server.is_held_back
@@ -94,8 +96,8 @@ class BackupKeeper:
         if not self.is_possible:
             raise MissingError(
                 "this service makes no backups",
-                detail="It serves a database that is not its own, and backup.directory is not set.",
-                hint="set backup.directory in magray.toml",
+                detail="Others do (magray jobs), or backup.directory is not set.",
+                hint="magray backup full, where backup.directory is set",
             )
         home = database.server.home if database.server else self._backend.settings.data_dir
         return open_repository(self._settings, home, database.bin_dir)

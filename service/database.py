@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types import TypeInfo
 from psycopg_pool import AsyncConnectionPool
 
@@ -52,6 +52,17 @@ def service_conninfo(
         f" -c lock_timeout={lock_timeout}"
     )
     return make_conninfo(url, options=options, application_name="magray")
+
+
+def without_password(url: str) -> tuple[str, dict[str, str]]:
+    """A connection string for a program's command line, which everybody sees, and its environment.
+
+    Returns:
+        The string without the password, and `PGPASSWORD` if there is one.
+    """
+    parts = conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    return make_conninfo("", **parts), {} if password is None else {"PGPASSWORD": str(password)}
 
 
 def make_pool(url: str, *, size: int, role: str = "memory_app") -> AsyncConnectionPool:

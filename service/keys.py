@@ -7,11 +7,12 @@ characters name it in lists.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
+
+from service.secret_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +47,12 @@ async def first_key(operator: Operator, memory: Memory, path: Path) -> str:
     if kept is not None and await memory.find_key(digest(kept)) is not None:
         return kept
     key = await create_key(operator, "first key", namespaces=[ALL_NAMESPACES], scopes=list(SCOPES))
-    _write_private(path, key)
+    write_private(path, key)
     return key
 
 
 def _read(path: Path) -> str | None:
     return path.read_text().strip() if path.exists() else None
-
-
-def _write_private(path: Path, key: str) -> None:
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(key + "\n")
 
 
 class KeyRing:

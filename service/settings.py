@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -69,7 +70,8 @@ class BackupSettings(Section):
     Attributes:
         directory: of local backups; by default `repository` beside the embedded database.
         wal_directory: of archived WAL; by default `wal-archive` beside the embedded database.
-        bin_dir: folder of pg_basebackup and the others; by default the server's own, or PATH.
+        bin_dir: folder of PostgreSQL's programs, for backups, for restored servers and for the
+            embedded one; by default the packaged ones.
         cloud: URL of the cloud tier (s3://bucket/prefix, gs://…, az://…); snapshots go there.
         cold: URL of the cold archive; compressed backups go there.
         cloud_options: for that store (endpoint, region…); credentials come from the environment.
@@ -161,6 +163,8 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
+    # holds the password of database_url, for those who keep secrets in files
+    database_password_file: Path | None = None
     data_dir: Path = Path(".magray")
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
@@ -168,6 +172,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     pool_size: int = Field(8, ge=1, le=200)
+    # whether `magray serve` runs jobs, backups and messages too; off where `magray jobs` does
+    jobs: bool = True
     # searches that take longer are told in the log: ms; 0 tells none
     slow_search_ms: float = Field(1000, ge=0)
     # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
@@ -225,7 +231,8 @@ def load_settings(**flags: Any) -> Settings:
             f"MAGRAY_CONFIG names {named}, which is no file", hint="unset MAGRAY_CONFIG"
         )
     try:
-        return Settings(**{key: value for key, value in flags.items() if value is not None})
+        settings = Settings(**{key: value for key, value in flags.items() if value is not None})
+        return _with_password(settings)
     except ValidationError as error:
         raise ConfigError(
             "the settings are wrong",
@@ -236,6 +243,21 @@ def load_settings(**flags: Any) -> Settings:
         raise ConfigError(
             f"{config_file()} is not valid TOML", detail=str(error), hint="magray check"
         ) from error
+
+
+def _with_password(settings: Settings) -> Settings:
+    """Put the password of its file into the database's URL."""
+    path = settings.database_password_file
+    if path is None or settings.database_url is None:
+        return settings
+    try:
+        password = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            "database_password_file cannot be read", detail=str(error), hint=f"ls -l {path}"
+        ) from error
+    url = make_conninfo(settings.database_url.get_secret_value(), password=password)
+    return settings.model_copy(update={"database_url": SecretStr(url)})
 
 
 def _fault(fault: Any) -> str:

@@ -51,7 +51,7 @@ async def bring_back(
     made = {key: options[key] for key in ("durable", "memory", "system_dir") if key in options}
     try:
         await restore(repository, target, folder / "data", progress=progress, **options)
-        server = EmbeddedServer(folder / "data", **made)
+        server = EmbeddedServer(folder / "data", bin_dir=repository.settings.bin_dir, **made)
         await anyio.to_thread.run_sync(server.start)
         try:
             async with connect(server.url()) as connection:

@@ -90,7 +90,7 @@ async def drill(
             catalogue.quarantine(newest, error)
             raise error
         progress("searching", 0, None)
-        server = EmbeddedServer(folder / "data", **options)
+        server = EmbeddedServer(folder / "data", bin_dir=repository.settings.bin_dir, **options)
         recall = await _recall(server)
     finally:
         with anyio.CancelScope(shield=True):

@@ -68,7 +68,7 @@ class Programs:
 
     def run(
         self, name: str, arguments: Sequence[str], *, timeout: float | None = None,
-        check: bool = True, text: str | None = None,
+        check: bool = True, text: str | None = None, env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """Run one to its end.
 
@@ -79,7 +79,8 @@ class Programs:
         try:
             done = subprocess.run(
                 [self.path(name), *arguments], capture_output=True, text=True, check=False,
-                timeout=timeout, env=environment(), errors="replace", input=text or "", cwd="/",
+                timeout=timeout, env={**environment(), **(env or {})}, errors="replace",
+                input=text or "", cwd="/",
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise TimedOutError(

@@ -12,6 +12,7 @@ from jobs.backup.errors import MissingError
 from jobs.backup.programs import Programs
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
 from jobs.storage.tier import Storage
+from service.embedded.binaries import packaged_bin_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,5 +111,6 @@ def open_repository(settings: BackupSettings, home: Path, bin_dir: Path | None) 
     places += [WalPlace(tier, _WAL) for tier in (local, cloud, cold) if tier is not None]
     return Repository(
         settings=settings, local=local, cloud=cloud, cold=cold, keys=keys,
-        wal=WalArchive(places, keys), programs=Programs(settings.bin_dir or bin_dir),
+        wal=WalArchive(places, keys),
+        programs=Programs(settings.bin_dir or bin_dir or packaged_bin_dir()),
     )  # fmt: skip

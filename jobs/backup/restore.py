@@ -183,7 +183,8 @@ class _Making:
         self.existed = self.into.exists()
         self.into.mkdir(mode=0o700, parents=True, exist_ok=True)
         server = EmbeddedServer(self.into, durable=self.durable, memory=self.memory,
-                                system_dir=self.system_dir)  # fmt: skip
+                                system_dir=self.system_dir,
+                                bin_dir=self.repository.settings.bin_dir)  # fmt: skip
         self.made = server
         if server.pgdata.exists() and any(server.pgdata.iterdir()):
             raise TargetInUseError(f"{server.pgdata} is not empty", hint="--into another directory")
@@ -320,7 +321,13 @@ class _Making:
             options["recovery_target_inclusive"] = "on" if stop.inclusive else "off"
         self.progress("recovering", 0, None)
         server = await anyio.to_thread.run_sync(
-            start_recovery, self.server, options, self.durable, self.memory, self.system_dir
+            start_recovery,
+            self.server,
+            options,
+            self.durable,
+            self.memory,
+            self.system_dir,
+            self.repository.settings.bin_dir,
         )
         self.made = server
         try:

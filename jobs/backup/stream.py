@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobs.backup.archive_wal import SEGMENT
 from jobs.backup.errors import ToolError
+from service.database import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +41,11 @@ def stream(
     folder = home / "wal-stream" / system
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     programs = repository.programs
-    common = ["--no-password", f"--dbname={url}", f"--slot={SLOT}"]
-    programs.run("pg_receivewal", [*common, "--create-slot", "--if-not-exists"])
+    target, password = without_password(url)
+    common = ["--no-password", f"--dbname={target}", f"--slot={SLOT}"]
+    programs.run("pg_receivewal", [*common, "--create-slot", "--if-not-exists"], env=password)
     arguments = [*common, f"--directory={folder}", "--synchronous"]
-    with programs.spawn("pg_receivewal", arguments) as running:
+    with programs.spawn("pg_receivewal", arguments, env=password) as running:
         tidied = time.monotonic()
         while not until():
             with suppress(subprocess.TimeoutExpired):

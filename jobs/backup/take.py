@@ -32,7 +32,7 @@ from jobs.backup.lease import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
 from jobs.backup.watching import StreamCheck, Watch
-from service.database import connect
+from service.database import connect, without_password
 from service.memory import Backups
 
 if TYPE_CHECKING:
@@ -204,9 +204,10 @@ class _Run:
         settings = self._repository.settings
         level = _HARDEST if decision.kind == "compressed" else settings.compression_level
         writer = PackWriter(tier, folder, level=level, key=self._repository.keys.current())
+        target, password = without_password(self._database.url)
         arguments = ["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast",
                      "--manifest-checksums=SHA256", f"--label=magray {folder}", "--no-password",
-                     f"--dbname={self._database.url}"]  # fmt: skip
+                     f"--dbname={target}"]  # fmt: skip
         total = None if decision.parent else facts["bytes"]
         with tempfile.TemporaryDirectory(prefix="magray-backup-") as scratch:
             if decision.parent is not None:
@@ -216,7 +217,7 @@ class _Run:
                     read_pg_manifest(parent.tier, parent.manifest, self._repository.keys)
                 )
                 arguments.append(f"--incremental={path}")
-            copy = partial(self._run_program, arguments, writer, total)
+            copy = partial(self._run_program, arguments, password, writer, total)
             try:
                 return await anyio.to_thread.run_sync(copy, abandon_on_cancel=False)
             except BaseException:
@@ -224,10 +225,10 @@ class _Run:
                 raise
 
     def _run_program(
-        self, arguments: list[str], writer: PackWriter, total: int | None
+        self, arguments: list[str], env: dict[str, str], writer: PackWriter, total: int | None
     ) -> _Streamed:
         checker = StreamCheck()
-        with self._repository.programs.spawn("pg_basebackup", arguments) as running:
+        with self._repository.programs.spawn("pg_basebackup", arguments, env=env) as running:
             watch = Watch(running.process, self._deadline,
                            self._repository.settings.archive_wait_seconds)  # fmt: skip
             done = 0

@@ -24,9 +24,14 @@ _START_TIMEOUT = 60.0  # seconds
 
 
 class Client:
-    """Posts JSON over one connection, as an app with a connection pool does."""
+    """Posts JSON over one connection, as an app with a connection pool does.
+
+    Attributes:
+        base: URL of the service.
+    """
 
     def __init__(self, host: str, port: int, key: str) -> None:
+        self.base = f"http://{host}:{port}"
         self._connection = http.client.HTTPConnection(host, port, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
@@ -47,12 +52,13 @@ class Client:
 
 
 @contextmanager
-def service(database_url: str, key: str) -> Iterator[Client]:
+def service(database_url: str, key: str, *, jobs: bool = True) -> Iterator[Client]:
     """Run `magray serve` on a database, on a free port; ends with the block."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("MAGRAY_")},
         "MAGRAY_DATABASE_URL": database_url,
         "MAGRAY_PORT": "0",
+        "MAGRAY_JOBS": str(jobs).lower(),
         "MAGRAY_LOG_LEVEL": "warning",
         "MAGRAY_EMBEDDING__PROVIDER": "none",
     }

@@ -213,14 +213,19 @@ def _settings() -> Settings:
 def home_of(settings: Settings) -> Any:
     """Where backups lie by default: beside the embedded database, or the data directory."""
     if settings.database_url is None:
-        return EmbeddedServer(settings.data_dir).home
+        return embedded(settings).home
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings.data_dir.resolve()
 
 
+def embedded(settings: Settings) -> EmbeddedServer:
+    """The server of the data directory; it is not started."""
+    return EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
+
+
 def closed(settings: Settings) -> Repository:
     """The repository alone: the database is neither asked nor started."""
-    server = None if settings.database_url is not None else EmbeddedServer(settings.data_dir)
+    server = None if settings.database_url is not None else embedded(settings)
     return open_repository(
         settings.backup, home_of(settings), server.bin_dir if server is not None else None
     )

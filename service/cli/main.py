@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # all of them take more than a second.
 COMMANDS = {
     "serve": "service.cli.serve:serve",
+    "jobs": "service.cli.jobs:jobs",
+    "postgres": "service.cli.postgres:postgres",
     "demo": "service.cli.demo:demo",
     "migrate": "service.cli.migrate:migrate",
     "check": "service.cli.check:check",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import rich_click as click
@@ -14,13 +15,16 @@ from service.backend import (
     load_embedder,
     model_of,
     open_database,
+    open_pools,
 )
 from service.cli.output import json_option, print_rows
 from service.database import UNMIGRATED, connect
 from service.errors import ConfigError
+from service.keys import first_key
 from service.logs import configure_logs
-from service.memory import Operator
+from service.memory import Logins, Operator
 from service.migrate import Model, head_revision, sql_digest
+from service.secret_files import FIRST_KEY, SERVICE_LOGIN, SERVICE_PASSWORD, secret
 from service.settings import Settings, load_settings
 
 
@@ -33,12 +37,19 @@ from service.settings import Settings, load_settings
 @click.option(
     "--dry-run", is_flag=True, help="With --replace-model: only say what would be dropped."
 )
+@click.option(
+    "--secrets", "secrets_dir", type=click.Path(path_type=Path, file_okay=False),
+    help="Also prepare for services elsewhere: the login magray with the password in DIR, and a "
+    "first API key in DIR/key.",
+)  # fmt: skip
 @json_option
-def migrate(replace_model: bool, dry_run: bool, as_json: bool) -> None:
+def migrate(replace_model: bool, dry_run: bool, secrets_dir: Path | None, as_json: bool) -> None:
     """Migrate the database and apply the policy of magray.toml to its rows."""
     settings = load_settings()
     configure_logs(settings)
     dropped = asyncio.run(_migrate(settings, replace_model=replace_model, dry_run=dry_run))
+    if secrets_dir is not None and not dry_run:
+        asyncio.run(_prepare_services(settings, secrets_dir))
     row = {"revision": head_revision(), "digest": sql_digest()[:12], "vectors_dropped": dropped}
     print_rows([row], as_json=as_json, empty="")
 
@@ -64,6 +75,19 @@ async def _migrate(settings: Settings, *, replace_model: bool, dry_run: bool) ->
         if not dry_run:
             await bring_up_to_date(database, settings, model)
         return dropped
+
+
+async def _prepare_services(settings: Settings, secrets_dir: Path) -> None:
+    """A login for services, with nothing but their rights, and a key for whoever calls them."""
+    password = secret(secrets_dir, SERVICE_PASSWORD)
+    async with open_database(settings) as database:
+        async with connect(database.url) as connection:
+            await Logins(connection).ensure_service(SERVICE_LOGIN, password)
+        async with (
+            connect(database.url, role="memory_owner") as connection,
+            open_pools(database, settings) as (_, memory),
+        ):
+            await first_key(Operator(connection), memory, secrets_dir / FIRST_KEY)
 
 
 async def _vectors_to_drop(database: Database, model: Model) -> int:

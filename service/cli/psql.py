@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import rich_click as click
 
 from service.backend import open_database
+from service.database import without_password
 from service.errors import PlatformError
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
@@ -30,8 +32,13 @@ async def _psql(settings: Settings, arguments: tuple[str, ...]) -> int:
         program = str(database.bin_dir / "psql") if database.bin_dir else shutil.which("psql")
         if program is None:
             raise PlatformError("psql is not installed", hint="apt-get install postgresql-client")
+        target, password = without_password(database.url)
         # Ctrl-C is psql's while it runs. A handler and not SIG_IGN, which psql would inherit.
         signal.signal(signal.SIGINT, lambda *_: None)
         return await asyncio.to_thread(
-            lambda: subprocess.run([program, *arguments, database.url], check=False).returncode
+            lambda: (
+                subprocess.run(
+                    [program, *arguments, target], check=False, env={**os.environ, **password}
+                ).returncode
+            )
         )

@@ -20,7 +20,7 @@ from jobs.backup.plan import make_plan
 from jobs.backup.release import release
 from jobs.backup.restore import restore as run_restore
 from jobs.backup.target import Target, parse_target
-from service.cli.backup import bar, closed, opened
+from service.cli.backup import bar, closed, embedded, opened
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.embedded import EmbeddedServer
@@ -98,7 +98,7 @@ def _close_window(settings: Settings, repository: Repository) -> None:
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
     else:
-        server = EmbeddedServer(settings.data_dir)
+        server = embedded(settings)
         if not server.is_running or server.is_held_back:
             return
         url = server.url()
@@ -109,7 +109,8 @@ def _close_window(settings: Settings, repository: Repository) -> None:
 def _promote(into: Path | None, *, as_json: bool) -> None:
     if into is None:
         raise ConfigError("say which", hint="magray restore --promote --into DIRECTORY")
-    asyncio.run(release(into.absolute()))
+    server = EmbeddedServer(into.absolute(), bin_dir=load_settings().backup.bin_dir)
+    asyncio.run(release(into.absolute(), server))
     print_facts({"released": str(into)}, as_json=as_json)
 
 

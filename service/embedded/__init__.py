@@ -10,12 +10,14 @@
     launch.py      the command line of a start
     client.py      runs PostgreSQL's own client programs
     lock.py        one starter at a time, and who uses the server
+    network.py     opens it to other machines, for `magray postgres`
     server.py      EmbeddedServer: start, attach, stop, run a client program
 
 Who may connect: the server listens on no network address. Its one Unix socket lies in a
 directory of mode 0700, so the file system lets in the server's own user and root, who could read
 the data files anyway. Within it ``trust`` therefore gives nothing away, and no password has to be
-stored. Lines for TCP in ``pg_hba.conf`` are ``reject``.
+stored. Lines for TCP in ``pg_hba.conf`` are ``reject``. Only `magray postgres` listens on a network
+as well, with passwords (SCRAM) for everybody who comes from there.
 """
 
 from __future__ import annotations

@@ -58,6 +58,11 @@ class Binaries:
         """The flags this PostgreSQL was configured with."""
         return self._ask("pg_config", "--configure")
 
+    @property
+    def share_dir(self) -> Path:
+        """Where initdb finds its data; not beside ``bin`` in Debian's packages."""
+        return Path(self._ask("pg_config", "--sharedir"))
+
     def has_library(self, name: str) -> bool:
         """Tell whether the loadable module ``name`` is part of this installation."""
         return any((self.prefix / "lib").glob(f"{name}.*"))
@@ -66,7 +71,7 @@ class Binaries:
         """Tell whether ``account`` may run the programs and read what they load."""
         samples = (
             ("-x", self.bin_dir / "postgres"),
-            ("-r", self.prefix / "share" / "postgres.bki"),
+            ("-r", self.share_dir / "postgres.bki"),
             ("-r", self.prefix / "lib" / "plpgsql.so"),
         )
         return all(account.can(flag, path) for flag, path in samples)
@@ -106,13 +111,26 @@ def installed() -> Binaries:
     return found
 
 
-def usable(account: Account, system_dir: Path) -> Binaries:
+def packaged_bin_dir() -> Path | None:
+    """The folder of the packaged programs, for work on another server; None without the package."""
+    try:
+        return installed().bin_dir
+    except PlatformError:
+        return None
+
+
+def usable(account: Account, system_dir: Path, bin_dir: Path | None = None) -> Binaries:
     """Return programs that ``account`` can run, copied below ``system_dir`` where it must be.
+
+    Those in ``bin_dir`` are taken as they are: where an administrator put them, everyone can run
+    them.
 
     A virtual environment below a private directory such as ``/root`` cannot be entered by the
     user of the server. Then the programs (about 35 MB) are copied once for each version to
     ``<system_dir>/magray-postgres/<version>``, readable by everyone and written only by root.
     """
+    if bin_dir is not None:
+        return Binaries(bin_dir.parent)
     original = installed()
     if original.usable_by(account):
         return original

@@ -29,7 +29,7 @@ from service.embedded.postmaster import (
     explained,
     living,
 )
-from service.embedded.site import PORT, Site, settle
+from service.embedded.site import DATABASE, PORT, Site, settle
 from service.embedded.tuning import this_machine
 from service.errors import PlatformError
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("magray.embedded")
 
-DATABASE = "magray"
 StopMode = Literal["smart", "fast", "immediate"]
 _POLL = 0.02  # seconds between two looks at the pid file
 _DYING_PATIENCE = 5.0  # seconds a server that does not answer gets to be gone
@@ -63,6 +62,7 @@ class EmbeddedServer:
         on_progress: called with one line while a start takes longer than a few seconds.
         system_dir: where root puts what the server's user cannot reach in ``data_dir``.
         options: settings for this start only, above every configuration file.
+        bin_dir: the folder ``bin`` of another PostgreSQL 18 than the packaged one.
 
     Raises:
         PlatformError: from every method, when the system does not allow what it needs.
@@ -78,6 +78,7 @@ class EmbeddedServer:
         on_progress: Callable[[str], None] | None = None,
         system_dir: Path = Path("/var/lib"),
         options: Mapping[str, str] | None = None,
+        bin_dir: Path | None = None,
     ) -> None:
         self._data_dir = Path(data_dir)
         self._memory = memory
@@ -86,6 +87,7 @@ class EmbeddedServer:
         self._on_progress = on_progress
         self._system_dir = system_dir.resolve()
         self._options = dict(options or {})
+        self._bin_dir = bin_dir
         self._child: subprocess.Popen[bytes] | None = None
 
     @cached_property
@@ -94,7 +96,7 @@ class EmbeddedServer:
 
     @cached_property
     def _binaries(self) -> Binaries:
-        return usable(self._site.account, self._system_dir)
+        return usable(self._site.account, self._system_dir, self._bin_dir)
 
     @property
     def bin_dir(self) -> Path:

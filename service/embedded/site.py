@@ -32,6 +32,7 @@ _log = structlog.get_logger("magray.embedded")
 POINTER = "LOCATION"
 # In the data directory of a restored cluster: it archives nothing and runs no jobs.
 HELD_BACK = "restored.json"
+DATABASE = "magray"
 PORT = 5432  # only a part of the socket's name: no network port is opened
 # sizeof(sockaddr_un.sun_path) - 1 on Linux; macOS and the BSDs have 103.
 SOCKET_PATH_MAX = 107 if os.uname().sysname == "Linux" else 103

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from service.embedded.site import PORT
+from service.embedded.site import DATABASE, PORT
 
 if TYPE_CHECKING:
     from service.embedded.binaries import Binaries
@@ -162,7 +162,9 @@ def conf_text(site: Site, binaries: Binaries, machine: Machine, *, durable: bool
         **_write_ahead_log(binaries, durable=durable),
         **_archiving(site),
         **_VACUUM,
-        "Hot blocks come back into memory after a restart.": _prewarm(binaries),
+        "Hot blocks come back into memory after a restart; pg_cron runs the jobs.": (
+            _modules(binaries)
+        ),
         **_logging(site),
     }
     blocks = []
@@ -260,7 +262,21 @@ def _wal_compression(binaries: Binaries) -> str:
     return "off"
 
 
-def _prewarm(binaries: Binaries) -> dict[str, str]:
-    if not binaries.has_library("pg_prewarm"):
+def _modules(binaries: Binaries) -> dict[str, str]:
+    """What is loaded at the start, if it is installed: the packaged PostgreSQL lacks pg_cron."""
+    known = {
+        "pg_prewarm": {"pg_prewarm.autoprewarm": "on"},
+        "pg_cron": {
+            "cron.database_name": DATABASE,
+            "cron.use_background_workers": "on",
+            # of max_worker_processes, which parallel queries and builds need as well
+            "cron.max_running_jobs": "5",
+        },
+    }
+    there = [name for name in known if binaries.has_library(name)]
+    if not there:
         return {}
-    return {"shared_preload_libraries": "pg_prewarm", "pg_prewarm.autoprewarm": "on"}
+    settings = {"shared_preload_libraries": ",".join(there)}
+    for name in there:
+        settings |= known[name]
+    return settings

@@ -10,6 +10,7 @@ from service.memory.archive import Archive
 from service.memory.backups import Backups
 from service.memory.dashboard import DashboardCalls
 from service.memory.jobs import Jobs
+from service.memory.logins import Logins
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
 from service.memory.replay import ReplayCalls
@@ -24,6 +25,7 @@ __all__ = [
     "Backups",
     "DashboardCalls",
     "Jobs",
+    "Logins",
     "Memory",
     "Notifications",
     "Operator",
