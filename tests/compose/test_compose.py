@@ -131,10 +131,9 @@ def compose() -> Iterator[Compose]:
 
 
 def test_one_command_and_the_lines_of_the_readme_work(compose: Compose) -> None:
-    compose.shell(blocks("docker compose up").splitlines()[0])
-    stored, found = (
-        compose.shell(blocks("I moved to Lisbon in May.")).replace("}{", "}\n{").splitlines()
-    )
+    compose.shell(blocks("exec -T service cat").splitlines()[0])
+    lines = blocks("I moved to Lisbon in May.").partition("\n")[2]  # the first one is about the key
+    stored, found = compose.shell(lines).replace("}{", "}\n{").splitlines()
     assert all(row["has_embedding"] for row in json.loads(stored)["memories"])
     assert json.loads(found)["results"][0]["content"] == "I moved to Lisbon in May."
     assert compose("run", "--rm", "-T", "migrate")  # a second time changes nothing and fails not
