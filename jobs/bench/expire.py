@@ -38,10 +38,12 @@ class Watch:
     Attributes:
         longest: milliseconds of the slowest of its calls.
         calls: how many it made.
+        empty_at: when it first found nothing any more, as `time.perf_counter` has it.
     """
 
     longest: float = 0.0
     calls: int = 0
+    empty_at: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -53,7 +55,9 @@ class Outcome:
         records: how many were reclaimed.
         partitions: how many partitions they lay in.
         calls: how many calls there were.
-        seconds: how long they took together.
+        seconds: how long they took together, until the file system had its space back.
+        gone: after how many seconds of these a reader found nothing any more; its locks are gone
+            then too. None: it always found something.
         wal: bytes of write-ahead log they wrote.
         watch: the reader meanwhile.
     """
@@ -63,6 +67,7 @@ class Outcome:
     partitions: int = 0
     calls: int = 0
     seconds: float = 0.0
+    gone: float | None = None
     wal: int = 0
     watch: Watch = field(default_factory=Watch)
 
@@ -107,6 +112,7 @@ def _expire(connection: psycopg.Connection[Any], url: str, name: str) -> Outcome
     with _watched(url) as watch:
         (written,) = _row(connection, "wal")
         outcome = Outcome(name=name, watch=watch)
+        first = time.perf_counter()
         while True:
             began = time.perf_counter()
             records, partitions = _row(connection, "expire_run")
@@ -117,6 +123,7 @@ def _expire(connection: psycopg.Connection[Any], url: str, name: str) -> Outcome
             if not records:
                 break
         outcome.wal = _row(connection, "wal")[0] - written
+    outcome.gone = None if watch.empty_at is None else watch.empty_at - first
     return outcome
 
 
@@ -144,8 +151,11 @@ def _watched(url: str) -> Iterator[Watch]:
             connection.execute(text, _NAMESPACE)
             while going.is_set():
                 began = time.perf_counter()
-                connection.execute(text, _NAMESPACE)
-                watch.longest = max(watch.longest, (time.perf_counter() - began) * 1000)
+                found = connection.execute(text, _NAMESPACE).fetchone()
+                ended = time.perf_counter()
+                watch.longest = max(watch.longest, (ended - began) * 1000)
+                if found == (0,) and watch.empty_at is None:
+                    watch.empty_at = ended
                 watch.calls += 1
 
     thread = threading.Thread(target=read)

@@ -1,5 +1,6 @@
 -- Brings records back whose archive entries the caller holds locked. A record whose id lives again
--- already (a restored backup) is told as live and left where it is.
+-- already (a restored backup) is told as live and left where it is; one whose content was remembered
+-- anew meanwhile stays in the archive, or a search would find it twice. Of equal ones the latest comes.
 create or replace function memory._restore(
     p_records memory_data.archive_outbox[], p_from text, p_now timestamptz, p_dry_run boolean
 )
@@ -11,11 +12,19 @@ as $function$
 declare
     v_back memory_data.archive_outbox[];
 begin
-    select coalesce(array_agg(r), '{}') into v_back
-    from unnest(p_records) as r
-    where not exists (
-        select from memory._memories as m
-        where m.namespace = r.namespace and m.id = r.id and m.expires_at > p_now);
+    -- writers of the same contents wait, as for each other (memory._store)
+    perform pg_advisory_xact_lock(hashtextextended(s.namespace, s.stripe))
+    from (select distinct r.namespace, abs(hashtext(r.content) % 64) as stripe
+          from unnest(p_records) as r order by r.namespace, stripe) as s;
+    select coalesce(array_agg(l.record), '{}') into v_back
+    from (
+        select distinct on (r.namespace, r.content_hash) r as record
+        from unnest(p_records) as r
+        where not exists (
+            select from memory._memories as m
+            where m.namespace = r.namespace and m.expires_at > p_now
+                and (m.id = r.id or m.content_hash = r.content_hash))
+        order by r.namespace, r.content_hash, r.archived_at desc, r.id) as l;
 
     if not p_dry_run then
         perform memory._put_back(v_back, p_now);
@@ -46,10 +55,15 @@ begin
     return query
     select r.namespace, r.id, r.layer, r.kind,
         case when exists (select from unnest(v_back) as b where b.namespace = r.namespace and b.id = r.id)
-             then 'restored' else 'live' end
+             then 'restored'
+             when exists (
+                 select from memory._memories as m
+                 where m.namespace = r.namespace and m.id = r.id and m.expires_at > p_now)
+             then 'live'
+             else 'same content lives' end
     from unnest(p_records) as r;
 end;
 $function$;
 
 comment on function memory._restore is
-'Put records back into their layers and out of the archive; outcome restored or live.';
+'Put records back into their layers and out of the archive; outcome restored, live or same content lives.';

@@ -41,4 +41,4 @@ end;
 $function$;
 
 comment on function memory.restore_archived is
-'Bring records read from a file of the archive back; outcome restored or live.';
+'Bring records read from a file of the archive back; outcome restored, live or same content lives.';

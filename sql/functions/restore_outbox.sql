@@ -22,4 +22,5 @@ end;
 $function$;
 
 comment on function memory.restore_outbox is
-'Bring records of a namespace back from the outbox of the archive; outcome restored or live.';
+'Bring records of a namespace back from the outbox of the archive; outcome restored, '
+'live or same content lives.';

@@ -66,6 +66,11 @@ class Memory:
     def idle_since(self) -> datetime:
         return max(self.entered_at, self.last_use or self.entered_at)
 
+    @property
+    def identity(self) -> tuple[str | None, ...]:
+        """What its content hash is made of, beside what the namespace adds."""
+        return (self.namespace, self.content, self.session, self.known_as)
+
     def is_same(self, other: Memory, *known_as: str) -> bool:
         """Whether the other one says the same, under one of these kinds."""
         return (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
+from alembic import command
 from service import migrate as module
 from service.migrate import head_revision, migrate, sql_digest, sql_files
+from service.paths import ALEMBIC_DIR, SQL_DIR
 from tests.conftest import database_url
 from tests.sql.calls import call, one, rows, session, value
 
@@ -224,3 +228,56 @@ def test_a_member_of_the_owner_may_migrate_a_prepared_database(clone_url: str) -
             assert picture(db) == before
         finally:
             db.execute(f"drop role {name}")
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """The tables as an earlier version left them; nothing of schema `memory`."""
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
+    with engine.begin() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute((SQL_DIR / "bootstrap.sql").read_bytes())
+        driver.execute("set local role memory_owner")
+        config = module._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def test_uses_survive_the_new_order_of_their_columns(empty_url: str) -> None:
+    """Revision 0010 rebuilds the table: rows, key, policies and defaults stay."""
+    migrate_to(empty_url, "0009")
+    facts = (
+        "select to_jsonb(u) as row from memory_data.usage as u order by namespace, id",
+        "select * from pg_policies where tablename = 'usage' order by policyname",
+        "select conname, pg_get_constraintdef(oid) from pg_constraint"
+        " where conrelid = 'memory_data.usage'::regclass order by 1",
+        "select relrowsecurity, relforcerowsecurity, reloptions, relowner::regrole::text,"
+        " obj_description(oid) from pg_class where oid = 'memory_data.usage'::regclass",
+        "select column_name, column_default, is_nullable, data_type"
+        " from information_schema.columns"
+        " where table_schema = 'memory_data' and table_name = 'usage' order by 1",
+    )
+    with session(empty_url) as db:
+        db.execute(
+            "insert into memory_data.usage select 'n' || i % 3, gen_random_uuid(), i, now(),"
+            " now() + i * interval '1 s', i, 1, 0.5, i, i, i / 2.0 from generate_series(1, 50) as i"
+        )
+        db.execute("insert into memory_data.usage (namespace, id) values ('n', gen_random_uuid())")
+        before = [rows(db, fact) for fact in facts]
+    migrate(empty_url)
+    with session(empty_url) as db:
+        assert [rows(db, fact) for fact in facts] == before
+        assert len(before[0]) == 51
+
+
+def test_revisions_are_frozen() -> None:
+    """Who migrated once never runs a revision again: what is released is never edited."""
+    frozen = dict(
+        reversed(line.split()) for line in (ALEMBIC_DIR / "frozen.txt").read_text().splitlines()
+    )
+    here = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (ALEMBIC_DIR / "versions").glob("[0-9]*.py")
+    }
+    assert {name: here[name] for name in frozen} == frozen
+    assert set(here) - set(frozen) <= {max(here)}

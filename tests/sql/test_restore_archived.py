@@ -222,3 +222,27 @@ def test_two_restores_at_once_bring_it_back_once(clone_url: str) -> None:
             until_waiting(second, work)
         assert work.result() == []
         assert value(first, "select count(*) from memory._memories") == 1
+
+
+@pytest.mark.parametrize("again", ["remembered", "archived too"])
+def test_what_was_remembered_anew_is_not_shown_twice(db: Connection[Any], again: str) -> None:
+    """A content lives once: an older copy of it stays in the archive, to be had when that is gone."""
+    now = datetime.now(UTC)
+    old = keep(db, "the same words", now)
+    hand(db, [old], now)
+    new = keep(db, "the same words", now)
+    assert new != old
+    ids = [old]
+    if again == "archived too":
+        hand(db, [new], now + timedelta(minutes=1))
+        ids = [old, new]
+    dry = call(db, "restore_outbox", namespace="n", ids=ids, now=now, dry_run=True)
+    told = call(db, "restore_outbox", namespace="n", ids=ids, now=now)
+    outcomes = {row["id"]: row["outcome"] for row in told}
+    assert outcomes == {row["id"]: row["outcome"] for row in dry}
+    assert outcomes[old] == "same content lives"
+    assert outcomes.get(new, "restored") == "restored"
+    assert found(db, "n", "same words", now=now) == ["the same words"]
+    call(db, "forget", namespace="n", ids=[new], now=now)
+    (told,) = call(db, "restore_outbox", namespace="n", ids=[old], now=now)
+    assert told["outcome"] == "restored"
