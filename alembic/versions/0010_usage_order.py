@@ -2,9 +2,10 @@
 
 Revision ID: 0010
 
-An update of a row logs what lies between the first and the last byte it changes. With the count near
-the beginning and the gap at the end that was all of it: 389 bytes of WAL a use instead of 376 (medians
-of six batches of 1,000 uses among 100,000 records; splits of an index make them differ by 40).
+An update of a row logs what lies between the first and the last byte it changes. With the count
+near the beginning and the gap at the end that was all of it: 389 bytes of WAL a use instead of 376
+(medians of six batches of 1,000 uses among 100,000 records; splits of an index make them differ by
+40).
 """
 
 from alembic import op

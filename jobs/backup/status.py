@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
+from jobs.backup import wal_verdict
 from jobs.backup.chain import chain_of
-from jobs.backup.errors import NotRestorableError
+from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import gaps
 from jobs.backup.windows import windows_of
 from service.database import connect
@@ -68,6 +69,11 @@ def summary(repository: Repository) -> dict[str, Any]:
     holes = [hole for system in systems for hole in gaps(repository.wal.listing(int(system)))]
     proven = [one.verdict.proven_at for one in known.backups if one.verdict.proven_at]
     read = [one.read_at for one in known.backups if one.fault is None and not one.tier.cold]
+    try:
+        verdict = wal_verdict.found(repository.local)
+        damaged = [] if verdict is None else [f"{name} is damaged" for name in verdict.damaged]
+    except DamagedError as error:
+        damaged = [error.message]
     return {
         "backups": len(known.backups),
         "restorable": sum(one.fault is None for one in known.backups),
@@ -75,6 +81,7 @@ def summary(repository: Repository) -> dict[str, Any]:
         "stored_bytes": sum(one.manifest.stored for one in known.backups),
         "windows": window_rows(windows),
         "wal_gaps": [f"{first} to {last}" for first, last in holes],
+        "wal_damaged": damaged,
         "proven_until": max(proven, default=None),
         "all_read_since": min(read, default=None),
         "tiers": {tier.name: tier.place for tier in repository.tiers},
@@ -99,12 +106,12 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     late = timedelta(days=repository.settings.verify_days + 1)
     unread = repository.settings.verify_days > 0 and read is not None and now - read > late
     failing = _is_failing(archiver)
+    wal = [*told["wal_gaps"], *told["wal_damaged"]]
     return [
         _line("backups", not broken and not told["incomplete"],
               counts,
               "magray backup list"),
-        _line("archived WAL", not told["wal_gaps"],
-              "; ".join(told["wal_gaps"]) or "without a gap", "magray backup full"),
+        _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
         _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
               _archiving(archiver, failing), "df -h; the server's log says why it fails"),
         _line("verification", not unread,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.backup import wal_verdict
 from jobs.backup.catalogue import quarantine, spread, verified_now
 from jobs.backup.content import check_tar
 from jobs.backup.errors import BackupError, DamagedError, MismatchError, NotReadyError, StorageError
@@ -106,6 +107,11 @@ def verify_backup(repository: Repository, one: Backup, advance: Callable[[int], 
 
 
 def _verify_wal(repository: Repository, known: Catalogue) -> Iterator[Finding]:
+    damaged = []
+    try:
+        wal_verdict.found(repository.local)
+    except DamagedError as error:
+        yield Finding("WAL", False, f"{error.message}; it is written anew")
     for system in sorted({one.manifest.system for one in known.backups}):
         listing = repository.wal.listing(int(system))
         for stored in (
@@ -116,7 +122,9 @@ def _verify_wal(repository: Repository, known: Catalogue) -> Iterator[Finding]:
             try:
                 repository.wal.read(stored, listing.system)
             except (DamagedError, MismatchError, StorageError) as error:
+                damaged.append(stored.name)
                 yield Finding(stored.name, False, error.detail or error.message)
         for first, last in gaps(listing):
             yield Finding(first, False, f"WAL from {first} to {last} is not archived")
         yield Finding(f"WAL of {system}", True, f"{len(listing.segments)} segments read")
+    wal_verdict.note(repository.local, damaged)

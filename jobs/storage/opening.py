@@ -35,6 +35,7 @@ def open_url(url: str, options: Mapping[str, Any] | None = None) -> Any:
 
     Raises:
         obstore.exceptions.BaseError: there is no such store.
+        ValueError: it is no URL.
     """
     options = options or {}
     endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL")

@@ -160,7 +160,7 @@ def open_store(url: str) -> Store:
             root = root.resolve()
             return Store(url, tier, LocalStore(root), root)
         return Store(url, tier, open_url(url), None)
-    except (BaseError, OSError) as error:
+    except (BaseError, OSError, ValueError) as error:
         raise StorageError(
             f"{url} cannot be opened", detail=str(error), hint="correct the url in magray.toml"
         ) from error

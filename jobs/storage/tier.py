@@ -40,6 +40,9 @@ class Storage:
         options: what the store of the URL takes (`endpoint`, `region`, …). Credentials come from
             the environment or the machine's role, as its SDK has them.
         cold: reading may need hydration first.
+
+    Raises:
+        StorageError: the URL names no store.
     """
 
     def __init__(
@@ -59,7 +62,14 @@ class Storage:
             self.root = place.resolve()
             self._store: Any = LocalStore(self.root)
         else:
-            self._store = open_url(place, options)
+            try:
+                self._store = open_url(place, options)
+            except (BaseError, ValueError) as error:
+                raise StorageError(
+                    f"the tier {name} cannot be opened at {place}",
+                    detail=reason(error),
+                    hint=f"backup.{name} in magray.toml: s3://bucket/prefix, gs://… or az://…",
+                ) from error
 
     def put(self, path: str, data: bytes, *, create: bool = False) -> bool:
         """Write an object. False if `create` is set and there is one.

@@ -12,6 +12,7 @@ import pytest
 from jobs.backup.archive_wal import DUPLICATE, FOREIGN, main, unpack
 from jobs.backup.errors import BackupError, DamagedError, NotRestorableError
 from jobs.backup.repository import open_repository
+from jobs.backup.status import summary
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.backup.wal import parse_lsn, segment_name
@@ -147,9 +148,19 @@ def test_fault_14_a_segment_corrupted(copy: Chain) -> None:
     path.write_bytes(bytes(data))
     findings = [one for one in verify(copy.repository) if not one.ok]
     assert [one.what for one in findings] == [path.stem]
+    assert summary(copy.repository)["wal_damaged"] == [f"{path.stem} is damaged"]
     error = refused(copy, Target(latest=True))
     assert isinstance(error, DamagedError)
     assert path.stem in error.message
+
+
+def test_the_note_about_damaged_wal_is_no_more_trusted_than_the_wal(copy: Chain) -> None:
+    assert [one for one in verify(copy.repository) if not one.ok] == []
+    (note,) = copy.folder.rglob("wal-verdict.json")
+    flip(note, note.stat().st_size - 10, 1)
+    assert "damaged" in summary(copy.repository)["wal_damaged"][0]
+    assert [one.what for one in verify(copy.repository) if not one.ok] == ["WAL"]
+    assert summary(copy.repository)["wal_damaged"] == []
 
 
 def test_fault_15_same_name_other_bytes(copy: Chain) -> None:

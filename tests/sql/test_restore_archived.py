@@ -226,7 +226,7 @@ def test_two_restores_at_once_bring_it_back_once(clone_url: str) -> None:
 
 @pytest.mark.parametrize("again", ["remembered", "archived too"])
 def test_what_was_remembered_anew_is_not_shown_twice(db: Connection[Any], again: str) -> None:
-    """A content lives once: an older copy of it stays in the archive, to be had when that is gone."""
+    """A content lives once: an older copy stays in the archive, to be had when that is gone."""
     now = datetime.now(UTC)
     old = keep(db, "the same words", now)
     hand(db, [old], now)
