@@ -8,6 +8,7 @@ expired, and for at most `query_cache_ttl_minutes`. The namespace is part of the
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -71,5 +72,9 @@ class QueryCache:
 
 def key_of(request: SearchRequest) -> bytes:
     """Everything that shapes the answer; whether it counts as a use does not."""
+    vector = request.embedding
+    rest = msgspec.structs.replace(request, touch=True, session=None, embedding=None)
     # numbers as they are: a vector takes a tenth of the time it takes as text
-    return msgspec.msgpack.encode(msgspec.structs.replace(request, touch=True, session=None))
+    return msgspec.json.encode(rest) + (
+        b"" if vector is None else b"," + array("d", vector).tobytes()
+    )

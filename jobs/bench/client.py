@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,10 @@ class Client:
         self.base = f"http://{host}:{port}"
         self._connection = http.client.HTTPConnection(host, port, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def post(self, path: str, body: bytes) -> bytes:
         """The answer's body; PlatformError when it is not a success."""
@@ -71,7 +75,8 @@ def service(database_url: str, key: str, *, jobs: bool = True) -> Iterator[Clien
         )
         try:
             host, port = _address(process, Path(log.name))
-            yield Client(host, port, key)
+            with closing(Client(host, port, key)) as client:
+                yield client
         finally:
             process.terminate()
             process.wait(30)
@@ -84,10 +89,11 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
         found = re.search(r"serves on http://([\d.]+):(\d+),", log.read_text())
         if found:
             try:
-                probe = http.client.HTTPConnection(found[1], int(found[2]), timeout=5)
-                probe.request("GET", "/health/ready")
-                if probe.getresponse().status == 200:
-                    return found[1], int(found[2])
+                connection = http.client.HTTPConnection(found[1], int(found[2]), timeout=5)
+                with closing(connection) as probe:
+                    probe.request("GET", "/health/ready")
+                    if probe.getresponse().status == 200:
+                        return found[1], int(found[2])
             except OSError:
                 pass
         time.sleep(0.1)

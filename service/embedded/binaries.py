@@ -58,11 +58,6 @@ class Binaries:
         """The flags this PostgreSQL was configured with."""
         return self._ask("pg_config", "--configure")
 
-    @property
-    def share_dir(self) -> Path:
-        """Where initdb finds its data; not beside ``bin`` in Debian's packages."""
-        return Path(self._ask("pg_config", "--sharedir"))
-
     def has_library(self, name: str) -> bool:
         """Tell whether the loadable module ``name`` is part of this installation."""
         return any((self.prefix / "lib").glob(f"{name}.*"))
@@ -71,7 +66,7 @@ class Binaries:
         """Tell whether ``account`` may run the programs and read what they load."""
         samples = (
             ("-x", self.bin_dir / "postgres"),
-            ("-r", self.share_dir / "postgres.bki"),
+            ("-r", self.prefix / "share" / "postgres.bki"),
             ("-r", self.prefix / "lib" / "plpgsql.so"),
         )
         return all(account.can(flag, path) for flag, path in samples)
