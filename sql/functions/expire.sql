@@ -27,6 +27,7 @@ declare
     v_layer memory_data.layer;
     v_due text[];
     v_gone text[];
+    v_holders text[];
     v_found record;
 begin
     if not memory._lock_job('memory.expire') then
@@ -43,7 +44,16 @@ begin
         v_due := array(select p.name from memory._partitions_of(v_layer.name) as p
                        where p.ends <= p_now order by p.ends limit least(p_limit, 8));
         continue when v_due = '{}';
-        if not p_dry_run and memory._holders(v_layer.name) <> '{}' then
+        v_holders := '{}';
+        if not p_dry_run then
+            -- pg_cron starts the jobs of a minute at once: those that look at the layer get two seconds
+            for v_look in 1..6 loop
+                v_holders := memory._holders(v_layer.name);
+                exit when v_holders = '{}';
+                perform pg_sleep(0.3);
+            end loop;
+        end if;
+        if v_holders <> '{}' then
             raise notice '% is in use, its expired partitions are dropped later', v_layer.name;
             continue;
         end if;

@@ -103,7 +103,8 @@ def test_jobs_run_by_themselves(cron_db: Connection[Any]) -> None:
         lambda: (
             job(cron_db, "heartbeat")["last_start"]
             and value(cron_db, "select to_regclass(%s) is null", partition)
-        )
+        ),
+        seconds=200,
     )
     for name in ("heartbeat", "expire"):
         row = job(cron_db, name)
