@@ -1,7 +1,8 @@
 """Around every request, known path or not: its id, its line in the log, its counts.
 
 One room instead of Litestar's Prometheus middleware and one of our own: that middleware builds the
-labels of four metrics anew for each request, a seventh of what a search costs in Python.
+labels of four metrics anew for each request. Without it a search over HTTP took 3.72 ms instead of
+3.95, two services side by side on one database.
 """
 
 from __future__ import annotations

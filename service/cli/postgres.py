@@ -13,6 +13,7 @@ from jobs.backup.archiving import set_up
 from service.cli.told import until_told
 from service.database import connect
 from service.embedded import EmbeddedServer
+from service.embedded.cluster import SUPERUSER
 from service.embedded.network import open_to_network
 from service.errors import ConfigError, PlatformError
 from service.logs import configure_logs
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 log = structlog.get_logger("magray.postgres")
-
-_SUPERUSER = "postgres"
 
 
 @click.command()
@@ -61,7 +60,7 @@ async def _postgres(settings: Settings, listen: str, port: int, secrets_dir: Pat
                 hint="stop the magray serve that uses this data directory",
             )
         async with connect(server.url()) as connection:
-            await Logins(connection).set_password(_SUPERUSER, password)
+            await Logins(connection).set_password(SUPERUSER, password)
             facts = await Backups(connection).facts()
         if not server.is_held_back:
             set_up(server, str(facts["system"]), settings.backup.wal_directory)

@@ -15,17 +15,10 @@ import pytest
 
 from service.database import without_password
 from tests.cli.program import PATIENCE, PROGRAM, Home
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def begin(home: Home, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
@@ -53,7 +46,7 @@ def postgres(home: Home, port: int) -> subprocess.Popen[str]:
     (home.path / "secrets").mkdir(mode=0o700)
     arguments = ("--listen", "127.0.0.1", "--port", str(port), "--secrets", "secrets")
     process, log = begin(place, "postgres", *arguments)
-    home.started.append(process)
+    home.started.append(process)  # which has a list of its own
     until(lambda: "open to the network" in log.read_text(), "it begins")
     return process
 

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.serving import serving
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PROJECT = "magray-test"
 PORT = "18080"
-PATIENCE = 120  # seconds
+PASSING = (OSError, AssertionError)  # while a container is away
 
 
 def engine() -> str | None:
@@ -100,19 +100,6 @@ class Compose:
             return found
 
 
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for it, patiently, whatever fails meanwhile."""
-    deadline, last = time.monotonic() + PATIENCE, ""
-    while time.monotonic() < deadline:
-        try:
-            if is_so():
-                return
-        except (OSError, AssertionError) as error:
-            last = str(error)
-        time.sleep(1)
-    raise AssertionError(f"not within {PATIENCE} s: {what}; {last}")
-
-
 def blocks(containing: str) -> str:
     """The one block of the README that has these words."""
     found = re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -168,8 +155,8 @@ def test_the_service_has_no_special_rights(compose: Compose) -> None:
 def test_pg_cron_runs_the_jobs(compose: Compose) -> None:
     until(
         lambda: compose.sql("select runner from memory.jobs where name = 'heartbeat'") == "pg_cron",
-        "a heartbeat of pg_cron",
-    )
+        "a heartbeat of pg_cron", passing=PASSING,
+    )  # fmt: skip
     assert compose.sql("select runner from memory.job_runner()") == "pg_cron"
 
 
@@ -189,14 +176,16 @@ def test_a_killed_container_comes_back_and_nothing_is_lost(compose: Compose, vic
     before = compose.inspect(victim, "{{.State.StartedAt}}")
     # the process itself: `docker kill` would mean that somebody wanted it so
     os.kill(int(compose.inspect(victim, "{{.State.Pid}}")), signal.SIGKILL)
-    until(lambda: compose.inspect(victim, "{{.State.StartedAt}}") != before, "a new start")
-    until(lambda: compose.inspect(victim, "{{.State.Health.Status}}") == "healthy", "health")
+    until(lambda: compose.inspect(victim, "{{.State.StartedAt}}") != before, "a new start",
+          passing=PASSING)  # fmt: skip
+    until(lambda: compose.inspect(victim, "{{.State.Health.Status}}") == "healthy", "health",
+          passing=PASSING)  # fmt: skip
     until(
         lambda: stored["memories"][0]["id"] in [
             row["id"]
             for row in compose.post("/v1/search", {"namespace": "k", "query": victim})["results"]
         ],
-        "what was written before",
+        "what was written before", passing=PASSING,
     )  # fmt: skip
     assert compose.post(
         "/v1/memories", {"memories": [{"namespace": "k", "content": f"And after {victim}."}]}
@@ -216,5 +205,5 @@ def test_the_data_of_make_serve_moves_in(compose: Compose) -> None:
     assert compose.sql("select count(*) from memory.records") == "2"
     until(
         lambda: compose.sql("select runner from memory.jobs where name = 'heartbeat'") == "pg_cron",
-        "a heartbeat of pg_cron",
-    )
+        "a heartbeat of pg_cron", passing=PASSING,
+    )  # fmt: skip

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.serving import serving
+from tests.waiting import until
 from tests.watch.test_deploy import DEPLOY, GRAFANA, RULES
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ pytestmark = [
         reason="prometheus is not installed: apt-get install prometheus",
     ),
 ]
-PATIENCE = 60  # seconds
+AWAY = (urllib.error.URLError,)
 
 
 @pytest.fixture
@@ -64,21 +64,13 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             process.wait(30)
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if is_so():
-                return
-        except urllib.error.URLError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
 def test_it_scrapes_and_answers(ask: Callable[..., Any]) -> None:
-    until(lambda: [one["health"] for one in ask("targets")["activeTargets"]] == ["up"])
-    until(lambda: bool(ask("query", query="magray_kpi_usage")["result"]))
+    until(
+        lambda: [one["health"] for one in ask("targets")["activeTargets"]] == ["up"],
+        "the service is scraped",
+        passing=AWAY,
+    )
+    until(lambda: ask("query", query="magray_kpi_usage")["result"], "KPIs are there")
     scopes = {one["metric"]["scope"] for one in ask("query", query="magray_kpi_usage")["result"]}
     assert {"interact", "insights", "assets"} <= scopes
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
@@ -86,7 +78,8 @@ def test_it_scrapes_and_answers(ask: Callable[..., Any]) -> None:
     until(
         lambda: all(
             rule["health"] == "ok" for group in ask("rules")["groups"] for rule in group["rules"]
-        )
+        ),
+        "every rule was evaluated",
     )
     panels = json.loads(GRAFANA.read_text())["panels"]
     for expression in [target["expr"] for panel in panels for target in panel["targets"]]:
