@@ -14,9 +14,10 @@ def test_all_is_reclaimed_once_the_long_reader_is_gone(
     done = magray(
         clone_url, "bench", "expire", "--records", "3000", "--namespaces", "20", "--json", *flags
     )
-    idle, held, free = rows(done)
+    idle, held, free, plain = rows(done)
     assert (idle["records"], held["records"], free["records"]) == (0, 0, 3000)
     assert held["partitions"] == 0
+    assert plain["seconds"] > 0
     assert idle["gone"] is held["gone"] is None
     assert 0 < free["gone"] <= free["seconds"] + 0.5
     assert 3 <= free["partitions"] <= 4
@@ -28,5 +29,5 @@ def test_all_is_reclaimed_once_the_long_reader_is_gone(
 def test_it_is_shown_as_a_table(clone_url: str) -> None:
     done = magray(clone_url, "bench", "expire", "--records", "100", "--namespaces", "2")
     assert done.returncode == 0, done.stderr
-    for word in ("long reader open", "no long reader", "longest read", " MB"):
+    for word in ("long reader open", "a plain table of", "no long reader", "longest read", " MB"):
         assert word in done.stdout

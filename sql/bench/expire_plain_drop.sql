@@ -1,0 +1,2 @@
+-- Drops what expire_plain made.
+drop table memory_data.bench_plain
