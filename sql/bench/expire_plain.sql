@@ -1,6 +1,6 @@
 -- A plain table that takes as many bytes as layer interact with its indexes: what dropping it takes is
--- what the file system takes to have that space back.
-create table memory_data.bench_plain as
+-- what the file system takes to have that space back. Unlogged, so that no WAL of it is counted.
+create unlogged table memory_data.bench_plain with (autovacuum_enabled = false) as
 select m.*
 from memory_data.interact as m
 cross join generate_series(1, 1000) as copies (copy)
