@@ -14,6 +14,7 @@ from service.watch import reporter
 from tests.api.running import PROBLEM, running
 from tests.sql.calls import call, session, value
 from tests.watch.forced import force
+from tests.watch.forced_disk import force_disk, near_on_disk
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,6 +34,7 @@ async def test_a_kpi_is_the_same_in_sql_over_http_and_for_prometheus(
             call(db, "allow_jobs", allowed=False)
             db.execute("delete from memory_data.service_report")
             expected = force(db, datetime.now(UTC))
+            on_disk = force_disk(db, datetime.now(UTC))
             in_sql = {(row["kpi"], row["scope"]): row["value"] for row in call(db, "kpis")}
         answer = await api.get("/v1/kpis")
         over_http = {(row["kpi"], row["scope"]): row["value"] for row in answer.json()["kpis"]}
@@ -51,6 +53,9 @@ async def test_a_kpi_is_the_same_in_sql_over_http_and_for_prometheus(
         assert in_sql[key] == near, key
         assert over_http[key] == pytest.approx(in_sql[key], rel=0.02, abs=3), key
         assert prometheus[key] == pytest.approx(over_http[key], rel=0.02, abs=3), key
+    for key, (number, _) in on_disk.items():
+        assert in_sql[key] == near_on_disk(key[0], number), key
+        assert over_http[key] == prometheus[key] == in_sql[key], key
 
 
 async def test_what_the_service_counts_arrives_in_the_kpis(clone_url: str) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
 from service.dashboard.words import moment, size, span
-from tests.api.running import BASE, Running, running, transport_to
+from tests.api.running import Running, running
+from tests.dashboard.visiting import balanced, shown_kpis, visiting
 from tests.sql.calls import call, rows, session
 from tests.watch.forced import force
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    import httpx2
 
     from service.dashboard.panels import Panels
 
@@ -43,32 +44,6 @@ async def visitor(service: Running) -> AsyncIterator[httpx2.AsyncClient]:
         answer = await client.post("/login", data={"key": key})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         yield client
-
-
-def visiting(service: Running) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=transport_to(service.app), base_url=BASE, timeout=60)
-
-
-class Balanced(HTMLParser):
-    """Fails where an element is closed that is not open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
-        if tag not in {"meta", "link", "input", "br"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def balanced(text: str) -> str:
-    parser = Balanced()
-    parser.feed(text)
-    assert parser.open == []
-    return text
 
 
 async def test_without_a_session_everything_leads_to_the_login(service: Running) -> None:
@@ -144,12 +119,7 @@ async def test_every_kpi_is_shown_as_it_is(service: Running, visitor: httpx2.Asy
         expected = force(db, now)
         for back in range(10):
             call(db, "sample_kpis", now=now - timedelta(minutes=back))
-    text = balanced((await visitor.get("/panel/kpis")).text)
-    shown = {
-        (kpi, scope): number
-        for kpi, scope, number in re.findall(
-            r'data-kpi="([^"]+)" data-scope="([^"]+)" data-value="([^"]*)"', text)
-    }  # fmt: skip
+    shown = shown_kpis((await visitor.get("/panel/kpis")).text)
     for key, (number, _) in expected.items():
         assert float(shown[key]) == pytest.approx(number, rel=0.02, abs=3), key
     chart = balanced((await visitor.get("/panel/performance")).text)

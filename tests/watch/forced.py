@@ -1,4 +1,4 @@
-"""A database whose every KPI has a known value: `force` writes what they are computed from."""
+"""KPIs of a known value: `force` writes what they are computed from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def force(db: Connection[Any], now: datetime) -> dict[tuple[str, str], tuple[float, str | None]]:
-    """Write the sources of all KPIs but those measured on disk; (kpi, scope) → (value, label)."""
+    """Write the sources of all KPIs but those of `forced_disk`; (kpi, scope) → (value, label)."""
     _reports(db, now)
     _lifecycle(db, now)
     _backup(db, now)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, one, rows, value, vector
+from tests.sql.calls import call, one, rows, session, value, vector
 from tests.watch.forced import force
+from tests.watch.forced_disk import force_disk, near_on_disk
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -67,6 +68,19 @@ def test_what_is_on_disk_is_what_is_measured(db: Connection[Any]) -> None:
     db.execute("update memory_data.layer set max_bytes = 1")
     assert known(db)["pressure", "total"]["label"] == "high"
     assert known(db)["pressure", "total"]["value"] == 2
+
+
+def test_what_is_on_disk_has_the_value_it_was_given(clone_url: str) -> None:
+    with session(clone_url) as db:
+        expected = force_disk(db, NOW)
+        found = known(db)
+        for key, (number, label) in expected.items():
+            assert found[key]["value"] == near_on_disk(key[0], number), key
+            assert found[key]["label"] == label
+        sampled = {(row["kpi"], row["scope"]): row["value"]
+                   for row in call(db, "sample_kpis", now=NOW)}  # fmt: skip
+        for key in expected:
+            assert sampled[key] == found[key]["value"]
 
 
 def test_a_quantile_is_prometheus(db: Connection[Any]) -> None:
