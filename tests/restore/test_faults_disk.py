@@ -108,6 +108,13 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.2)
         assert "No space left" in based.server.log_file.read_text()
+        ((failing, segment, known, last),) = based.sql(
+            "select k.value, k.label, extract(epoch from now() - a.last_archived_time),"
+            " a.last_failed_wal from pg_stat_archiver as a, memory.kpis() as k"
+            " where k.kpi = 'wal_archive_failing'"
+        )
+        assert 0 < failing == pytest.approx(float(known))
+        assert segment == last
         assert not list(archive.rglob("*.part*"))
         assert segments_waiting(based) >= 3
         based.write(2)
@@ -116,6 +123,9 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
             assert time.monotonic() < deadline + 120
             time.sleep(0.2)
         assert line_of(based, "archiving")["ok"]
+        ((failing,),) = based.sql("select value from memory.kpis()"
+                                  " where kpi = 'wal_archive_failing'")  # fmt: skip
+        assert failing == 0
         assert based.take("incremental").kind == "incremental"
         at = based.instant()
         based.close_window()

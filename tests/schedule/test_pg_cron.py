@@ -14,6 +14,8 @@ from structlog.testing import capture_logs
 from service import schedule
 from service.memory import Jobs
 from service.schedule import Scheduler
+from tests.api.running import running
+from tests.dashboard.visiting import shown_kpis, visiting
 from tests.schedule.conftest import until_true
 from tests.sql.calls import call, one, refused, rows, session, value
 
@@ -312,6 +314,34 @@ def test_two_runners_never_run_a_job_twice_at_once(cron_db: Connection[Any]) -> 
         " and tstzrange(a.started_at, a.finished_at) && tstzrange(b.started_at, b.finished_at)",
     )  # fmt: skip
     assert overlaps == 0
+
+
+@pytest.mark.anyio
+async def test_how_often_the_service_stood_in_is_the_same_wherever_it_is_read(
+    cron_url: str,
+) -> None:
+    with session(cron_url) as db:
+        call(db, "allow_jobs", allowed=False)
+    async with running(cron_url) as service, visiting(service) as visitor:
+        key = await service.key(scopes=("read", "admin"))
+        await visitor.post("/login", data={"key": key})
+        with session(cron_url) as db:
+            db.execute("delete from memory_data.job_run")
+            db.execute(
+                "insert into memory_data.job_run (job, runner, started_at, finished_at)"
+                " select 'expire', case when g <= 5 then 'service' else 'pg_cron' end, now(), now()"
+                " from generate_series(1, 20) as g"
+            )
+            (in_sql,) = (row["value"] for row in call(db, "kpis")
+                         if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs"))  # fmt: skip
+        over_http = (await service.client(key).get("/v1/kpis")).json()["kpis"]
+        metrics = (await service.http.get("/metrics")).text
+        shown = shown_kpis((await visitor.get("/panel/kpis")).text)
+    assert in_sql == 0.25
+    assert [row["value"] for row in over_http
+            if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs")] == [0.25]  # fmt: skip
+    assert 'magray_kpi_fallback_rate{scope="jobs"} 0.25' in metrics
+    assert float(shown["fallback_rate", "jobs"]) == 0.25
 
 
 def test_pg_crons_own_history_is_kept_short(cron_db: Connection[Any]) -> None:
