@@ -5,9 +5,7 @@ create or replace function memory._around(
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz
 )
-returns table (
-    layer smallint, id uuid, key timestamptz, place text, turn integer, named boolean
-)
+returns table (id uuid, place text, turn integer, named boolean)
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
@@ -18,9 +16,7 @@ as $function$
 #variable_conflict use_column
 begin
     return query
-    select distinct on (m.id) memory._layer_code(m.layer), m.id,
-        case when m.layer = 'assets' then m.entered_at else m.expires_at end,
-        m.session, m.turn, m.search @@ p_speaker
+    select distinct on (m.id) m.id, m.session, m.turn, m.search @@ p_speaker
     from unnest(p_sessions, p_turns) as t (session, turn)
     join memory._memories as m
         on m.namespace = p_namespace and m.session = t.session

@@ -5,10 +5,7 @@ create or replace function memory._matching(
     p_session text, p_metadata jsonb, p_created_after timestamptz, p_created_before timestamptz,
     p_now timestamptz
 )
-returns table (
-    layer text, id uuid, expires_at timestamptz, entered_at timestamptz, session text, turn integer,
-    search tsvector
-)
+returns table (id uuid, session text, turn integer, search tsvector)
 language plpgsql
 stable
 security definer
@@ -18,7 +15,7 @@ as $function$
 begin
     perform memory._require_own_namespace(p_namespace);
     return query
-    select m.layer, m.id, m.expires_at, m.entered_at, m.session, m.turn, m.search
+    select m.id, m.session, m.turn, m.search
     from memory._memories as m
     where m.namespace = p_namespace
         and m.search @@ p_words

@@ -7,7 +7,7 @@ create or replace function memory._nearest(
     p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,
     p_insights_end timestamptz, p_stored bigint, p_exact_rows integer
 )
-returns table (layer smallint, id uuid, key timestamptz, distance double precision, method text)
+returns table (id uuid, distance double precision, method text)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -27,18 +27,18 @@ begin
     if v_large then
         return query
         with found as materialized (
-            select n.layer, n.id, n.key, n.distance
+            select n.id, n.distance
             from memory._nearest_hnsw(
                 p_namespace, p_embedding, p_model, p_limit, p_layers, p_kinds, p_session,
                 p_metadata, p_created_after, p_created_before, p_now, p_interact_end,
                 p_insights_end) as n
         )
-        select f.layer, f.id, f.key, f.distance, 'hnsw'::text
+        select f.id, f.distance, 'hnsw'::text
         from found as f
         where (select count(*) from found) >= p_limit
         union all
         -- HNSW gave up before it had enough
-        select n.layer, n.id, n.key, n.distance, 'exact'::text
+        select n.id, n.distance, 'exact'::text
         from memory._nearest_filtered(
             p_namespace, p_embedding, p_model, p_limit, p_layers, p_kinds, p_session, p_metadata,
             p_created_after, p_created_before, p_now) as n
@@ -47,14 +47,14 @@ begin
     end if;
     if v_filtered then
         return query
-        select n.layer, n.id, n.key, n.distance, 'exact'::text
+        select n.id, n.distance, 'exact'::text
         from memory._nearest_filtered(
             p_namespace, p_embedding, p_model, p_limit, p_layers, p_kinds, p_session, p_metadata,
             p_created_after, p_created_before, p_now) as n;
         return;
     end if;
     return query
-    select n.layer, n.id, n.key, n.distance, 'exact'::text
+    select n.id, n.distance, 'exact'::text
     from memory._nearest_exact(
         p_namespace, p_embedding, p_model, p_limit, p_layers, p_now, p_interact_end, p_insights_end) as n;
 end;

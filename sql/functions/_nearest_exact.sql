@@ -11,7 +11,7 @@ create or replace function memory._nearest_exact(
     p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
     p_now timestamptz, p_interact_end timestamptz, p_insights_end timestamptz
 )
-returns table (layer smallint, id uuid, key timestamptz, distance double precision)
+returns table (id uuid, distance double precision)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -26,24 +26,24 @@ begin
     return query
     -- `0 +` keeps an HNSW index from answering in part; the same expression orders, or every
     -- distance is computed twice.
-    select m.layer, m.id, m.key, 0 + (m.embedding <=> p_embedding)
+    select m.id, 0 + (m.embedding <=> p_embedding)
     from (
-        select 1::smallint as layer, i.id, i.expires_at as key, i.embedding
+        select i.id, i.embedding
         from memory_data.interact as i
         where i.namespace = v_interact and i.embedding is not null and i.model = p_model
             and i.expires_at > p_now and i.expires_at < p_interact_end
         union all
-        select 2::smallint, i.id, i.expires_at, i.embedding
+        select i.id, i.embedding
         from memory_data.insights as i
         where i.namespace = v_insights and i.embedding is not null and i.model = p_model
             and i.expires_at > p_now and i.expires_at < p_insights_end
         union all
-        select 3::smallint, a.id, a.entered_at, a.embedding
+        select a.id, a.embedding
         from memory_data.assets as a
         where a.namespace = v_assets and a.embedding is not null and a.model = p_model
             and a.expires_at > p_now and a.entered_at < p_now + interval '1 day'
     ) as m
-    order by 4
+    order by 2
     limit p_limit;
 end;
 $function$;

@@ -4,7 +4,7 @@ create or replace function memory._nearest_filtered(
     p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
     p_created_before timestamptz, p_now timestamptz
 )
-returns table (layer smallint, id uuid, key timestamptz, distance double precision)
+returns table (id uuid, distance double precision)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -13,9 +13,7 @@ as $function$
 #variable_conflict use_column
 begin
     return query
-    select memory._layer_code(m.layer), m.id,
-        case when m.layer = 'assets' then m.entered_at else m.expires_at end,
-        0 + (m.embedding <=> p_embedding)
+    select m.id, 0 + (m.embedding <=> p_embedding)
     from memory._memories as m
     where m.namespace = p_namespace
         and m.embedding is not null
@@ -27,7 +25,7 @@ begin
         and (p_metadata is null or m.metadata @> p_metadata)
         and (p_created_after is null or m.created_at >= p_created_after)
         and (p_created_before is null or m.created_at < p_created_before)
-    order by 4
+    order by 2
     limit p_limit;
 end;
 $function$;

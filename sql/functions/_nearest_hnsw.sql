@@ -19,7 +19,7 @@ create or replace function memory._nearest_hnsw(
     p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,
     p_insights_end timestamptz
 )
-returns table (layer smallint, id uuid, key timestamptz, distance double precision)
+returns table (id uuid, distance double precision)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -41,7 +41,7 @@ declare
         case when p_created_before is not null then ' and m.created_at < $10' end);
 begin
     with partition as (
-        select l.name, l.position, l.partition_key,
+        select l.name, l.partition_key,
             regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \((.+)\) TO \((.+)\)') as bound,
             (select case when x.indexprs is null then 'vectors' else 'bits' end
              from pg_index as x
@@ -69,11 +69,11 @@ begin
     select count(v.indexed), count(*) filter (where v.indexed = 'bits'),
         string_agg(
             format(
-                '(select r.* from (select %1$s::smallint as layer, m.id, m.%2$I as key, '
-                'm.embedding <=> $2 as distance from memory_data.%3$I as m where m.namespace = $1 '
+                '(select r.* from (select m.id, m.embedding <=> $2 as distance '
+                'from memory_data.%2$I as m where m.namespace = $1 '
                 'and m.model = $3 and m.embedding is not null and m.expires_at > $4 '
-                'and m.%2$I >= %4$s and m.%2$I < %5$s%6$s order by ',
-                v.position, v.partition_key, v.name, v.bound[1], v.bound[2], v_filter)
+                'and m.%1$I >= %3$s and m.%1$I < %4$s%5$s order by ',
+                v.partition_key, v.name, v.bound[1], v.bound[2], v_filter)
             || case v.indexed
                 when 'vectors' then '(m.embedding <=> $2) limit $5) as r)'
                 when 'bits' then format(

@@ -10,8 +10,7 @@ create or replace function memory._pool(
     p_now timestamptz, p_interact_end timestamptz, p_insights_end timestamptz
 )
 returns table (
-    layer smallint, id uuid, key timestamptz, place text, turn integer, len integer, named boolean,
-    search tsvector
+    id uuid, place text, turn integer, len integer, named boolean, search tsvector
 )
 language plpgsql
 stable
@@ -28,7 +27,7 @@ declare
         or p_created_after is not null or p_created_before is not null;
 begin
     return query
-    select 1::smallint, m.id, m.expires_at, coalesce(m.session, m.id::text), m.turn,
+    select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.interact as m
@@ -43,7 +42,7 @@ begin
             else true
         end
     union all
-    select 2::smallint, m.id, m.expires_at, coalesce(m.session, m.id::text), m.turn,
+    select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.insights as m
@@ -58,7 +57,7 @@ begin
             else true
         end
     union all
-    select 3::smallint, m.id, m.entered_at, coalesce(m.session, m.id::text), m.turn,
+    select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.assets as m

@@ -6,8 +6,7 @@ create or replace function memory._pool_large(
     p_created_before timestamptz, p_now timestamptz
 )
 returns table (
-    layer smallint, id uuid, key timestamptz, place text, turn integer, len integer, named boolean,
-    search tsvector
+    id uuid, place text, turn integer, len integer, named boolean, search tsvector
 )
 language plpgsql
 stable
@@ -24,13 +23,11 @@ begin
             p_created_after, p_created_before, p_now) as f
     ),
     near as materialized (
-        select m.layer, m.id, m.expires_at, m.entered_at, m.session, m.turn, m.search
+        select m.id, m.session, m.turn, m.search
         from memory._memories as m
         where m.namespace = p_namespace and m.id = any (p_near_ids) and m.expires_at > p_now
     )
-    select memory._layer_code(k.layer), k.id,
-        case when k.layer = 'assets' then k.entered_at else k.expires_at end,
-        coalesce(k.session, k.id::text), k.turn, greatest(length(k.search), 1),
+    select k.id, coalesce(k.session, k.id::text), k.turn, greatest(length(k.search), 1),
         k.search @@ p_speaker, case when k.search @@ p_words then k.search end
     from (
         select * from matching

@@ -31,8 +31,8 @@ create or replace function memory._rank(
     p_insights_end timestamptz, p_whole boolean, p_rows bigint, p_most integer
 )
 returns table (
-    layer smallint, id uuid, key timestamptz, score double precision, words double precision,
-    meaning double precision, speaker double precision
+    id uuid, score double precision, words double precision, meaning double precision,
+    speaker double precision
 )
 language plpgsql
 stable
@@ -130,9 +130,9 @@ begin
         where not p_whole
     ),
     known as (
-        select p.layer, p.id, p.key, p.place, p.turn, p.named from pool as p
+        select p.id, p.place, p.turn, p.named from pool as p
         union all
-        select a.layer, a.id, a.key, a.place, a.turn, a.named
+        select a.id, a.place, a.turn, a.named
         from core as c
         cross join lateral memory._around(
             p_namespace, c.places, c.turns, v_speaker, p_layers, p_kinds, p_session, p_metadata,
@@ -140,7 +140,7 @@ begin
         where not p_whole and a.id not in (select p.id from pool as p)
     ),
     candidate as (
-        select p.layer, p.id, p.key, coalesce(s.value, 0) as words, coalesce(d.value, 0) as meaning,
+        select p.id, coalesce(s.value, 0) as words, coalesce(d.value, 0) as meaning,
             case when p.named then 0.2::double precision else 0 end as speaker
         from said as s
         full join meant as d on d.place = s.place and d.turn = s.turn
@@ -148,12 +148,11 @@ begin
             on p.place = coalesce(s.place, d.place) and p.turn = coalesce(s.turn, d.turn)
     ),
     weighed as (
-        select c.layer, c.id, c.key,
-            coalesce(c.words / nullif(max(c.words) over (), 0), 0) as words,
+        select c.id, coalesce(c.words / nullif(max(c.words) over (), 0), 0) as words,
             coalesce(0.5 * c.meaning / nullif(max(c.meaning) over (), 0), 0) as meaning, c.speaker
         from candidate as c
     )
-    select w.layer, w.id, w.key, w.words + w.meaning + w.speaker, w.words, w.meaning, w.speaker
+    select w.id, w.words + w.meaning + w.speaker, w.words, w.meaning, w.speaker
     from weighed as w
     order by w.words + w.meaning + w.speaker desc, w.id
     limit p_top_k;

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_idle_step", "_layer_code",
-    "_reuse_class", "_speaker",
-    "_term",
+    "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_idle_step",
+    "_reuse_class", "_speaker", "_term",
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
