@@ -58,8 +58,8 @@ begin
             where f.namespace = m.namespace and f.id = m.id
         ),
         decided as (
-            insert into memory_data.decision (namespace, id, at, action, layer, kind, detail)
-            select m.namespace, m.id, $3, 'archive', $4, m.kind, jsonb_build_object('reason', $5)
+            insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail)
+            select m.namespace, m.id, $3, 'archive', $4, m.kind, memory._job_run(), jsonb_build_object('reason', $5)
             from moved as m where $6
         )
         insert into memory_data.archive_outbox

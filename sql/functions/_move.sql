@@ -37,7 +37,7 @@ begin
         '  select g.namespace, g.id, t.id as twin from gone as g'
         '  cross join lateral ('
         '    select t.id from memory_data.%2$I as t'
-        '    where t.namespace = g.namespace and t.expires_at > $2 and t.content_hash in ('
+        '    where t.namespace = g.namespace and (t.expires_at > $2 or t.pinned) and t.content_hash in ('
         '        g.content_hash, sha256(convert_to(jsonb_build_array('
         '            g.to_kind, g.session, g.content, g.metadata)::text, ''UTF8'')))'
         '    order by t.entered_at, t.id limit 1) as t),'

@@ -47,6 +47,9 @@ begin
                            else 'infinity' end;
         -- beyond the calendar of most programs, which could not read the row: never
         expires_at := case when expires_at >= v_calendar_end then 'infinity' else expires_at end;
+        if pinned then
+            expires_at := memory._pinned_until(expires_at, v_memory.layer_ttl, p_now);
+        end if;
 
         v_fault := null;
         if layer is null then

@@ -1,5 +1,6 @@
 -- The archive's part of a relief: a row a record, and one for the layer (summary). What a record took
--- on disk is taken as the layer's live bytes by its rows.
+-- on disk is taken as the layer's live bytes by its rows, by those of the last vacuum after the counters
+-- were lost in a crash.
 create or replace function memory._relieve_by_archive(
     p_layer text, p_live bigint, p_now timestamptz, p_limit integer, p_dry_run boolean
 )
@@ -12,7 +13,8 @@ declare
     v_row record;
     v_records bigint := 0;
     v_each constant bigint := p_live / greatest(
-        (select sum(p.live_rows) from memory._partitions(p_now, p_layer) as p where not p.past), 1);
+        (select coalesce(nullif(sum(p.live_rows), 0), sum(p.rows), 0)
+         from memory._partitions(p_now, p_layer) as p where not p.past), 1);
 begin
     for v_row in
         select a.namespace, a.id, to_jsonb(a) - 'namespace' - 'id' as facts

@@ -1,8 +1,9 @@
 -- The eviction's part of a relief: a row a record with what spoke for and against it, and one for the
 -- layer (summary). A layer of policy manual loses nothing by itself: one row reports what is too much.
+-- p_archived: namespace/id of what a dry run told to be archived, and is therefore still there.
 create or replace function memory._relieve_by_eviction(
     p_layer text, p_policy text, p_live bigint, p_bytes bigint, p_now timestamptz, p_limit integer,
-    p_dry_run boolean
+    p_dry_run boolean, p_archived text[] default '{}'
 )
 returns table (
     action text, target text, bytes_before bigint, bytes_after bigint, detail jsonb, summary boolean
@@ -15,6 +16,7 @@ declare
     v_row record;
     v_records bigint := 0;
     v_freed bigint := 0;
+    v_told integer := case when p_dry_run then cardinality(p_archived) else 0 end;
 begin
     if p_policy = 'manual' then
         action := 'report';
@@ -30,8 +32,12 @@ begin
     end if;
     for v_row in
         select e.namespace, e.id, e.action, e.freed_bytes, to_jsonb(e) - 'namespace' - 'id' as facts
-        from memory.evict(p_layer, p_bytes, p_now, p_limit, p_dry_run) as e
+        from memory.evict(
+            p_layer, case when v_told > 0 then 1::bigint << 60 else p_bytes end, p_now, p_limit + v_told,
+            p_dry_run) as e
     loop
+        continue when v_told > 0 and v_row.namespace || '/' || v_row.id = any (p_archived);
+        exit when v_told > 0 and (v_freed >= p_bytes or v_records >= p_limit);
         v_records := v_records + 1;
         v_freed := v_freed + v_row.freed_bytes;
         action := v_row.action;

@@ -22,7 +22,7 @@ begin
         from unnest(p_records) as r
         where not exists (
             select from memory._memories as m
-            where m.namespace = r.namespace and m.expires_at > p_now
+            where m.namespace = r.namespace and (m.expires_at > p_now or m.pinned)
                 and (m.id = r.id or m.content_hash = r.content_hash))
         order by r.namespace, r.content_hash, r.archived_at desc, r.id) as l;
 
@@ -39,8 +39,8 @@ begin
         where a.id = n.archive;
         delete from memory_data.archive_outbox as o using unnest(v_back) as r
         where o.namespace = r.namespace and o.id = r.id;
-        insert into memory_data.decision (namespace, id, at, action, layer, kind, detail)
-        select r.namespace, r.id, p_now, 'restore', r.layer, r.kind,
+        insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail)
+        select r.namespace, r.id, p_now, 'restore', r.layer, r.kind, memory._job_run(),
             jsonb_build_object('from', p_from, 'archived_at', r.archived_at, 'entered_at', r.entered_at)
         from unnest(v_back) as r;
         perform memory._note_change(n.namespace, n.records, n.layers, n.keys)
@@ -58,7 +58,7 @@ begin
              then 'restored'
              when exists (
                  select from memory._memories as m
-                 where m.namespace = r.namespace and m.id = r.id and m.expires_at > p_now)
+                 where m.namespace = r.namespace and m.id = r.id and (m.expires_at > p_now or m.pinned))
              then 'live'
              else 'same content lives' end
     from unnest(p_records) as r;

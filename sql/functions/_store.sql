@@ -33,7 +33,9 @@ begin
             m.embedding is not null as has_embedding
         from parsed as p
         join memory._memories as m
-            on m.namespace = p_namespace and m.content_hash = p.content_hash and m.expires_at > p_now
+            on m.namespace = p_namespace and m.content_hash = p.content_hash
+                -- a pinned one whose time is up waits to be renewed
+                and (m.expires_at > p_now or m.pinned)
         order by p.ordinal, m.created_at
     ),
     fresh as materialized (

@@ -1,5 +1,6 @@
 -- Puts records of a past instant back among the living, with id, times, vector and use. What is there
--- stays: a record whose id or content lives is left alone, one whose time is up is not revived.
+-- stays: a record whose id or content lives is left alone, one whose time is up is not revived unless
+-- it is pinned. A decision each.
 -- A vector of another model than the one in use is left out; the service embeds it anew.
 create or replace function memory.bring_back(
     p_namespace text, p_records jsonb, p_now timestamptz default now(), p_dry_run boolean default false
@@ -14,6 +15,7 @@ declare
     v_model smallint := (select m.id from memory_data.embedding_model as m where m.active);
     v_row jsonb;
     v_brought integer := 0;
+    v_expires_at timestamptz;
 begin
     perform memory._check_namespace(p_namespace);
     -- writers of the same contents wait, so that none is stored twice meanwhile
@@ -30,7 +32,12 @@ begin
                 using errcode = 'ML422', detail = format('Record %s, asked for namespace "%s".', id, p_namespace),
                       hint = 'magray restore --namespace NAME --to INSTANT';
         end if;
-        if (v_record.body ->> 'expires_at')::timestamptz <= p_now then
+        v_expires_at := (v_record.body ->> 'expires_at')::timestamptz;
+        if (v_record.body ->> 'pinned')::boolean then
+            v_expires_at := memory._pinned_until(
+                v_expires_at, (select l.ttl from memory_data.layer as l where l.name = v_record.layer), p_now);
+        end if;
+        if v_expires_at <= p_now then
             outcome := 'expired';
         elsif exists (
             select from memory._memories as m
@@ -39,7 +46,7 @@ begin
             outcome := 'lives';
         elsif exists (
             select from memory._memories as m
-            where m.namespace = p_namespace and m.expires_at > p_now
+            where m.namespace = p_namespace and (m.expires_at > p_now or m.pinned)
                 and m.content_hash = (v_record.body ->> 'content_hash')::bytea)
         then
             outcome := 'same content lives';
@@ -48,7 +55,7 @@ begin
             v_brought := v_brought + 1;
         end if;
         if outcome = 'brought back' and not p_dry_run then
-            v_row := v_record.body;
+            v_row := v_record.body || jsonb_build_object('expires_at', v_expires_at);
             if (v_row ->> 'model')::smallint is distinct from v_model then
                 v_row := v_row || '{"embedding": null, "model": null}';
             end if;
@@ -66,6 +73,9 @@ begin
             select u.* from jsonb_populate_record(null::memory_data.usage, nullif(v_record.usage, 'null')) as u
             where u.id is not null
             on conflict do nothing;
+            insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail)
+            values (p_namespace, id, p_now, 'restore', layer, v_row ->> 'kind', memory._job_run(),
+                    jsonb_build_object('from', 'backup', 'entered_at', v_row -> 'entered_at'));
         end if;
         return next;
     end loop;

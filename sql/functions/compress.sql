@@ -73,8 +73,8 @@ begin
             on conflict (partition_name) do update
             set state = excluded.state, since = excluded.since, bytes_after = excluded.bytes_after;
             if state = 'compressed' then
-                insert into memory_data.decision (namespace, at, action, layer, records, detail)
-                values ('*', p_now, 'compress', layer, rows, jsonb_build_object(
+                insert into memory_data.decision (namespace, at, action, layer, records, job_run, detail)
+                values ('*', p_now, 'compress', layer, rows, memory._job_run(), jsonb_build_object(
                     'partition', partition_name, 'state', state, 'bytes_before', bytes_before,
                     'bytes_after', bytes_after, 'returned_bytes', bytes_before - bytes_after));
             end if;

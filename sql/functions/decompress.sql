@@ -53,8 +53,8 @@ begin
             if not p_dry_run then
                 continue when not memory._drop_indexes(v_part.name, array['bits']);
                 delete from memory_data.compression as c where c.partition_name = v_part.name;
-                insert into memory_data.decision (namespace, at, action, layer, records, detail)
-                values ('*', p_now, 'compress', layer, rows, jsonb_build_object(
+                insert into memory_data.decision (namespace, at, action, layer, records, job_run, detail)
+                values ('*', p_now, 'compress', layer, rows, memory._job_run(), jsonb_build_object(
                     'partition', partition_name, 'state', state, 'bytes_before', bytes_before,
                     'bytes_after', bytes_after));
             end if;

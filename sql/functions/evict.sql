@@ -68,18 +68,21 @@ begin
     remembered as (
         insert into memory_data.ghost as h
             (namespace, content_hash, id, layer, uses, gap, last_use, rating_sum, rating_count)
-        select g.namespace, g.content_hash, g.id, p_layer, g.uses, g.gap, g.last_use, g.rating_sum,
+        -- of equal ones (two pinned lives of one memory, say) the one used last
+        select distinct on (g.namespace, g.content_hash)
+            g.namespace, g.content_hash, g.id, p_layer, g.uses, g.gap, g.last_use, g.rating_sum,
             g.rating_count
         from going as g
-        order by g.namespace, g.content_hash
+        order by g.namespace, g.content_hash, g.last_use desc, g.id
         on conflict (namespace, content_hash) do update
         set id = excluded.id, layer = excluded.layer, uses = excluded.uses, gap = excluded.gap,
             last_use = excluded.last_use, rating_sum = excluded.rating_sum,
             rating_count = excluded.rating_count
     ),
     decided as (
-        insert into memory_data.decision (namespace, id, at, action, layer, kind, score, criteria, detail)
-        select g.namespace, g.id, p_now, l.action, p_layer, g.kind, g.worth,
+        insert into memory_data.decision
+            (namespace, id, at, action, layer, kind, score, job_run, criteria, detail)
+        select g.namespace, g.id, p_now, l.action, p_layer, g.kind, g.worth, memory._job_run(),
             jsonb_build_object(
                 'importance', jsonb_build_object('value', g.importance),
                 'recency', jsonb_build_object('value', g.recency),

@@ -54,8 +54,8 @@ begin
         order by g.id, g.place = 4, g.layer
     ),
     decided as (
-        insert into memory_data.decision (namespace, id, at, action, layer, kind, detail)
-        select p_namespace, o.id, p_now, 'forget', o.layer, o.kind,
+        insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail)
+        select p_namespace, o.id, p_now, 'forget', o.layer, o.kind, memory._job_run(),
             case when o.place = 4 then jsonb_build_object('archived', true) end
         from once as o
     )

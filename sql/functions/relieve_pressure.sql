@@ -7,7 +7,8 @@
 -- more than pressure_hysteresis_percent below the threshold: a record's bytes are an estimate, and a goal
 -- at the very edge of the level would be reached by ever smaller steps. A layer of policy manual is only
 -- reported.
--- Is the total high and no layer enough, the fullest layer that may be evicted from pays for it.
+-- Is the total high and no layer enough, the fullest layer that may be evicted from pays for it, down to
+-- its share of the total: what a layer of policy manual is over costs no other layer its memories.
 --
 -- Usage counts live bytes: what was deleted and waits for vacuum never makes it evict again. What
 -- becomes of bytes is told apart: returned_bytes went back to the operating system, reusable_bytes wait
@@ -37,7 +38,10 @@ declare
     v_row record;
     v_freed bigint;
     v_all_freed bigint := 0;
-    v_paid text[] := array[]::text[];
+    v_paid boolean := false;
+    v_archived text[];
+    v_share double precision;
+    v_asked bigint;
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('memory.relieve_pressure', 0)) then
         raise notice 'relieve_pressure is already running';
@@ -50,6 +54,10 @@ begin
     select t.level, t.live_bytes, t.budget_bytes into v_total
     from jsonb_to_recordset(v_pressure) as t (layer text, level text, live_bytes bigint, budget_bytes bigint)
     where t.layer = 'total';
+    -- of its budget, what a layer may have whatever the others take
+    select least(1, v_total.budget_bytes / sum(p.budget_bytes)) * v_goal into v_share
+    from jsonb_to_recordset(v_pressure) as p (layer text, budget_bytes bigint)
+    where p.layer <> 'total';
 
     for v_row in select * from memory._share_budget(v_pressure) as s where s.borrowed_after <> s.borrowed_before
     loop
@@ -77,6 +85,7 @@ begin
         order by p.usage_percent desc
     loop
         v_freed := v_layer.returned_bytes;
+        v_archived := '{}';
         if v_layer.policy <> 'manual' and v_layer.usage_percent >= v_archive_at then
             for v_row in
                 select * from memory._relieve_by_archive(v_layer.layer, v_layer.live_bytes, p_now, p_limit, p_dry_run)
@@ -90,21 +99,25 @@ begin
                 detail := v_row.detail;
                 return next;
                 v_freed := v_freed + case when v_row.summary then bytes_before - bytes_after else 0 end;
+                if not v_row.summary then
+                    v_archived := v_archived || target;
+                end if;
             end loop;
         end if;
 
         -- what the total is over is asked of the fullest layer that gives, once
-        if v_layer.policy <> 'manual' and v_total.level = 'high' and v_paid = '{}' then
-            v_layer.over_bytes := greatest(
-                v_layer.over_bytes,
-                v_total.live_bytes - (v_total.budget_bytes * v_goal)::bigint - v_all_freed);
-            v_paid := v_paid || v_layer.layer;
+        if v_total.level = 'high' and not v_paid then
+            v_asked := least(
+                v_total.live_bytes - (v_total.budget_bytes * v_goal)::bigint - v_all_freed,
+                v_layer.live_bytes - (v_layer.budget_bytes * v_share)::bigint);
+            v_paid := v_asked > 0 and v_layer.policy <> 'manual';
+            v_layer.over_bytes := greatest(v_layer.over_bytes, v_asked);
         end if;
         if v_layer.over_bytes - v_freed > 0 then
             for v_row in
                 select * from memory._relieve_by_eviction(
                     v_layer.layer, v_layer.policy, v_layer.live_bytes, v_layer.over_bytes - v_freed, p_now,
-                    p_limit, p_dry_run)
+                    p_limit, p_dry_run, v_archived)
             loop
                 layer := v_layer.layer;
                 level := v_layer.level;

@@ -1,5 +1,6 @@
 -- Edit a memory in place: content, metadata, importance, pinned, kind (of the same layer), ttl
--- (counted from now). What it was is kept as a revision. New words are searchable at once, and the
+-- (counted from now). One that another live memory would be equal to is refused, for every search would
+-- find it twice. What it was is kept as a revision. New words are searchable at once, and the
 -- vector is made anew when the text changed.
 create or replace function memory.update_memory(
     p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now()
@@ -14,6 +15,9 @@ declare
     v_new record;
     v_unknown text;
     v_retext boolean;
+    v_hash bytea;
+    v_expires_at timestamptz;
+    v_twin uuid;
 begin
     if coalesce(jsonb_typeof(p_changes), 'null') <> 'object' then
         raise exception 'changes are not an object'
@@ -57,6 +61,31 @@ begin
                   hint = format('select kinds from memory.layers where layer = %L;', v_old.layer);
     end if;
 
+    -- What is said stays recognised as it was remembered: a promoted memory keeps the kind of then in it.
+    v_hash := v_old.content_hash;
+    if (v_new.content, v_new.metadata, v_new.kind) is distinct from (v_old.content, v_old.metadata, v_old.kind)
+    then
+        v_hash := v_new.content_hash;
+        -- writers of the same content wait (memory._store)
+        perform pg_advisory_xact_lock(hashtextextended(p_namespace, abs(hashtext(v_new.content) % 64)));
+        select m.id into v_twin
+        from memory._memories as m
+        where m.namespace = p_namespace and m.content_hash = v_hash and m.id <> p_id
+            and (m.expires_at > p_now or m.pinned)
+        limit 1;
+        if found then
+            raise exception 'the same memory is there already'
+                using errcode = 'ML409',
+                      detail = format('Memory %s has this kind, session, content and metadata.', v_twin),
+                      hint = format('select * from memory.get(%L, %L);', p_namespace, v_twin);
+        end if;
+    end if;
+    v_expires_at := case when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end;
+    if v_new.pinned then
+        v_expires_at := memory._pinned_until(
+            v_expires_at, (select l.ttl from memory_data.layer as l where l.name = v_old.layer), p_now);
+    end if;
+
     v_retext := memory._document(v_old.content, v_old.metadata)
                 is distinct from memory._document(v_new.content, v_new.metadata);
     return query execute format(
@@ -70,22 +99,20 @@ begin
         'returning m.id, %L, m.kind, nullif(m.expires_at, ''infinity''), m.embedding is not null',
         v_old.layer, v_old.layer)
     using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
-        v_new.kind, v_new.language, v_new.content_hash,
+        v_new.kind, v_new.language, v_hash,
         memory._words(v_new.language, v_new.content, v_new.metadata),
-        case when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end,
-        v_retext;
+        v_expires_at, v_retext;
     insert into memory_data.revision (namespace, id, at, content, kind, metadata, importance, pinned)
     values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
             v_old.pinned);
     if p_changes ? 'ttl' then
         perform memory._extend_reach(
-            jsonb_build_array(jsonb_build_object('layer', v_new.layer, 'expires_at', v_new.expires_at)),
+            jsonb_build_array(jsonb_build_object('layer', v_new.layer, 'expires_at', v_expires_at)),
             p_now);
     end if;
     perform memory._note_change(
         p_namespace, 0, array[v_old.layer],
-        array[case when v_old.layer = 'assets' then v_old.entered_at
-                   when p_changes ? 'ttl' then v_new.expires_at else v_old.expires_at end]);
+        array[case when v_old.layer = 'assets' then v_old.entered_at else v_expires_at end]);
 end;
 $function$;
 

@@ -179,7 +179,11 @@ class LifecycleMachine(MemoryMachine):
         self, there: dict[UUID, Memory], wanted: set[UUID], back: set[UUID], *, dry_run: bool
     ) -> None:
         """Nothing comes back beside its equal; of equal ones that are asked for one does."""
-        living = {one.identity for one in self.world.memories.values() if self.world.lives(one)}
+        living = {
+            one.identity
+            for one in self.world.memories.values()
+            if self.world.lives(one) or one.pinned
+        }
         groups: dict[tuple[str | None, ...], list[UUID]] = {}
         for one_id in wanted:
             groups.setdefault(there[one_id].identity, []).append(one_id)

@@ -89,14 +89,15 @@ class MemoryMachine(RuleBasedStateMachine):
         )  # fmt: skip
         same = [
             known
-            for known, other in self.world.live(namespace).items()
+            for known, other in self.world.stored(namespace).items()
             if memory.is_same(other, kind)
         ]
         assert row["created"] is (not same)
-        assert row["layer"] == LAYERS[kind]
-        if same:
+        if same:  # promoted since, perhaps
             assert row["id"] in same
+            assert row["layer"] == self.world.memories[row["id"]].layer
             return multiple()
+        assert row["layer"] == LAYERS[kind]
         assert row["expires_at"] == memory.expires_at
         self.world.add(row["id"], memory)
         return row["id"]
@@ -163,9 +164,12 @@ class MemoryMachine(RuleBasedStateMachine):
                 self._missing("update_memory", **arguments)
                 continue
             row = one(self.db, "update_memory", **arguments, now=self.world.now)
+            changed = self.world.held(changed)
             self.world.memories[memory] = replace(
-                changed, edits=changed.edits + 1, known_as=changed.kind
-            )
+                changed, edits=changed.edits + 1,
+                # what says something else is known as what it is now
+                known_as=changed.kind if "content" in changes else changed.known_as,
+            )  # fmt: skip
             assert row["expires_at"] == changed.expires_at
             assert row["has_embedding"] is (changed.vector is not None)
 
@@ -177,8 +181,8 @@ class MemoryMachine(RuleBasedStateMachine):
                 self.db, "update_memory", namespace=mine.namespace, id=memory,
                 changes={"pinned": pinned}, now=self.world.now,
             )  # fmt: skip
-            self.world.memories[memory] = replace(
-                mine, pinned=pinned, edits=mine.edits + 1, known_as=mine.kind
+            self.world.memories[memory] = self.world.held(
+                replace(mine, pinned=pinned, edits=mine.edits + 1)
             )
 
     @rule(limit=st.integers(1, 1000))
@@ -197,7 +201,7 @@ class MemoryMachine(RuleBasedStateMachine):
         for layer in ("interact", "insights"):
             above = {
                 one_id for one_id, memory in self.world.memories.items()
-                if self.world.lives(memory)
+                if (self.world.lives(memory) or memory.pinned)
                 and memory.layer == {"interact": "insights", "insights": "assets"}[layer]
             }  # fmt: skip
             for row in moved:

@@ -121,6 +121,24 @@ class World:
             if memory.namespace == namespace and self.lives(memory)
         }
 
+    def stored(self, namespace: str) -> dict[UUID, Memory]:
+        """What is recognised when it is remembered again: what lives, and what will be renewed."""
+        return {
+            one_id: memory
+            for one_id, memory in self.memories.items()
+            if memory.namespace == namespace and (self.lives(memory) or memory.pinned)
+        }
+
+    def held(self, memory: Memory) -> Memory:
+        """As it is written: pinned, at least half of its layer's life is left."""
+        ttl = TTL[memory.layer]
+        if not memory.pinned or (ttl is None and memory.expires_at is None):
+            return memory
+        if ttl is None:
+            return replace(memory, expires_at=None)
+        short = memory.expires_at is not None and memory.expires_at < self.now + ttl / 2
+        return replace(memory, expires_at=self.now + ttl) if short else memory
+
     def lives(self, memory: Memory) -> bool:
         return memory.expires_at is None or memory.expires_at > self.now
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # built-in functions and schema-qualified ones only.
 INLINED = {
     "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_idle_step",
-    "_reuse_class", "_speaker", "_term",
+    "_pinned_until", "_reuse_class", "_speaker", "_term",
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -83,6 +84,21 @@ def test_what_would_have_expired_meanwhile_does_not_come_back(
     db.execute("select * from memory.forget('ann', %s)", (past,))
     outcomes = bring(db, records, later="25 hours", dry_run=True)
     assert sorted(outcomes) == ["brought back", "brought back", "expired"]
+
+
+def test_what_was_pinned_comes_back_with_a_life_of_its_own_and_a_decision(
+    db: Connection[Any], past: list[Any]
+) -> None:
+    db.execute("update memory_data.interact set pinned = true")
+    records = dump(db)
+    db.execute("select * from memory.forget('ann', %s)", (past,))
+    assert bring(db, records, later="25 hours") == ["brought back"] * 3
+    lives = "select expires_at - now() from memory._memories where pinned"
+    assert value(db, lives) == timedelta(hours=49)
+    told = rows(db, "select id, detail ->> 'from' as source from memory_data.decision"
+                    " where action = 'restore'")  # fmt: skip
+    assert {row["id"] for row in told} == set(past)
+    assert {row["source"] for row in told} == {"backup"}
 
 
 def test_a_vector_of_another_model_is_left_out(db: Connection[Any], past: list[Any]) -> None:

@@ -160,6 +160,8 @@ def test_it_ends_at_the_limit(db: Connection[Any]) -> None:
 
 
 def test_pinned_expired_and_other_layers_are_no_candidates(db: Connection[Any]) -> None:
+    while call(db, "make_partitions", now=NOON):
+        pass
     pinned = remembered(db, "pinned", pinned=True)
     expired = remembered(db, "expired", ttl=timedelta(hours=1))
     other = remembered(db, "other", kind="pattern")
@@ -215,6 +217,20 @@ def test_each_eviction_is_a_decision_and_a_row_of_the_view(db: Connection[Any]) 
     assert (seen["worth"], seen["bytes"]) == (gone["worth"], gone["size"])
     (event,) = call(db, "history", namespace="n", id=memory)
     assert event["event"] == "evict"
+
+
+def test_equal_memories_go_together_and_name_the_job_that_sent_them(db: Connection[Any]) -> None:
+    twins = {remembered(db, "x"), remembered(db, "y")}
+    # as two lives of one pinned memory could be
+    db.execute("update memory_data.interact set content_hash = 'same'")
+    (run,) = rows(db, "insert into memory_data.job_run (job, runner) values ('pressure', 'manual')"
+                      " returning id")  # fmt: skip
+    db.execute("select set_config('magray.job_run', %s, true)", (str(run["id"]),))
+    assert {row["id"] for row in evict(db, bytes=1 << 30)} == twins
+    decisions = rows(db, "select id, job_run from memory_data.decision where action = 'evict'")
+    assert {row["id"] for row in decisions} == twins
+    assert {row["job_run"] for row in decisions} == {run["id"]}
+    assert value(db, "select count(*) from memory_data.ghost") == 1
 
 
 def test_what_hangs_on_a_record_goes_with_it(db: Connection[Any]) -> None:

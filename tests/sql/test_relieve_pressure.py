@@ -234,6 +234,36 @@ def test_the_total_is_paid_by_the_fullest_layer_that_gives(own: Connection[Any])
     assert counted(own, "interact") < 1500
 
 
+def test_what_a_manual_layer_is_over_costs_no_other_its_memories(own: Connection[Any]) -> None:
+    fill(own, "assets", 1500)
+    fill(own, "interact", 100)
+    budget(own, "interact", 60)
+    budget(own, "insights", 60)
+    budget(own, "assets", 800)
+    assert measured(own, "total", dry_run=True)["level"] == "high"
+    assert measured(own, "interact", dry_run=True)["level"] == "low"
+    answer = relieved(own)
+    assert [row["layer"] for row in summaries(answer, "report")] == ["assets"]
+    assert summaries(answer, "evict") == []
+    assert counted(own, "interact") == 100
+
+
+def test_a_dry_run_archives_and_evicts_whom_the_real_one_does(own: Connection[Any]) -> None:
+    fill(own, "interact", 100, namespace="old")
+    own.execute("update memory_data.interact set entered_at = now() - interval '2 hours'")
+    fill(own, "interact", 1000)
+    own.execute("update memory_data.layer set archive_after = '1 hour' where name = 'interact'")
+    budget(own, "interact", 130)
+    told, done = relieved(own, dry_run=True), relieved(own)
+
+    def going(answer: list[Row], action: str) -> set[str]:
+        return {row["target"] for row in answer if row["action"] == action and "/" in row["target"]}
+
+    assert len(going(told, "archive")) == 100
+    for action in ("archive", "evict"):
+        assert going(told, action) == going(done, action) != set()
+
+
 def test_two_reliefs_at_once_do_not_both_run(clone_url: str) -> None:
     with session(clone_url) as first, session(clone_url) as second:
         add_missing(first)

@@ -46,7 +46,7 @@ def test_only_what_is_named_changes(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     at = remembered(
         db, session="s", metadata={"speaker": "Ann"}, importance=0.25, kind="pattern",
-        created_at=datetime(2024, 1, 1, tzinfo=UTC), ttl=timedelta(days=3), now=now,
+        created_at=datetime(2024, 1, 1, tzinfo=UTC), ttl=timedelta(days=80), now=now,
     )  # fmt: skip
     before = one(db, "get", **at)
     for change in ({"importance": 0.5}, {"pinned": True}, {"kind": "snippet"}):
@@ -54,6 +54,57 @@ def test_only_what_is_named_changes(db: Connection[Any]) -> None:
         after = one(db, "get", **at)
         assert after == before | change | {"bytes": after["bytes"]}
         before = after
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_what_would_equal_another_is_refused(db: Connection[Any], *, pinned: bool) -> None:
+    now = datetime.now(UTC)
+    first = remembered(db, pinned=pinned, now=now)
+    second = remembered(db, content="Ann likes coffee", ttl="3 days", now=now)
+    if pinned:
+        now += timedelta(days=2)  # the first one waits for its next life
+    with refused(db, "ML409", str(first["id"])):
+        call(db, "update_memory", **second, changes={"content": "Ann likes tea"}, now=now)
+    assert one(db, "get", **second, now=now)["content"] == "Ann likes coffee"
+    call(db, "forget", namespace="n", ids=[first["id"]], now=now)
+    call(db, "update_memory", **second, changes={"content": "Ann likes tea"}, now=now)
+
+
+def test_two_that_become_equal_at_once_come_one_after_the_other(clone_url: str) -> None:
+    with session(clone_url) as first, session(clone_url) as second, ThreadPoolExecutor(1) as pool:
+        one_at, other_at = remembered(first, content="a"), remembered(first, content="b")
+        with first.transaction():
+            call(first, "update_memory", **one_at, changes={"content": "c"})
+            work = pool.submit(call, second, "update_memory", **other_at, changes={"content": "c"})
+            until_waiting(second, work)
+        with pytest.raises(psycopg.Error, match="the same memory is there already"):
+            work.result()
+
+
+def test_what_says_the_same_stays_recognised(db: Connection[Any]) -> None:
+    at = remembered(db, kind="pattern")
+    # as a promotion does: another kind, the hash of before
+    db.execute("update memory_data.insights set kind = 'solution'")
+    call(db, "update_memory", **at, changes={"importance": 0.9, "pinned": True})
+    assert not one(db, "remember", namespace="n", content="Ann likes tea", kind="pattern")[
+        "created"
+    ]
+    call(db, "update_memory", **at, changes={"metadata": {"a": 1}})
+    assert one(db, "remember", namespace="n", content="Ann likes tea", kind="pattern")["created"]
+
+
+def test_a_pin_holds_from_the_moment_it_is_set(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    edited = remembered(db, content="a", ttl="5 seconds", now=now)
+    stored = remembered(db, content="b", ttl="5 seconds", pinned=True, now=now)
+    call(db, "update_memory", **edited, changes={"pinned": True}, now=now)
+    for at in (edited, stored):
+        found_later = one(db, "get", **at, now=now + timedelta(hours=23))
+        assert found_later["expires_at"] == now + timedelta(hours=24)
+    # while nothing runs for longer, it is not told again as if it were new
+    later = now + timedelta(hours=25)
+    again = one(db, "remember", namespace="n", content="b", now=later)
+    assert (again["id"], again["created"]) == (stored["id"], False)
 
 
 def test_what_it_was_is_kept(db: Connection[Any]) -> None:
