@@ -8,12 +8,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _MIB = 1 << 20
+_CENTURY_DAYS = 36_525
 
 
 class Section(BaseModel):
-    """A section that takes no unknown key and stays as it was read."""
+    """A section that takes no unknown key and no number without end, and stays as it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LayerSettings(Section):
@@ -23,8 +24,8 @@ class LayerSettings(Section):
     used for so long; None: nothing does.
     """
 
-    ttl_hours: float | None = Field(None, ge=0)
-    ttl_days: float | None = Field(None, ge=0)
+    ttl_hours: float | None = Field(None, ge=0, le=_CENTURY_DAYS * 24)
+    ttl_days: float | None = Field(None, ge=0, le=_CENTURY_DAYS)
     max_size_mb: int = Field(gt=0)
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"]
     promotion_threshold: float | None = Field(None, ge=0, le=1)
@@ -42,6 +43,12 @@ class LayerSettings(Section):
     def _one_ttl(self) -> LayerSettings:
         if self.ttl_hours is not None and self.ttl_days is not None:
             raise ValueError("give ttl_hours or ttl_days, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _a_second_at_least(self) -> LayerSettings:
+        if timedelta(0) < self._life() < timedelta(seconds=1):
+            raise ValueError("a ttl is at least a second; 0 is permanent")
         return self
 
     def policy(self) -> dict[str, Any]:
@@ -67,7 +74,7 @@ class LayerSettings(Section):
 class InteractSettings(LayerSettings):
     """Layer interact: what happens now."""
 
-    ttl_hours: float | None = Field(24, ge=0)
+    ttl_hours: float | None = Field(24, ge=0, le=_CENTURY_DAYS * 24)
     max_size_mb: int = Field(512, gt=0)
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = (
         "lru_with_importance"
@@ -85,7 +92,7 @@ class InteractSettings(LayerSettings):
 class InsightsSettings(LayerSettings):
     """Layer insights: what was learned."""
 
-    ttl_days: float | None = Field(90, ge=0)
+    ttl_days: float | None = Field(90, ge=0, le=_CENTURY_DAYS)
     max_size_mb: int = Field(2048, gt=0)
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = (
         "importance_based"
@@ -103,7 +110,7 @@ class InsightsSettings(LayerSettings):
 class AssetsSettings(InsightsSettings):
     """Layer assets: what stays."""
 
-    ttl_days: float | None = Field(0, ge=0)
+    ttl_days: float | None = Field(0, ge=0, le=_CENTURY_DAYS)
     max_size_mb: int = Field(8192, gt=0)
     eviction_policy: Literal["lru_with_importance", "importance_based", "manual"] = "manual"
     promotion_threshold: float | None = None
@@ -149,6 +156,18 @@ class PressureSettings(Section):
     compress_cold_hours: int = Field(24, ge=0)
     compress_used_percent: float = Field(5, ge=0, le=100)
     compress_rerank: int = Field(300, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> PressureSettings:
+        if self.pressure_medium_percent > self.pressure_high_percent:
+            raise ValueError("pressure_medium_percent must be at most pressure_high_percent")
+        # a relief evicts to 1.2 times this below the threshold
+        if 1.2 * self.pressure_hysteresis_percent >= self.pressure_medium_percent:
+            raise ValueError(
+                "pressure_hysteresis_percent must be less than 5/6 of pressure_medium_percent,"
+                " or a relief would empty the layer"
+            )
+        return self
 
 
 class MemorySettings(Section):

@@ -142,7 +142,7 @@ class Memories(Controller):
         summary="Edit a memory",
         operation_id="update",
         opt={"scope": "write"},
-        responses=problems(404),
+        responses=problems(404, 409),
     )
     async def update(
         self,
@@ -152,7 +152,10 @@ class Memories(Controller):
         request: Request[Any, Any, Any],
         namespace: NamespaceQuery = None,
     ) -> Changed:
-        """Change what is named; what the memory was stays in its history."""
+        """Change what is named; what the memory was stays in its history.
+
+        One that another memory would be equal to is refused with 409.
+        """
         changed = await services.memory.update(
             namespace_for(request.user, namespace), memory_id, data
         )
