@@ -192,6 +192,23 @@ def test_a_killed_container_comes_back_and_nothing_is_lost(compose: Compose, vic
     )["memories"][0]["created"]
 
 
+def test_settings_and_secrets_of_ones_own(compose: Compose) -> None:
+    settings, secret = ROOT / "magray.env", ROOT / "webhook-secret"
+    assert not settings.exists()
+    secret.write_text("s3cret")
+    try:
+        compose.shell(blocks("webhook-secret"))
+        assert compose("exec", "-T", "jobs", "cat", "/secrets/webhook-secret") == "s3cret"
+        told = compose("exec", "-T", "jobs", "printenv", "MAGRAY_ALERTS__WEBHOOK_URL")
+        assert told == "https://example.org/alerts\n"
+        kept = "select value from memory_data.setting where key = 'alert_channels'"
+        assert json.loads(compose.sql(kept)) == ["log", "webhook"]
+    finally:
+        settings.unlink(missing_ok=True)
+        secret.unlink()
+        compose("up", "--detach", "--wait")
+
+
 def test_the_data_of_make_serve_moves_in(compose: Compose) -> None:
     compose("down", "--volumes")
     moving = blocks("docker compose run").splitlines()
