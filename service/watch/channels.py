@@ -6,15 +6,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import smtplib
 import time
-from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
 import httpx2
 import msgspec
 import structlog
+
+from service.watch.mail import Mail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,41 +97,3 @@ def secret_key(secret: str) -> bytes:
         except binascii.Error as error:
             raise DeliveryError("the webhook's secret is not base64 behind whsec_") from error
     return secret.encode()
-
-
-class Mail:
-    """Sends the message by SMTP."""
-
-    def __init__(self, settings: AlertSettings, host: str) -> None:
-        self._settings = settings
-        self._host = host
-
-    async def __call__(self, message: dict[str, Any]) -> None:
-        """Deliver.
-
-        Raises:
-            OSError: the server does not answer, or not as it should (smtplib.SMTPException).
-        """
-        await anyio.to_thread.run_sync(self._send, message)
-
-    def _send(self, message: dict[str, Any]) -> None:
-        settings = self._settings
-        body = message["body"]
-        mail = EmailMessage()
-        mail["From"] = settings.mail_from
-        mail["To"] = ", ".join(settings.mail_to)
-        mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
-        mail["Message-ID"] = f"<{body['alert']}.{message['id']}@magray>"
-        mail.set_content(
-            f"{body['meaning']}\n\n"
-            f"{body['kpi']} ({body['scope']}): {body['value']}, threshold {body['threshold']}\n"
-            f"since {body['since']}, severity {body['severity']}\n\n"
-            f"What to do: {body['hint']}\n"
-        )
-        kind = smtplib.SMTP_SSL if settings.smtp_tls == "tls" else smtplib.SMTP
-        with kind(self._host, settings.smtp_port, timeout=settings.timeout_seconds) as smtp:
-            if settings.smtp_tls == "starttls":
-                smtp.starttls()
-            if settings.smtp_user is not None and settings.smtp_password_file is not None:
-                smtp.login(settings.smtp_user, settings.smtp_password_file.read_text().strip())
-            smtp.send_message(mail)
