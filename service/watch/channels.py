@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -34,12 +35,25 @@ def make_channels(settings: AlertSettings) -> dict[str, Send]:
     """What to call with a row of `memory.due_notifications`, by the name of its channel."""
     channels: dict[str, Send] = {"log": _log}
     if settings.webhook_url is not None and settings.webhook_secret_file is not None:
-        channels["webhook"] = Webhook(
-            settings.webhook_url, settings.webhook_secret_file, settings.timeout_seconds
-        )
+        webhook = Webhook(settings.webhook_url, settings.webhook_secret_file)
+        channels["webhook"] = _bounded(webhook, settings.timeout_seconds)
     if settings.smtp_host is not None:
-        channels["smtp"] = Mail(settings, settings.smtp_host)
+        mail = Mail(settings, settings.smtp_host)
+        channels["smtp"] = _bounded(mail, settings.timeout_seconds)
     return channels
+
+
+def _bounded(send: Send, seconds: float) -> Send:
+    """End an attempt after so long: timeouts of the libraries begin anew with every byte."""
+
+    async def bounded(message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await send(message)
+        except TimeoutError as error:
+            raise DeliveryError(f"the receiver did not take it within {seconds:g} s") from error
+
+    return bounded
 
 
 async def _log(message: dict[str, Any]) -> None:
@@ -59,10 +73,9 @@ class Webhook:
     HMAC-SHA256 over id, timestamp and body.
     """
 
-    def __init__(self, url: str, secret_file: Path, timeout: float) -> None:
+    def __init__(self, url: str, secret_file: Path) -> None:
         self._url = url
         self._secret_file = secret_file
-        self._timeout = timeout
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Deliver.
@@ -83,10 +96,13 @@ class Webhook:
             "webhook-timestamp": at,
             "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
         }
-        async with httpx2.AsyncClient(timeout=self._timeout) as client:
-            answer = await client.post(self._url, content=body, headers=headers)
-        if not answer.is_success:
-            raise DeliveryError(f"the webhook answered {answer.status_code}")
+        async with (
+            httpx2.AsyncClient(timeout=None) as client,  # whoever calls bounds it as a whole
+            # the status says it all; a body may never end
+            client.stream("POST", self._url, content=body, headers=headers) as answer,
+        ):
+            if not answer.is_success:
+                raise DeliveryError(f"the webhook answered {answer.status_code}")
 
 
 def secret_key(secret: str) -> bytes:

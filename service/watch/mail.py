@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import threading
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from service.settings import AlertSettings
 
 
@@ -26,7 +31,8 @@ class Mail:
         Raises:
             OSError: the server does not answer, or not as it should (smtplib.SMTPException).
         """
-        await anyio.to_thread.run_sync(self._send, message)
+        # the thread ends by itself when its time is over; nobody has to wait for it
+        await anyio.to_thread.run_sync(self._send, message, abandon_on_cancel=True)
 
     def _send(self, message: dict[str, Any]) -> None:
         settings = self._settings
@@ -47,19 +53,54 @@ class Mail:
                 smtp.login(settings.smtp_user, settings.smtp_password_file.read_text().strip())
             smtp.send_message(mail)
 
-    def _connect(self) -> smtplib.SMTP:
+    @contextmanager
+    def _connect(self) -> Iterator[smtplib.SMTP]:
         settings = self._settings
-        address, timeout = (self._host, settings.smtp_port), settings.timeout_seconds
-        if settings.smtp_tls == "none":
-            return smtplib.SMTP(*address, timeout=timeout)
         # smtplib on its own accepts any certificate, and whoever holds it would get the password
         context = ssl.create_default_context()
-        if settings.smtp_tls == "tls":
-            return smtplib.SMTP_SSL(*address, timeout=timeout, context=context)
-        smtp = smtplib.SMTP(*address, timeout=timeout)
+        smtp = (
+            _TlsConnection(timeout=settings.timeout_seconds, context=context)
+            if settings.smtp_tls == "tls"
+            else _Connection(timeout=settings.timeout_seconds)
+        )
+        patience = threading.Timer(settings.timeout_seconds, smtp.cut)
+        patience.daemon = True
+        patience.start()
         try:
-            smtp.starttls(context=context)
-        except BaseException:
+            smtp.reach(self._host, settings.smtp_port)
+            with smtp:
+                if settings.smtp_tls == "starttls":
+                    smtp.starttls(context=context)
+                yield smtp
+        finally:
+            patience.cancel()
             smtp.close()
-            raise
-        return smtp
+
+
+class _Connection(smtplib.SMTP):
+    """A connection that another thread can end; its own timeout begins anew with every byte."""
+
+    _over = False
+
+    def reach(self, host: str, port: int) -> None:
+        """Connect; apart from making it, so that there is something to end meanwhile."""
+        self._host = host  # whose certificate it must be; smtplib sets it only when made with it
+        self.connect(host, port)
+
+    def cut(self) -> None:
+        """End it, whatever it waits for."""
+        self._over = True
+        if self.sock is not None:
+            with suppress(OSError):
+                # not the method of TLS, which takes the session away under the one who reads
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read an answer, unless it was cut before there was a socket to end."""
+        if self._over:
+            raise TimeoutError("the mail server is too slow")
+        return super().getreply()
+
+
+class _TlsConnection(_Connection, smtplib.SMTP_SSL):
+    """The same, under TLS from the first byte."""

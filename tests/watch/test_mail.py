@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import ssl
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.settings import AlertSettings
-from service.watch.channels import make_channels
+from service.watch.channels import DeliveryError, make_channels
+from tests.watch.drip import Drip
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,7 +93,7 @@ class MailServer:
             yield
 
 
-def settings(server: MailServer, **more: Any) -> AlertSettings:
+def settings(server: MailServer | Drip, **more: Any) -> AlertSettings:
     return AlertSettings(**{
         "channels": ["smtp"], "smtp_host": "127.0.0.1", "smtp_port": server.port,
         "smtp_tls": "none", "mail_from": "magray@example.org", "mail_to": ["ops@example.org"],
@@ -165,3 +167,19 @@ async def test_only_a_server_with_a_trusted_certificate_gets_password_and_mail(
         await send(MESSAGE)
     assert [line for line in server.heard if line.startswith("AUTH")]
     assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("kind", ["none", "tls"])
+async def test_an_answer_that_never_ends_is_given_up(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls, shown = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(shown))
+    server = Drip(b"220-", tls if kind == "tls" else None)
+    async with server.listening():
+        send = make_channels(settings(server, smtp_tls=kind, timeout_seconds=0.5))["smtp"]
+        began = time.monotonic()
+        with pytest.raises(DeliveryError, match=r"within 0\.5 s"):
+            await send(MESSAGE)
+        assert time.monotonic() - began < 3
+        # the thread is let go of too, or the server would go on

@@ -19,12 +19,13 @@ from standardwebhooks import WebhookVerificationError
 
 from service.settings import AlertSettings
 from service.watch import notifier
-from service.watch.channels import make_channels
+from service.watch.channels import DeliveryError, make_channels
 from service.watch.notifier import Notifier
 from tests.sql.calls import call, rows, session
+from tests.watch.drip import Drip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -85,10 +86,10 @@ def secret() -> str:
 
 
 @pytest.fixture
-def channels(secret: str, tmp_path: Path) -> Callable[[Receiver], dict[str, Any]]:
+def channels(secret: str, tmp_path: Path) -> Callable[[Receiver | Drip], dict[str, Any]]:
     (tmp_path / "secret").write_text(secret + "\n")
 
-    def made(receiver: Receiver) -> dict[str, Any]:
+    def made(receiver: Receiver | Drip) -> dict[str, Any]:
         return make_channels(AlertSettings(
             channels=["webhook"], webhook_url=f"http://127.0.0.1:{receiver.port}/alerts",
             webhook_secret_file=tmp_path / "secret", timeout_seconds=1,
@@ -97,11 +98,10 @@ def channels(secret: str, tmp_path: Path) -> Callable[[Receiver], dict[str, Any]
     return made
 
 
-def alarm(db: Connection[Any], times: int) -> None:
+def alarm(db: Connection[Any], times: int, channels: Sequence[str] = ("webhook",)) -> None:
     """Let recall fall and come back, so often: two messages each."""
-    db.execute(
-        "update memory_data.setting set value = '[\"webhook\"]' where key = 'alert_channels'"
-    )
+    db.execute("update memory_data.setting set value = to_jsonb(%s::text[])"
+               " where key = 'alert_channels'", (list(channels),))  # fmt: skip
     db.execute("update memory_data.alert_rule set enabled = name = 'low recall', lasts = '0'")
     for turn in range(times):
         for minute, found in ((0, 50 + turn), (1, 100)):
@@ -118,15 +118,15 @@ def hurry(db: Connection[Any]) -> None:
                " where delivered_at is null")  # fmt: skip
 
 
-async def until(met: Callable[[], bool], db: Connection[Any]) -> None:
-    async with asyncio.timeout(60):
+async def until(met: Callable[[], bool], db: Connection[Any], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
         while not met():
             hurry(db)
             await asyncio.sleep(0.05)
 
 
 async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
-    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(notifier, "_TICK", 0.05)
@@ -165,7 +165,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
 
 
 async def test_of_two_services_one_delivers(
-    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(notifier, "_TICK", 0.02)
@@ -179,6 +179,47 @@ async def test_of_two_services_one_delivers(
         for one in both:
             await one.stop()
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
+
+
+MESSAGE = {"id": 7, "channel": "webhook", "event": "opened", "attempts": 0, "body": {
+    "alert": 3, "event": "opened", "at": "2026-06-01T12:00:00.123456+00:00", "rule": "low recall",
+    "scope": "total",
+}}  # fmt: skip
+
+
+async def test_an_attempt_ends_in_time_and_waits_for_no_body(
+    channels: Callable[[Receiver | Drip], dict[str, Any]],
+) -> None:
+    status = Drip(b"HTTP/1.1 200 fine\r\n\r\n")
+    nothing = Drip(b"HTTP/1.1 200 fine\r\nx-name: ")
+    async with asyncio.timeout(10), status.listening(), nothing.listening():
+        await channels(status)["webhook"](MESSAGE)
+        with pytest.raises(DeliveryError, match="within 1 s"):
+            await channels(nothing)["webhook"](MESSAGE)
+
+
+async def test_a_slow_receiver_holds_back_no_other_channel(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.05)
+    taken: list[str] = []
+
+    async def never(_: dict[str, Any]) -> None:
+        await asyncio.Event().wait()
+
+    async def log(message: dict[str, Any]) -> None:
+        taken.append(message["event"])
+
+    with session(clone_url) as db:
+        alarm(db, 2, channels=["log", "webhook"])
+        work = Notifier(clone_url, {"webhook": never, "log": log})
+        work.start()
+        await until(lambda: len(taken) == 4, db, seconds=10)
+        await work.stop()
+        waiting = rows(db, "select channel from memory_data.notification"
+                           " where delivered_at is null")  # fmt: skip
+    assert taken == ["opened", "resolved"] * 2
+    assert {row["channel"] for row in waiting} == {"webhook"}
 
 
 def test_a_forged_message_does_not_verify(secret: str) -> None:
