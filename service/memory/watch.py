@@ -101,9 +101,12 @@ class Notifications(Calls):
         """The next message of each channel: id, channel, event, attempts, body."""
         return await self._dicts("select * from memory.due_notifications()")
 
-    async def note(self, notification: int, error: str | None) -> dict[str, Any]:
-        """What became of a message; when it is tried again."""
+    async def note(self, notification: int, error: str | None) -> dict[str, Any] | None:
+        """What became of a message, and when it is tried again.
+
+        None: it waits no more, as its alert was removed meanwhile or somebody else noted it.
+        """
         rows = await self._dicts(
             "select * from memory.note_notification(%s, %s)", (notification, error)
         )
-        return rows[0]
+        return rows[0] if rows else None

@@ -77,7 +77,7 @@ class Notifier:
         for message in due:
             fault = await self._send(channel, message)
             noted = await queue.note(message["id"], fault)
-            if fault is not None:
+            if fault is not None and noted is not None:
                 log.warning(
                     "alert not delivered", channel=channel, error=fault,
                     attempts=noted["attempts"], again=noted["next_attempt_at"].isoformat(),

@@ -222,6 +222,31 @@ async def test_a_slow_receiver_holds_back_no_other_channel(
     assert {row["channel"] for row in waiting} == {"webhook"}
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.05)
+    order: list[str] = []
+    with session(clone_url) as db:
+        alarm(db, 2)
+
+        async def webhook(message: dict[str, Any]) -> None:
+            order.append(message["event"])
+            if len(order) == 1:
+                db.execute("delete from memory_data.alert as a using memory_data.notification as n"
+                           " where n.alert = a.id and n.id = %s", (message["id"],))  # fmt: skip
+                if not taken:
+                    raise DeliveryError("no")
+
+        work = Notifier(clone_url, {"webhook": webhook})
+        work.start()
+        await until(lambda: len(order) == 3, db, seconds=10)
+        await work.stop()
+    # of the first alert the second message went with it
+    assert order == ["opened", "opened", "resolved"]
+
+
 def test_a_forged_message_does_not_verify(secret: str) -> None:
     headers = {"webhook-id": "magray-1", "webhook-timestamp": str(int(time.time())),
                "webhook-signature": "v1,AAAA"}  # fmt: skip
