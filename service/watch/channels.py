@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import structlog
 
+from service.watch.identity import message_id
 from service.watch.mail import Mail
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Webhook:
     """Posts the message, signed so that its receiver knows it is ours, whole and not old.
 
     Headers and signature are those of standardwebhooks.com: `webhook-id` is the same at every
-    attempt, so a receiver can tell a repetition; `webhook-signature` is `v1,` and the base64 of
-    HMAC-SHA256 over id, timestamp and body.
+    attempt and never that of another message, so a receiver can tell a repetition;
+    `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body.
     """
 
     def __init__(self, url: str, secret_file: Path) -> None:
@@ -86,7 +87,7 @@ class Webhook:
             OSError: the secret cannot be read.
         """
         body = msgspec.json.encode(message["body"])
-        name, at = f"magray-{message['id']}", str(int(time.time()))
+        name, at = f"magray-{message_id(message)}", str(int(time.time()))
         # read every time, so that a new secret needs no restart
         key = secret_key(self._secret_file.read_text().strip())
         signature = hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
+from service.watch.identity import message_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ class Mail:
         mail["From"] = settings.mail_from
         mail["To"] = ", ".join(settings.mail_to)
         mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
-        mail["Message-ID"] = f"<{body['alert']}.{message['id']}@magray>"
+        mail["Message-ID"] = f"<{message_id(message)}@magray>"
         mail.set_content(
             f"{body['meaning']}\n\n"
             f"{body['kpi']} ({body['scope']}): {body['value']}, threshold {body['threshold']}\n"

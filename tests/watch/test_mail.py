@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.settings import AlertSettings
 from service.watch.channels import DeliveryError, make_channels
+from service.watch.identity import message_id
 from tests.watch.drip import Drip
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.anyio
 MESSAGE = {
     "id": 7, "channel": "smtp", "event": "opened", "attempts": 0,
     "body": {
-        "alert": 3, "rule": "low recall", "kpi": "recall", "scope": "total", "value": 0.5,
+        "alert": 3, "at": "2026-06-01T12:10:00.123456+00:00",
+        "rule": "low recall", "kpi": "recall", "scope": "total", "value": 0.5,
         "threshold": 0.95, "since": "2026-06-01T12:00:00+00:00", "severity": "warning",
         "meaning": "Searches miss what is near.", "hint": "select * from memory.plan_indexes();",
     },
@@ -109,7 +111,7 @@ async def test_a_mail_says_what_and_what_to_do() -> None:
     mail = email.message_from_string(text)
     assert mail["Subject"] == "[MAGRAY] opened: low recall (total)"
     assert mail["To"] == "ops@example.org"
-    assert mail["Message-ID"] == "<3.7@magray>"
+    assert mail["Message-ID"] == f"<{message_id(MESSAGE)}@magray>"
     content = mail.get_payload()
     assert "Searches miss what is near." in content
     assert "What to do: select * from memory.plan_indexes();" in content

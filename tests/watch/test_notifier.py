@@ -20,6 +20,7 @@ from standardwebhooks import WebhookVerificationError
 from service.settings import AlertSettings
 from service.watch import notifier
 from service.watch.channels import DeliveryError, make_channels
+from service.watch.identity import message_id
 from service.watch.notifier import Notifier
 from tests.sql.calls import call, rows, session
 from tests.watch.drip import Drip
@@ -134,7 +135,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
     receiver.answers = [500, 503, 429]
     with session(clone_url) as db:
         alarm(db, 3)
-        sent = rows(db, "select id, body from memory_data.notification order by id")
+        sent = rows(db, "select id, event, body from memory_data.notification order by id")
         assert len(sent) == 6
         with receiver.listening():
             work = Notifier(clone_url, channels(receiver))
@@ -156,7 +157,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
             await work.stop()
     order = [name for place, (name, _) in enumerate(receiver.taken)
              if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
-    assert order == [f"magray-{row['id']}" for row in sent]
+    assert order == [f"magray-{message_id(row)}" for row in sent]
     bodies = dict(receiver.taken)
     assert [bodies[name] for name in order] == [row["body"] for row in sent]
     assert [bodies[name]["event"] for name in order] == ["opened", "resolved"] * 3
@@ -181,7 +182,7 @@ async def test_of_two_services_one_delivers(
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
 
 
-MESSAGE = {"id": 7, "channel": "webhook", "event": "opened", "attempts": 0, "body": {
+MESSAGE: dict[str, Any] = {"id": 7, "channel": "webhook", "event": "opened", "body": {
     "alert": 3, "event": "opened", "at": "2026-06-01T12:00:00.123456+00:00", "rule": "low recall",
     "scope": "total",
 }}  # fmt: skip
@@ -245,6 +246,24 @@ async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
         await work.stop()
     # of the first alert the second message went with it
     assert order == ["opened", "opened", "resolved"]
+
+
+async def test_ids_are_kept_over_attempts_and_not_given_twice(
+    secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]]
+) -> None:
+    receiver = Receiver(secret)
+    receiver.answers = [500]
+    # of another installation, or of the original after the backup this one was restored from
+    later = {**MESSAGE, "body": {**MESSAGE["body"], "at": "2026-06-01T12:00:00.123457+00:00"}}
+    with receiver.listening():
+        send = channels(receiver)["webhook"]
+        with pytest.raises(DeliveryError, match="500"):
+            await send(MESSAGE)
+        for message in (MESSAGE, MESSAGE, later):
+            await send(message)
+    names = [name for name, _ in receiver.taken]
+    assert names[0] == names[1] == "magray-1f82f72e-11d4-507f-917b-bf14d28b6ccb"
+    assert names[2] != names[0]
 
 
 def test_a_forged_message_does_not_verify(secret: str) -> None:
