@@ -7,10 +7,12 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
+import structlog
 
 from service.watch.identity import message_id
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.settings import AlertSettings
+
+log = structlog.get_logger("magray.alert")
 
 
 class Mail:
@@ -28,10 +32,11 @@ class Mail:
         self._host = host
 
     async def __call__(self, message: dict[str, Any]) -> None:
-        """Deliver.
+        """Deliver; who of several is refused is told in the log.
 
         Raises:
-            OSError: the server does not answer, or not as it should (smtplib.SMTPException).
+            OSError: everybody is refused, or the server does not answer, or not as it should
+                (smtplib.SMTPException).
         """
         # the thread ends by itself when its time is over; nobody has to wait for it
         await anyio.to_thread.run_sync(self._send, message, abandon_on_cancel=True)
@@ -43,6 +48,7 @@ class Mail:
         mail["From"] = settings.mail_from
         mail["To"] = ", ".join(settings.mail_to)
         mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
+        mail["Date"] = datetime.fromisoformat(body["at"])
         mail["Message-ID"] = f"<{message_id(message)}@magray>"
         mail.set_content(
             f"{body['meaning']}\n\n"
@@ -53,7 +59,14 @@ class Mail:
         with self._connect() as smtp:
             if settings.smtp_user is not None and settings.smtp_password_file is not None:
                 smtp.login(settings.smtp_user, settings.smtp_password_file.read_text().strip())
-            smtp.send_message(mail)
+            refused = smtp.send_message(mail)
+        # Delivered all the same: a repetition would go to the others again, and one full mailbox
+        # would hold back what comes after from everybody. Refused by all, it has raised.
+        for address, (code, reason) in refused.items():
+            log.warning(
+                "alert not mailed to one", address=address, rule=body["rule"],
+                error=f"{code} {reason.decode(errors='replace')}",
+            )  # fmt: skip
 
     @contextmanager
     def _connect(self) -> Iterator[smtplib.SMTP]:

@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from structlog.testing import capture_logs
 
 from service.settings import AlertSettings
 from service.watch.channels import DeliveryError, make_channels
@@ -112,6 +113,7 @@ async def test_a_mail_says_what_and_what_to_do() -> None:
     assert mail["Subject"] == "[MAGRAY] opened: low recall (total)"
     assert mail["To"] == "ops@example.org"
     assert mail["Message-ID"] == f"<{message_id(MESSAGE)}@magray>"
+    assert mail["Date"] == "Mon, 01 Jun 2026 12:10:00 +0000"
     content = mail.get_payload()
     assert "Searches miss what is near." in content
     assert "What to do: select * from memory.plan_indexes();" in content
@@ -185,3 +187,15 @@ async def test_an_answer_that_never_ends_is_given_up(
             await send(MESSAGE)
         assert time.monotonic() - began < 3
         # the thread is let go of too, or the server would go on
+
+
+async def test_who_of_several_is_refused_is_told_and_the_others_get_it_once() -> None:
+    server = MailServer()
+    async with server.listening():
+        send = make_channels(settings(server, mail_to=["nobody@example.org", "ops@example.org"]))
+        with capture_logs() as told:
+            await send["smtp"](MESSAGE)
+    assert len(server.mails) == 1
+    (line,) = told
+    assert (line["log_level"], line["address"]) == ("warning", "nobody@example.org")
+    assert line["error"] == "550 nobody of this name"
