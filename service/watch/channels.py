@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import structlog
 
+from service.errors import ConfigError
 from service.watch.identity import message_id
 from service.watch.mail import Mail
 
@@ -33,15 +34,31 @@ class DeliveryError(Exception):
 
 
 def make_channels(settings: AlertSettings) -> dict[str, Send]:
-    """What to call with a row of `memory.due_notifications`, by the name of its channel."""
+    """What to call with a row of `memory.due_notifications`, by the name of its channel.
+
+    Raises:
+        ConfigError: the webhook's secret cannot be read, or is none.
+    """
     channels: dict[str, Send] = {"log": _log}
     if settings.webhook_url is not None and settings.webhook_secret_file is not None:
+        _check_secret(settings.webhook_secret_file)
         webhook = Webhook(settings.webhook_url, settings.webhook_secret_file)
         channels["webhook"] = _bounded(webhook, settings.timeout_seconds)
     if settings.smtp_host is not None:
         mail = Mail(settings, settings.smtp_host)
         channels["smtp"] = _bounded(mail, settings.timeout_seconds)
     return channels
+
+
+def _check_secret(path: Path) -> None:
+    """Say at the start what every message would fail of."""
+    try:
+        secret_key(path.read_text())
+    except (OSError, ValueError, DeliveryError) as error:
+        raise ConfigError(
+            "alerts.webhook_secret_file holds no secret to sign with", detail=str(error),
+            hint=f"openssl rand -hex 32 > {path}",
+        ) from error  # fmt: skip
 
 
 def _bounded(send: Send, seconds: float) -> Send:
@@ -89,7 +106,7 @@ class Webhook:
         body = msgspec.json.encode(message["body"])
         name, at = f"magray-{message_id(message)}", str(int(time.time()))
         # read every time, so that a new secret needs no restart
-        key = secret_key(self._secret_file.read_text().strip())
+        key = secret_key(self._secret_file.read_text())
         signature = hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)
         headers = {
             "content-type": "application/json",
@@ -106,11 +123,19 @@ class Webhook:
                 raise DeliveryError(f"the webhook answered {answer.status_code}")
 
 
-def secret_key(secret: str) -> bytes:
-    """The key in a secret: what `whsec_` is followed by is base64, anything else the key itself."""
+def secret_key(text: str) -> bytes:
+    """The key in a secret: what `whsec_` is followed by is base64, anything else the key itself.
+
+    Raises:
+        DeliveryError: it is empty, with which anybody could sign, or not base64.
+    """
+    secret = text.strip()
+    key = secret.encode()
     if secret.startswith("whsec_"):
         try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except binascii.Error as error:
             raise DeliveryError("the webhook's secret is not base64 behind whsec_") from error
-    return secret.encode()
+    if not key:
+        raise DeliveryError("the webhook's secret is empty")
+    return key

@@ -17,6 +17,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from service.errors import ConfigError
 from service.settings import AlertSettings
 from service.watch import notifier
 from service.watch.channels import DeliveryError, make_channels
@@ -264,6 +265,29 @@ async def test_ids_are_kept_over_attempts_and_not_given_twice(
     names = [name for name, _ in receiver.taken]
     assert names[0] == names[1] == "magray-1f82f72e-11d4-507f-917b-bf14d28b6ccb"
     assert names[2] != names[0]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "whsec_", "whsec_\n", "whsec_%%%", None])
+def test_a_secret_that_is_none_is_refused_at_the_start(
+    text: str | None, channels: Callable[[Receiver | Drip], dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "secret").unlink()
+    if text is not None:
+        (tmp_path / "secret").write_text(text)
+    with pytest.raises(ConfigError, match="webhook_secret_file holds no secret"):
+        channels(Receiver("whsec_" + "A" * 32))
+
+
+async def test_nothing_is_signed_with_a_secret_that_was_emptied(
+    secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]], tmp_path: Path
+) -> None:
+    receiver = Receiver(secret)
+    with receiver.listening():
+        send = channels(receiver)["webhook"]
+        (tmp_path / "secret").write_text("\n")
+        with pytest.raises(DeliveryError, match="secret is empty"):
+            await send(MESSAGE)
+    assert receiver.tried == 0
 
 
 def test_a_forged_message_does_not_verify(secret: str) -> None:
