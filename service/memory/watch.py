@@ -80,7 +80,7 @@ class Watch(PooledCalls):
         await self._dicts("select * from memory.acknowledge_alert(%s, %s)", (alert, by))
 
     async def silence(self, rule: str, until: datetime | None) -> None:
-        """Tell nobody about a rule's alerts until then; ML404 when there is no such rule."""
+        """Tell nobody of a rule's new alerts until then; ML404 when there is no such rule."""
         await self._dicts("select * from memory.silence_alert(%s, %s)", (rule, until))
 
     async def health(self) -> Health:
