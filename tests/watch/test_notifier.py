@@ -290,6 +290,28 @@ async def test_nothing_is_signed_with_a_secret_that_was_emptied(
     assert receiver.tried == 0
 
 
+async def test_what_waits_in_a_clone_is_not_delivered_until_jobs_are_allowed(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.02)
+    order: list[str] = []
+
+    async def webhook(message: dict[str, Any]) -> None:
+        order.append(message["event"])
+
+    with session(clone_url) as db:
+        alarm(db, 1)
+        call(db, "allow_jobs", allowed=False)
+        work = Notifier(clone_url, {"webhook": webhook})
+        work.start()
+        await asyncio.sleep(1)
+        assert order == []
+        call(db, "allow_jobs")
+        await until(lambda: len(order) == 2, db, seconds=10)
+        await work.stop()
+    assert order == ["opened", "resolved"]
+
+
 def test_a_forged_message_does_not_verify(secret: str) -> None:
     headers = {"webhook-id": "magray-1", "webhook-timestamp": str(int(time.time())),
                "webhook-signature": "v1,AAAA"}  # fmt: skip
