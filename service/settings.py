@@ -128,7 +128,8 @@ class AlertSettings(Section):
         webhook_url: gets a POST with the alert as JSON, signed as standardwebhooks.com says.
         webhook_secret_file: holds the secret, `whsec_` and base64, or any text.
         smtp_host, smtp_port: of the mail server.
-        smtp_tls: starttls, tls (from the first byte) or none.
+        smtp_tls: starttls, tls (from the first byte) or none; the server's certificate must be of
+            an authority the machine trusts, or of the file SSL_CERT_FILE names.
         smtp_user, smtp_password_file: who logs in; None: nobody.
         mail_from, mail_to: addresses.
         timeout_seconds: the longest an attempt may take.

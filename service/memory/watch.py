@@ -80,7 +80,7 @@ class Watch(PooledCalls):
         await self._dicts("select * from memory.acknowledge_alert(%s, %s)", (alert, by))
 
     async def silence(self, rule: str, until: datetime | None) -> None:
-        """Tell nobody about a rule's alerts until then; ML404 when there is no such rule."""
+        """Tell nobody of a rule's new alerts until then; ML404 when there is no such rule."""
         await self._dicts("select * from memory.silence_alert(%s, %s)", (rule, until))
 
     async def health(self) -> Health:
@@ -101,9 +101,12 @@ class Notifications(Calls):
         """The next message of each channel: id, channel, event, attempts, body."""
         return await self._dicts("select * from memory.due_notifications()")
 
-    async def note(self, notification: int, error: str | None) -> dict[str, Any]:
-        """What became of a message; when it is tried again."""
+    async def note(self, notification: int, error: str | None) -> dict[str, Any] | None:
+        """What became of a message, and when it is tried again.
+
+        None: it waits no more, as its alert was removed meanwhile or somebody else noted it.
+        """
         rows = await self._dicts(
             "select * from memory.note_notification(%s, %s)", (notification, error)
         )
-        return rows[0]
+        return rows[0] if rows else None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
-import smtplib
 import time
-from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
 import httpx2
 import msgspec
 import structlog
+
+from service.errors import ConfigError
+from service.watch.identity import message_id
+from service.watch.mail import Mail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,15 +34,44 @@ class DeliveryError(Exception):
 
 
 def make_channels(settings: AlertSettings) -> dict[str, Send]:
-    """What to call with a row of `memory.due_notifications`, by the name of its channel."""
+    """What to call with a row of `memory.due_notifications`, by the name of its channel.
+
+    Raises:
+        ConfigError: the webhook's secret cannot be read, or is none.
+    """
     channels: dict[str, Send] = {"log": _log}
     if settings.webhook_url is not None and settings.webhook_secret_file is not None:
-        channels["webhook"] = Webhook(
-            settings.webhook_url, settings.webhook_secret_file, settings.timeout_seconds
-        )
+        _check_secret(settings.webhook_secret_file)
+        webhook = Webhook(settings.webhook_url, settings.webhook_secret_file)
+        channels["webhook"] = _bounded(webhook, settings.timeout_seconds)
     if settings.smtp_host is not None:
-        channels["smtp"] = Mail(settings, settings.smtp_host)
+        mail = Mail(settings, settings.smtp_host)
+        channels["smtp"] = _bounded(mail, settings.timeout_seconds)
     return channels
+
+
+def _check_secret(path: Path) -> None:
+    """Say at the start what every message would fail of."""
+    try:
+        secret_key(path.read_text())
+    except (OSError, ValueError, DeliveryError) as error:
+        raise ConfigError(
+            "alerts.webhook_secret_file holds no secret to sign with", detail=str(error),
+            hint=f"openssl rand -hex 32 > {path}",
+        ) from error  # fmt: skip
+
+
+def _bounded(send: Send, seconds: float) -> Send:
+    """End an attempt after so long: timeouts of the libraries begin anew with every byte."""
+
+    async def bounded(message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await send(message)
+        except TimeoutError as error:
+            raise DeliveryError(f"the receiver did not take it within {seconds:g} s") from error
+
+    return bounded
 
 
 async def _log(message: dict[str, Any]) -> None:
@@ -56,14 +87,13 @@ class Webhook:
     """Posts the message, signed so that its receiver knows it is ours, whole and not old.
 
     Headers and signature are those of standardwebhooks.com: `webhook-id` is the same at every
-    attempt, so a receiver can tell a repetition; `webhook-signature` is `v1,` and the base64 of
-    HMAC-SHA256 over id, timestamp and body.
+    attempt and never that of another message, so a receiver can tell a repetition;
+    `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body.
     """
 
-    def __init__(self, url: str, secret_file: Path, timeout: float) -> None:
+    def __init__(self, url: str, secret_file: Path) -> None:
         self._url = url
         self._secret_file = secret_file
-        self._timeout = timeout
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Deliver.
@@ -74,9 +104,9 @@ class Webhook:
             OSError: the secret cannot be read.
         """
         body = msgspec.json.encode(message["body"])
-        name, at = f"magray-{message['id']}", str(int(time.time()))
+        name, at = f"magray-{message_id(message)}", str(int(time.time()))
         # read every time, so that a new secret needs no restart
-        key = secret_key(self._secret_file.read_text().strip())
+        key = secret_key(self._secret_file.read_text())
         signature = hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)
         headers = {
             "content-type": "application/json",
@@ -84,55 +114,28 @@ class Webhook:
             "webhook-timestamp": at,
             "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
         }
-        async with httpx2.AsyncClient(timeout=self._timeout) as client:
-            answer = await client.post(self._url, content=body, headers=headers)
-        if not answer.is_success:
-            raise DeliveryError(f"the webhook answered {answer.status_code}")
+        async with (
+            httpx2.AsyncClient(timeout=None) as client,  # whoever calls bounds it as a whole
+            # the status says it all; a body may never end
+            client.stream("POST", self._url, content=body, headers=headers) as answer,
+        ):
+            if not answer.is_success:
+                raise DeliveryError(f"the webhook answered {answer.status_code}")
 
 
-def secret_key(secret: str) -> bytes:
-    """The key in a secret: what `whsec_` is followed by is base64, anything else the key itself."""
+def secret_key(text: str) -> bytes:
+    """The key in a secret: what `whsec_` is followed by is base64, anything else the key itself.
+
+    Raises:
+        DeliveryError: it is empty, with which anybody could sign, or not base64.
+    """
+    secret = text.strip()
+    key = secret.encode()
     if secret.startswith("whsec_"):
         try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except binascii.Error as error:
             raise DeliveryError("the webhook's secret is not base64 behind whsec_") from error
-    return secret.encode()
-
-
-class Mail:
-    """Sends the message by SMTP."""
-
-    def __init__(self, settings: AlertSettings, host: str) -> None:
-        self._settings = settings
-        self._host = host
-
-    async def __call__(self, message: dict[str, Any]) -> None:
-        """Deliver.
-
-        Raises:
-            OSError: the server does not answer, or not as it should (smtplib.SMTPException).
-        """
-        await anyio.to_thread.run_sync(self._send, message)
-
-    def _send(self, message: dict[str, Any]) -> None:
-        settings = self._settings
-        body = message["body"]
-        mail = EmailMessage()
-        mail["From"] = settings.mail_from
-        mail["To"] = ", ".join(settings.mail_to)
-        mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
-        mail["Message-ID"] = f"<{body['alert']}.{message['id']}@magray>"
-        mail.set_content(
-            f"{body['meaning']}\n\n"
-            f"{body['kpi']} ({body['scope']}): {body['value']}, threshold {body['threshold']}\n"
-            f"since {body['since']}, severity {body['severity']}\n\n"
-            f"What to do: {body['hint']}\n"
-        )
-        kind = smtplib.SMTP_SSL if settings.smtp_tls == "tls" else smtplib.SMTP
-        with kind(self._host, settings.smtp_port, timeout=settings.timeout_seconds) as smtp:
-            if settings.smtp_tls == "starttls":
-                smtp.starttls()
-            if settings.smtp_user is not None and settings.smtp_password_file is not None:
-                smtp.login(settings.smtp_user, settings.smtp_password_file.read_text().strip())
-            smtp.send_message(mail)
+    if not key:
+        raise DeliveryError("the webhook's secret is empty")
+    return key

@@ -2,7 +2,8 @@
 
 What waits, and when it is tried again, is SQL (`memory.due_notifications`, `note_notification`). A
 message is noted as delivered after its receiver took it, so a crash in between repeats it. Of
-several services the one whose session holds the lock delivers.
+several services the one whose session holds the lock delivers. Each channel is a task of its own,
+so that a receiver that is slow holds back its own messages only.
 """
 
 from __future__ import annotations
@@ -51,28 +52,38 @@ class Notifier:
         while True:
             try:
                 async with connect(self._url, role="memory_operator", bound="60s") as connection:
-                    queue, ours = Notifications(connection), False
+                    queue = Notifications(connection)
                     while True:
-                        ours = ours or await queue.lock()
-                        while ours and await self._deliver(queue):
-                            pass
+                        if await queue.lock():
+                            break
                         await asyncio.sleep(_TICK)
-            except psycopg.Error as error:
-                log.warning("alerts wait", error=str(error).partition("\n")[0])
+                    async with asyncio.TaskGroup() as group:
+                        for channel in self._channels:
+                            group.create_task(self._serve(queue, channel), name=channel)
+            except* psycopg.Error as errors:
+                first = str(errors.exceptions[0])
+                log.warning("alerts wait", error=first.partition("\n")[0])
             await asyncio.sleep(_PAUSE)
 
-    async def _deliver(self, queue: Notifications) -> int:
-        """Try the next message of each channel at once; how many were taken."""
-        due = [row for row in await queue.due() if row["channel"] in self._channels]
-        faults = await asyncio.gather(*(self._send(row["channel"], row) for row in due))
-        for message, fault in zip(due, faults, strict=True):
+    async def _serve(self, queue: Notifications, channel: str) -> None:
+        while True:
+            while await self._deliver(queue, channel):
+                pass
+            await asyncio.sleep(_TICK)
+
+    async def _deliver(self, queue: Notifications, channel: str) -> bool:
+        """Try the next message of a channel; whether there was one and it was taken."""
+        due = [row for row in await queue.due() if row["channel"] == channel]
+        for message in due:
+            fault = await self._send(channel, message)
             noted = await queue.note(message["id"], fault)
-            if fault is not None:
+            if fault is not None and noted is not None:
                 log.warning(
-                    "alert not delivered", channel=message["channel"], error=fault,
+                    "alert not delivered", channel=channel, error=fault,
                     attempts=noted["attempts"], again=noted["next_attempt_at"].isoformat(),
                 )  # fmt: skip
-        return faults.count(None)
+                return False
+        return bool(due)
 
     async def _send(self, channel: str, message: dict[str, object]) -> str | None:
         """What went wrong, None when nothing did; whatever a receiver does, the message stays."""

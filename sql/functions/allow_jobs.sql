@@ -1,5 +1,6 @@
--- The switch over all scheduled jobs, whoever runs them. A restored clone comes up with it off: it must
--- not archive, forget or notify as if it were the original, until somebody releases it.
+-- The switch over all scheduled jobs, whoever runs them, and over the messages about alerts. A restored
+-- clone comes up with it off: it must not archive, forget or notify as if it were the original, until
+-- somebody releases it.
 create or replace function memory.allow_jobs(p_allowed boolean default true)
 returns boolean
 language sql
@@ -10,4 +11,4 @@ returning s.value::boolean
 $function$;
 
 comment on function memory.allow_jobs is
-'Let scheduled jobs run, or with false keep all of them from running; jobs by hand still do.';
+'Let scheduled jobs run and alerts be told, or with false neither; jobs by hand still run.';

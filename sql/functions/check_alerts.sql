@@ -1,7 +1,8 @@
 -- Compare the KPIs with the rules: open what has been alarming long enough, keep it while it lasts,
 -- end it when the value is back behind `clear` (hysteresis) or there is no value any more. Every
--- opening and end is a notification a channel and a NOTIFY on magray_alert; none while the rule is
--- silenced, and then later, if it is still open. Returns the alerts that changed their state.
+-- opening and end is a notification a channel and a NOTIFY on magray_alert. While the rule is silenced
+-- no opening is told; it is told later, if it is still open. The end of what was told is told even then:
+-- otherwise the receiver would believe it open for ever. Returns the alerts that changed their state.
 create or replace function memory.check_alerts(
     p_now timestamptz default now(), p_limit integer default 1000, p_dry_run boolean default false
 )

@@ -1,5 +1,5 @@
--- Tell nobody about the alerts of a rule until an instant; null ends the silence. They open and end as
--- ever, and one that is still open then is told.
+-- Tell nobody of new alerts of a rule until an instant; null ends the silence. They open and end as ever,
+-- and one that is still open then is told. The end of one that was told before is told at once.
 create or replace function memory.silence_alert(p_rule text, p_until timestamptz)
 returns table (rule text, silenced_until timestamptz)
 language plpgsql
@@ -22,4 +22,4 @@ end;
 $function$;
 
 comment on function memory.silence_alert is
-'Tell nobody about the alerts of a rule until an instant; null ends that.';
+'Tell nobody of new alerts of a rule until an instant; null ends that.';

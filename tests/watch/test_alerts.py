@@ -131,6 +131,23 @@ def test_what_ended_in_silence_is_never_told(db: Connection[Any]) -> None:
     assert told(db) == []
 
 
+def test_the_end_of_what_was_told_is_told_in_silence(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    checked(db, 0)
+    checked(db, 10)
+    call(db, "silence_alert", rule=RULE, until=NOW + timedelta(minutes=60))
+    sample(db, 99, NOW)
+    assert checked(db, 11)[0]["state"] == "resolved"
+    assert told(db) == [("log", "opened"), ("log", "resolved")]
+    # a new one is not, nor its end
+    sample(db, 50, NOW)
+    checked(db, 12)
+    assert checked(db, 22)[0]["state"] == "open"
+    sample(db, 99, NOW)
+    checked(db, 23)
+    assert told(db) == [("log", "opened"), ("log", "resolved")]
+
+
 def test_silencing_an_unknown_rule_names_the_rules(db: Connection[Any]) -> None:
     with refused(db, "ML404", "low recal", RULE):
         call(db, "silence_alert", rule="low recal", until=NOW)

@@ -17,14 +17,17 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from service.errors import ConfigError
 from service.settings import AlertSettings
 from service.watch import notifier
-from service.watch.channels import make_channels
+from service.watch.channels import DeliveryError, make_channels
+from service.watch.identity import message_id
 from service.watch.notifier import Notifier
 from tests.sql.calls import call, rows, session
+from tests.watch.drip import Drip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -85,10 +88,10 @@ def secret() -> str:
 
 
 @pytest.fixture
-def channels(secret: str, tmp_path: Path) -> Callable[[Receiver], dict[str, Any]]:
+def channels(secret: str, tmp_path: Path) -> Callable[[Receiver | Drip], dict[str, Any]]:
     (tmp_path / "secret").write_text(secret + "\n")
 
-    def made(receiver: Receiver) -> dict[str, Any]:
+    def made(receiver: Receiver | Drip) -> dict[str, Any]:
         return make_channels(AlertSettings(
             channels=["webhook"], webhook_url=f"http://127.0.0.1:{receiver.port}/alerts",
             webhook_secret_file=tmp_path / "secret", timeout_seconds=1,
@@ -97,11 +100,10 @@ def channels(secret: str, tmp_path: Path) -> Callable[[Receiver], dict[str, Any]
     return made
 
 
-def alarm(db: Connection[Any], times: int) -> None:
+def alarm(db: Connection[Any], times: int, channels: Sequence[str] = ("webhook",)) -> None:
     """Let recall fall and come back, so often: two messages each."""
-    db.execute(
-        "update memory_data.setting set value = '[\"webhook\"]' where key = 'alert_channels'"
-    )
+    db.execute("update memory_data.setting set value = to_jsonb(%s::text[])"
+               " where key = 'alert_channels'", (list(channels),))  # fmt: skip
     db.execute("update memory_data.alert_rule set enabled = name = 'low recall', lasts = '0'")
     for turn in range(times):
         for minute, found in ((0, 50 + turn), (1, 100)):
@@ -118,15 +120,15 @@ def hurry(db: Connection[Any]) -> None:
                " where delivered_at is null")  # fmt: skip
 
 
-async def until(met: Callable[[], bool], db: Connection[Any]) -> None:
-    async with asyncio.timeout(60):
+async def until(met: Callable[[], bool], db: Connection[Any], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
         while not met():
             hurry(db)
             await asyncio.sleep(0.05)
 
 
 async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
-    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(notifier, "_TICK", 0.05)
@@ -134,7 +136,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
     receiver.answers = [500, 503, 429]
     with session(clone_url) as db:
         alarm(db, 3)
-        sent = rows(db, "select id, body from memory_data.notification order by id")
+        sent = rows(db, "select id, event, body from memory_data.notification order by id")
         assert len(sent) == 6
         with receiver.listening():
             work = Notifier(clone_url, channels(receiver))
@@ -156,7 +158,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
             await work.stop()
     order = [name for place, (name, _) in enumerate(receiver.taken)
              if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
-    assert order == [f"magray-{row['id']}" for row in sent]
+    assert order == [f"magray-{message_id(row)}" for row in sent]
     bodies = dict(receiver.taken)
     assert [bodies[name] for name in order] == [row["body"] for row in sent]
     assert [bodies[name]["event"] for name in order] == ["opened", "resolved"] * 3
@@ -165,7 +167,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
 
 
 async def test_of_two_services_one_delivers(
-    clone_url: str, secret: str, channels: Callable[[Receiver], dict[str, Any]],
+    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(notifier, "_TICK", 0.02)
@@ -179,6 +181,135 @@ async def test_of_two_services_one_delivers(
         for one in both:
             await one.stop()
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
+
+
+MESSAGE: dict[str, Any] = {"id": 7, "channel": "webhook", "event": "opened", "body": {
+    "alert": 3, "event": "opened", "at": "2026-06-01T12:00:00.123456+00:00", "rule": "low recall",
+    "scope": "total",
+}}  # fmt: skip
+
+
+async def test_an_attempt_ends_in_time_and_waits_for_no_body(
+    channels: Callable[[Receiver | Drip], dict[str, Any]],
+) -> None:
+    status = Drip(b"HTTP/1.1 200 fine\r\n\r\n")
+    nothing = Drip(b"HTTP/1.1 200 fine\r\nx-name: ")
+    async with asyncio.timeout(10), status.listening(), nothing.listening():
+        await channels(status)["webhook"](MESSAGE)
+        with pytest.raises(DeliveryError, match="within 1 s"):
+            await channels(nothing)["webhook"](MESSAGE)
+
+
+async def test_a_slow_receiver_holds_back_no_other_channel(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.05)
+    taken: list[str] = []
+
+    async def never(_: dict[str, Any]) -> None:
+        await asyncio.Event().wait()
+
+    async def log(message: dict[str, Any]) -> None:
+        taken.append(message["event"])
+
+    with session(clone_url) as db:
+        alarm(db, 2, channels=["log", "webhook"])
+        work = Notifier(clone_url, {"webhook": never, "log": log})
+        work.start()
+        await until(lambda: len(taken) == 4, db, seconds=10)
+        await work.stop()
+        waiting = rows(db, "select channel from memory_data.notification"
+                           " where delivered_at is null")  # fmt: skip
+    assert taken == ["opened", "resolved"] * 2
+    assert {row["channel"] for row in waiting} == {"webhook"}
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.05)
+    order: list[str] = []
+    with session(clone_url) as db:
+        alarm(db, 2)
+
+        async def webhook(message: dict[str, Any]) -> None:
+            order.append(message["event"])
+            if len(order) == 1:
+                db.execute("delete from memory_data.alert as a using memory_data.notification as n"
+                           " where n.alert = a.id and n.id = %s", (message["id"],))  # fmt: skip
+                if not taken:
+                    raise DeliveryError("no")
+
+        work = Notifier(clone_url, {"webhook": webhook})
+        work.start()
+        await until(lambda: len(order) == 3, db, seconds=10)
+        await work.stop()
+    # of the first alert the second message went with it
+    assert order == ["opened", "opened", "resolved"]
+
+
+async def test_ids_are_kept_over_attempts_and_not_given_twice(
+    secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]]
+) -> None:
+    receiver = Receiver(secret)
+    receiver.answers = [500]
+    # of another installation, or of the original after the backup this one was restored from
+    later = {**MESSAGE, "body": {**MESSAGE["body"], "at": "2026-06-01T12:00:00.123457+00:00"}}
+    with receiver.listening():
+        send = channels(receiver)["webhook"]
+        with pytest.raises(DeliveryError, match="500"):
+            await send(MESSAGE)
+        for message in (MESSAGE, MESSAGE, later):
+            await send(message)
+    names = [name for name, _ in receiver.taken]
+    assert names[0] == names[1] == "magray-1f82f72e-11d4-507f-917b-bf14d28b6ccb"
+    assert names[2] != names[0]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "whsec_", "whsec_\n", "whsec_%%%", None])
+def test_a_secret_that_is_none_is_refused_at_the_start(
+    text: str | None, channels: Callable[[Receiver | Drip], dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "secret").unlink()
+    if text is not None:
+        (tmp_path / "secret").write_text(text)
+    with pytest.raises(ConfigError, match="webhook_secret_file holds no secret"):
+        channels(Receiver("whsec_" + "A" * 32))
+
+
+async def test_nothing_is_signed_with_a_secret_that_was_emptied(
+    secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]], tmp_path: Path
+) -> None:
+    receiver = Receiver(secret)
+    with receiver.listening():
+        send = channels(receiver)["webhook"]
+        (tmp_path / "secret").write_text("\n")
+        with pytest.raises(DeliveryError, match="secret is empty"):
+            await send(MESSAGE)
+    assert receiver.tried == 0
+
+
+async def test_what_waits_in_a_clone_is_not_delivered_until_jobs_are_allowed(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_TICK", 0.02)
+    order: list[str] = []
+
+    async def webhook(message: dict[str, Any]) -> None:
+        order.append(message["event"])
+
+    with session(clone_url) as db:
+        alarm(db, 1)
+        call(db, "allow_jobs", allowed=False)
+        work = Notifier(clone_url, {"webhook": webhook})
+        work.start()
+        await asyncio.sleep(1)
+        assert order == []
+        call(db, "allow_jobs")
+        await until(lambda: len(order) == 2, db, seconds=10)
+        await work.stop()
+    assert order == ["opened", "resolved"]
 
 
 def test_a_forged_message_does_not_verify(secret: str) -> None:
