@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOURS = 6  # that the charts of performance look back
 _EVERY = 120.0  # seconds between two of their points
 _FLOW_HOURS = 24
+_PATIENCE = 3.0  # seconds
 
 
 class Panels:
@@ -39,7 +41,9 @@ class Panels:
         }  # fmt: skip
 
     async def _health(self) -> dict[str, Any]:
-        return {"health": await self._watch.health()}
+        # a database that is away is to be seen before whoever looks goes on believing the last "ok"
+        async with asyncio.timeout(_PATIENCE):
+            return {"health": await self._watch.health()}
 
     async def _layers(self) -> dict[str, Any]:
         return {"layers": await self._calls.layers()}
