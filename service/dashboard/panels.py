@@ -65,19 +65,21 @@ class Panels:
             found[way][row["hour"]] += row["records"]
         series = {way: [found[way].get(hour) for hour in hours] for way in sorted(found)}
         return {
-            "chart": bars("flow", [f"{hour:%H}:00" for hour in hours], series, "memories"),
+            "chart": bars("flow", hours, series, "memories"),
             "total": sum(sum(by_hour.values()) for by_hour in found.values()),
         }
 
     async def _performance(self) -> dict[str, Any]:
-        since = datetime.now(UTC) - timedelta(hours=_HOURS)
+        moments = _bins(datetime.now(UTC))
         names = ["search_latency", "search_rate", "cache_hit_rate", "error_rate"]
-        points = await self._watch.kpi_history(names, since=since, every=_EVERY)
+        points = await self._watch.kpi_history(names, since=moments[0], every=_EVERY)
         return {
             "charts": {
-                "Search latency": _chart(points, {"search_latency"}, "ms"),
-                "Searches": _chart(points, {"search_rate"}, "per s"),
-                "Cache hits and errors": _chart(points, {"cache_hit_rate", "error_rate"}, ""),
+                "Search latency": _chart(moments, points, {"search_latency"}, "ms"),
+                "Searches": _chart(moments, points, {"search_rate"}, "per s"),
+                "Cache hits and errors": _chart(
+                    moments, points, {"cache_hit_rate", "error_rate"}, ""
+                ),
             }
         }
 
@@ -95,13 +97,19 @@ class Panels:
         return {"backups": await self._calls.backups(10), "kpis": kpis}
 
 
-def _chart(points: list[KpiPoint], kpis: set[str], unit: str) -> Any:
+def _bins(now: datetime) -> list[datetime]:
+    """Every point a chart has a place for, as the database bins them; so an outage is a gap."""
+    last = int(now.timestamp() // _EVERY)
+    first = last - int(_HOURS * 3600 / _EVERY)
+    return [datetime.fromtimestamp(one * _EVERY, UTC) for one in range(first, last + 1)]
+
+
+def _chart(moments: list[datetime], points: list[KpiPoint], kpis: set[str], unit: str) -> Any:
     """A line for each scope of these KPIs."""
     wanted = [point for point in points if point.kpi in kpis]
-    moments = sorted({point.at for point in wanted})
     by_name: dict[str, dict[datetime, float]] = defaultdict(dict)
     for point in wanted:
         name = point.scope if len(kpis) == 1 else f"{point.kpi.replace('_', ' ')} {point.scope}"
         by_name[name][point.at] = round(point.value, 3)
     series = {name: [values.get(at) for at in moments] for name, values in sorted(by_name.items())}
-    return lines(", ".join(sorted(kpis)), [f"{at:%H:%M}" for at in moments], series, unit)
+    return lines(", ".join(sorted(kpis)), moments, series, unit)
