@@ -180,3 +180,28 @@ def test_words_for_numbers() -> None:
     assert [span(length) for length in (None, 0.25, 59, 3700, timedelta(days=2, hours=3))] == [
         "\N{EN DASH}", "250 ms", "59 s", "1 h 1 min", "2 d 3 h"]  # fmt: skip
     assert moment(datetime(2026, 6, 1, 12, 30, tzinfo=UTC)) == "2026-06-01 12:30"
+
+
+@pytest.mark.parametrize("name", ["health", "layers", "flow", "performance", "jobs", "backups"])
+async def test_a_part_that_did_not_change_is_not_sent_again(
+    visitor: httpx2.AsyncClient, name: str
+) -> None:
+    """Two looks may fall on both sides of a minute or of a measurement; three may not."""
+    for _ in range(3):
+        text = balanced((await visitor.get(f"/panel/{name}")).text)
+        (shown,) = re.findall(r'name="shown" value="(\w+)"', text)
+        again = await visitor.get(f"/panel/{name}", params={"shown": shown})
+        if again.status_code == 204:
+            break
+    assert (again.status_code, again.text) == (204, "")
+    other = await visitor.get(f"/panel/{name}", params={"shown": "0"})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", PARTS)
+async def test_what_takes_the_focus_has_a_name_to_find_it_by(
+    visitor: httpx2.AsyncClient, name: str
+) -> None:
+    text = (await visitor.get(f"/panel/{name}")).text
+    for tag in re.findall(r"<button[^>]*>|<[^>]*tabindex[^>]*>", text):
+        assert ' id="' in tag

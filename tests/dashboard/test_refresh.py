@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -57,3 +58,33 @@ def test_a_service_that_is_away_is_told_once_and_until_it_is_back(page: Page) ->
     page.context.set_offline(False)
     expect(stale).to_be_hidden(timeout=15_000)
     expect(health).to_be_visible()
+
+
+def test_a_refresh_leaves_focus_scrolling_and_what_did_not_change_alone(page: Page) -> None:
+    table = page.locator("#table-kpis")
+    table.focus()
+    table.evaluate("one => { one.scrollLeft = 60; one.dataset.old = 'yes'; }")
+    page.locator("#part-health .state").evaluate("one => { one.dataset.old = 'yes'; }")
+    # its values changed, or it is made to look so
+    page.evaluate("document.querySelector('#part-kpis input[name=shown]').value = 'other'")
+    page.evaluate("htmx.trigger('#part-kpis', 'again'); htmx.trigger('#part-health', 'again')")
+    expect(page.locator("#table-kpis[data-old]")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement.id") == "table-kpis"
+    assert table.evaluate("one => one.scrollLeft") == 60
+    expect(page.locator("#part-health .state[data-old]")).to_have_count(1)
+
+
+def test_a_long_word_does_not_widen_the_page(service: Running, page: Page) -> None:
+    word = "w" * 300
+    with httpx2.Client(base_url=service.base, timeout=60) as client:
+        stored = client.post(
+            "/v1/memories", headers={"Authorization": f"Bearer {service.key}"},
+            json={"memories": [{"namespace": "phone", "content": f"fox {word}"}]},
+        )  # fmt: skip
+        assert stored.is_success
+    page.get_by_label("Namespace").fill("phone")
+    page.get_by_label("Question").fill("fox")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found li").first).to_contain_text(word)
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0

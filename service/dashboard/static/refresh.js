@@ -1,5 +1,20 @@
-// Tells when what is shown is old: a part whose refresh fails stays as it was, green or not.
+// Refreshes as a reader bears them: tables stay where they were scrolled to, and it is told when
+// what is shown is old, for a part whose refresh fails stays as it was, green or not.
 "use strict";
+
+const scrolled = new Map();
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  for (const one of detail.target.querySelectorAll(".scroll[id]")) {
+    scrolled.set(one.id, [one.scrollLeft, one.scrollTop]);
+  }
+});
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  for (const one of detail.target.querySelectorAll(".scroll[id]")) {
+    [one.scrollLeft, one.scrollTop] = scrolled.get(one.id) ?? [0, 0];
+  }
+});
 
 const failed = new Set();
 let fresh = new Date();
