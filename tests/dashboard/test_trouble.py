@@ -92,3 +92,11 @@ async def test_what_a_visitor_got_wrong_is_told_as_that(visitor: httpx2.AsyncCli
     text = told(await visitor.get("/search", params=nul, headers=HTMX), status=200)
     assert "the values are not usable" in text
     assert "database" not in text
+
+
+async def test_an_alert_no_alert_can_be(visitor: httpx2.AsyncClient) -> None:
+    for alert, words in ((10**19, "the values are not usable"), (999_999, "is not open")):
+        answer = await visitor.post(f"/alerts/{alert}/acknowledge", headers=HTMX)
+        text = told(answer, status=200)
+        assert words in text
+        assert "function" not in text
