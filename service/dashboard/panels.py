@@ -63,10 +63,13 @@ class Panels:
             if row["to_layer"]:
                 way = f"{row['layer']} → {row['to_layer']}"
             found[way][row["hour"]] += row["records"]
-        series = {way: [found[way].get(hour) for hour in hours] for way in sorted(found)}
+        series: dict[str, list[float | None]] = {
+            way: [found[way].get(hour) for hour in hours] for way in sorted(found)
+        }
         return {
             "chart": bars("flow", hours, series, "memories"),
-            "total": sum(sum(by_hour.values()) for by_hour in found.values()),
+            # of what is drawn: the rows reach into the hour before
+            "total": sum(value or 0 for values in series.values() for value in values),
         }
 
     async def _performance(self) -> dict[str, Any]:

@@ -73,3 +73,21 @@ async def test_the_performance_of_six_hours_is_drawn_with_its_outage() -> None:
     assert len(named(charts["Searches"])) in (12, 13)
     assert float(re.findall(r"[\d.]+", before)[0]) > 200
     assert float(re.findall(r"[\d.]+", after)[-2]) > 500
+
+
+class Moved:
+    """Promotions in each of 25 hours, the first of which is no longer drawn."""
+
+    async def flow(self, hours: int) -> list[dict[str, Any]]:
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        return [
+            {"hour": now - timedelta(hours=back), "layer": "interact", "action": "promote",
+             "to_layer": "insights", "records": 10}
+            for back in range(hours + 1)
+        ]  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_the_total_of_the_flow_is_of_what_is_drawn() -> None:
+    calls: Any = Moved()
+    assert (await Panels(calls, calls).by_name["flow"]())["total"] == 240

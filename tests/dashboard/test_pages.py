@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.dashboard import words
 from service.dashboard.words import moment, size, span
 from tests.api.running import Running, running
 from tests.dashboard.visiting import balanced, shown_kpis, visiting
@@ -179,6 +180,10 @@ def test_words_for_numbers() -> None:
         "\N{EN DASH}", "0 B", "1023 B", "1.5 kB", "5.0 GB"]  # fmt: skip
     assert [span(length) for length in (None, 0.25, 59, 3700, timedelta(days=2, hours=3))] == [
         "\N{EN DASH}", "250 ms", "59 s", "1 h 1 min", "2 d 3 h"]  # fmt: skip
+    assert [span(length) for length in (-3600, timedelta(seconds=-0.25))] == ["-1 h", "-250 ms"]
+    values = (None, 0.0, 0.1234567, 12.5, 1234.4, 691_200, 2e-5)
+    assert [words.number(value) for value in values] == [
+        "\N{EN DASH}", "0", "0.1235", "12.5", "1,234", "691,200", "0.00002"]  # fmt: skip
     assert moment(datetime(2026, 6, 1, 12, 30, tzinfo=UTC)) == "2026-06-01 12:30"
 
 
