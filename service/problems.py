@@ -159,7 +159,7 @@ def from_recursion(_: RecursionError) -> ProblemDetailsException:
     )
 
 
-def unexpected(request: Request[Any, Any, Any], error: Exception) -> Any:
+def from_fault(error: Exception) -> ProblemDetailsException:
     """A fault of ours: logged whole, told in one sentence."""
     log.error("unexpected error", exc_info=error)
     return ProblemDetailsException(
@@ -167,7 +167,12 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Any:
         title="something went wrong here",
         detail="The service's log has it under this request id.",
         extra=_extra("ML500", "Report it with the request id of this answer."),
-    ).to_response(request)
+    )
+
+
+def unexpected(request: Request[Any, Any, Any], error: Exception) -> Any:
+    """What becomes of an error nothing else is about."""
+    return from_fault(error).to_response(request)
 
 
 def _extra(code: str, hint: str) -> dict[str, Any]:

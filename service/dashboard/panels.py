@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOURS = 6  # that the charts of performance look back
 _EVERY = 120.0  # seconds between two of their points
 _FLOW_HOURS = 24
+_PATIENCE = 3.0  # seconds
 
 
 class Panels:
@@ -39,7 +41,9 @@ class Panels:
         }  # fmt: skip
 
     async def _health(self) -> dict[str, Any]:
-        return {"health": await self._watch.health()}
+        # a database that is away is to be seen before whoever looks goes on believing the last "ok"
+        async with asyncio.timeout(_PATIENCE):
+            return {"health": await self._watch.health()}
 
     async def _layers(self) -> dict[str, Any]:
         return {"layers": await self._calls.layers()}
@@ -59,21 +63,26 @@ class Panels:
             if row["to_layer"]:
                 way = f"{row['layer']} → {row['to_layer']}"
             found[way][row["hour"]] += row["records"]
-        series = {way: [found[way].get(hour) for hour in hours] for way in sorted(found)}
+        series: dict[str, list[float | None]] = {
+            way: [found[way].get(hour) for hour in hours] for way in sorted(found)
+        }
         return {
-            "chart": bars("flow", [f"{hour:%H}:00" for hour in hours], series, "memories"),
-            "total": sum(sum(by_hour.values()) for by_hour in found.values()),
+            "chart": bars("flow", hours, series, "memories"),
+            # of what is drawn: the rows reach into the hour before
+            "total": sum(value or 0 for values in series.values() for value in values),
         }
 
     async def _performance(self) -> dict[str, Any]:
-        since = datetime.now(UTC) - timedelta(hours=_HOURS)
+        moments = _bins(datetime.now(UTC))
         names = ["search_latency", "search_rate", "cache_hit_rate", "error_rate"]
-        points = await self._watch.kpi_history(names, since=since, every=_EVERY)
+        points = await self._watch.kpi_history(names, since=moments[0], every=_EVERY)
         return {
             "charts": {
-                "Search latency": _chart(points, {"search_latency"}, "ms"),
-                "Searches": _chart(points, {"search_rate"}, "per s"),
-                "Cache hits and errors": _chart(points, {"cache_hit_rate", "error_rate"}, ""),
+                "Search latency": _chart(moments, points, {"search_latency"}, "ms"),
+                "Searches": _chart(moments, points, {"search_rate"}, "per s"),
+                "Cache hits and errors": _chart(
+                    moments, points, {"cache_hit_rate", "error_rate"}, ""
+                ),
             }
         }
 
@@ -91,13 +100,19 @@ class Panels:
         return {"backups": await self._calls.backups(10), "kpis": kpis}
 
 
-def _chart(points: list[KpiPoint], kpis: set[str], unit: str) -> Any:
+def _bins(now: datetime) -> list[datetime]:
+    """Every point a chart has a place for, as the database bins them; so an outage is a gap."""
+    last = int(now.timestamp() // _EVERY)
+    first = last - int(_HOURS * 3600 / _EVERY)
+    return [datetime.fromtimestamp(one * _EVERY, UTC) for one in range(first, last + 1)]
+
+
+def _chart(moments: list[datetime], points: list[KpiPoint], kpis: set[str], unit: str) -> Any:
     """A line for each scope of these KPIs."""
     wanted = [point for point in points if point.kpi in kpis]
-    moments = sorted({point.at for point in wanted})
     by_name: dict[str, dict[datetime, float]] = defaultdict(dict)
     for point in wanted:
         name = point.scope if len(kpis) == 1 else f"{point.kpi.replace('_', ' ')} {point.scope}"
         by_name[name][point.at] = round(point.value, 3)
     series = {name: [values.get(at) for at in moments] for name, values in sorted(by_name.items())}
-    return lines(", ".join(sorted(kpis)), [f"{at:%H:%M}" for at in moments], series, unit)
+    return lines(", ".join(sorted(kpis)), moments, series, unit)

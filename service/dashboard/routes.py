@@ -19,23 +19,14 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from service.dashboard.panels import Panels
+from service.dashboard.parts import HEADERS, answer, rendered
+from service.dashboard.trouble import HANDLERS, to_login
 from service.dashboard.visitors import COOKIE, Visitors, require_visitor
 from service.dashboard.words import FILTERS
 from service.model import SearchRequest
 from service.services import Services
 
 _HERE = Path(__file__).parent
-# Nothing but what this server hands out; styles of single elements are the charts'.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:
@@ -59,33 +50,16 @@ def assets() -> list[Router]:
     ]
 
 
-def _to_login(request: Request[Any, Any, Any], _: NotAuthorizedException) -> Response[str]:
-    """A page goes to the login; a part of one tells htmx to."""
-    if request.headers.get("hx-request"):
-        return Response("", status_code=200, headers={"HX-Redirect": "/login"})
-    return Redirect("/login", status_code=303)
-
-
-def _trouble(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A part that cannot be shown says why, in its place."""
-    hint = ""
-    if isinstance(error, psycopg.Error):
-        text = error.diag.message_primary or "The database does not answer."
-        hint = error.diag.message_hint or "magray check"
-    else:
-        text = getattr(error, "title", None) or str(error)
-    return Template("trouble.html", context={"text": text, "hint": hint}, headers=_HEADERS)
-
-
 class Entrance(Controller):
     """Logging in and out."""
 
     include_in_schema = False
+    exception_handlers = HANDLERS
 
     @get("/login")
     async def login(self) -> Template:
         """The form."""
-        return Template("login.html", context={"refused": False}, headers=_HEADERS)
+        return Template("login.html", context={"refused": False}, headers=HEADERS)
 
     @post("/login", status_code=303)
     async def enter(
@@ -98,7 +72,7 @@ class Entrance(Controller):
         cookie = await visitors.enter(request.app.state.key_ring, data.get("key", "").strip())
         if cookie is None:
             return Template(
-                "login.html", context={"refused": True}, headers=_HEADERS, status_code=403
+                "login.html", context={"refused": True}, headers=HEADERS, status_code=403
             )
         return Redirect("/", status_code=303, cookies=[cookie])
 
@@ -116,26 +90,18 @@ class Pages(Controller):
 
     include_in_schema = False
     guards = (require_visitor,)
-    exception_handlers = {  # noqa: RUF012 - Litestar's own declaration
-        NotAuthorizedException: _to_login,
-        ProblemDetailsException: _trouble,
-        psycopg.Error: _trouble,
-    }
+    # Litestar's own declaration
+    exception_handlers = {**HANDLERS, NotAuthorizedException: to_login}  # noqa: RUF012
 
     @get("/", media_type=MediaType.HTML)
     async def page(self, request: Request[Any, Any, Any]) -> Template:
         """Everything, each part loaded by itself."""
-        return Template("dashboard.html", context={"caller": request.user}, headers=_HEADERS)
+        return Template("dashboard.html", context={"caller": request.user}, headers=HEADERS)
 
     @get("/panel/{name:str}")
-    async def panel(self, request: Request[Any, Any, Any], name: FromPath[str]) -> Template:
+    async def panel(self, request: Request[Any, Any, Any], name: FromPath[str]) -> Response[str]:
         """A part."""
-        panels: Panels = request.app.state.panels
-        gather = panels.by_name.get(name)
-        if gather is None:
-            raise ProblemDetailsException(status_code=404, title=f"there is no part “{name}”")
-        context = {"caller": request.user, **await gather()}
-        return Template(f"panels/{name}.html", context=context, headers=_HEADERS)
+        return await self._part(request, name)
 
     @get("/search")
     async def search(
@@ -148,8 +114,8 @@ class Pages(Controller):
         asked = SearchRequest(
             namespace=namespace, query=question, top_k=10, explain=True, touch=False
         )
-        answer = await services.recall.search(asked)
-        return Template("panels/found.html", context={"answer": answer}, headers=_HEADERS)
+        found = await services.recall.search(asked)
+        return Template("panels/found.html", context={"answer": found}, headers=HEADERS)
 
     @get("/why")
     async def why(
@@ -167,18 +133,25 @@ class Pages(Controller):
                 raise
             criteria = []
         context = {"events": events, "criteria": criteria, "id": memory_id}
-        return Template("panels/why.html", context=context, headers=_HEADERS)
+        return Template("panels/why.html", context=context, headers=HEADERS)
 
     @post("/alerts/{alert_id:int}/acknowledge", status_code=200)
     async def acknowledge(
         self, request: Request[Any, Any, Any], services: Services, alert_id: FromPath[int]
-    ) -> Template:
+    ) -> Response[str]:
         """Look after an alert; shows the alerts again."""
         if "admin" not in request.user.scopes or not request.headers.get("hx-request"):
             raise ProblemDetailsException(status_code=403, title="the key has no scope admin")
         await services.watch.acknowledge(alert_id, request.user.name)
-        context = {"caller": request.user, **await request.app.state.panels.by_name["alerts"]()}
-        return Template("panels/alerts.html", context=context, headers=_HEADERS)
+        return await self._part(request, "alerts")
+
+    async def _part(self, request: Request[Any, Any, Any], name: str) -> Response[str]:
+        panels: Panels = request.app.state.panels
+        gather = panels.by_name.get(name)
+        if gather is None:
+            raise ProblemDetailsException(status_code=404, title=f"there is no part “{name}”")
+        context = {"caller": request.user, **await gather()}
+        return answer(request, rendered(request, f"panels/{name}.html", context))
 
 
 def routes() -> list[Any]:

@@ -29,6 +29,8 @@ def span(length: timedelta | float | None) -> str:
     if length is None:
         return NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 0:
+        return f"-{span(-seconds)}"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     parts = []
@@ -66,7 +68,17 @@ def _with_unit(value: float, unit: str) -> str:
             return f"{100 * value:.1f} %"
         case "percent":
             return f"{value:.1f} %"
-    return f"{value:.4g} {unit}"
+    return f"{number(value)} {unit}"
 
 
-FILTERS = {"size": size, "span": span, "moment": moment, "reading": reading}
+def number(value: float | None) -> str:
+    """Four digits that count, never powers of ten; whole from a thousand on."""
+    if value is None:
+        return NOTHING
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    short = f"{value:.4g}"
+    return f"{value:.8f}".rstrip("0").rstrip(".") if "e" in short else short
+
+
+FILTERS = {"number": number, "size": size, "span": span, "moment": moment, "reading": reading}

@@ -77,7 +77,8 @@ class Watch(PooledCalls):
 
     async def acknowledge(self, alert: int, by: str) -> None:
         """Say who looks after an alert; ML404 when it is not open."""
-        await self._dicts("select * from memory.acknowledge_alert(%s, %s)", (alert, by))
+        # a number no alert can have is the caller's fault with the cast, a missing function without
+        await self._dicts("select * from memory.acknowledge_alert(%s::bigint, %s)", (alert, by))
 
     async def silence(self, rule: str, until: datetime | None) -> None:
         """Tell nobody of a rule's new alerts until then; ML404 when there is no such rule."""

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.memory import Watch
 from service.watch import reporter
-from tests.api.running import PROBLEM, running
+from tests.api.running import PROBLEM, problem, running
 from tests.sql.calls import call, session, value
 from tests.watch.forced import force
 from tests.watch.forced_disk import force_disk, near_on_disk
@@ -133,6 +133,8 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
             if one["rule"] == "memory pressure high"} == {True}  # fmt: skip
     unknown = await api.put("/v1/alerts/silence", json={"rule": "x", "until": None})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "ML404")
+    for beyond in (10**19, -(10**30)):
+        problem(await api.post(f"/v1/alerts/{beyond}/acknowledge"), 422, code="22003")
     gone = await api.post("/v1/alerts/999999/acknowledge")
     assert (gone.status_code, gone.json()["code"]) == (404, "ML404")
     with session(service.url) as db:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.dashboard import words
 from service.dashboard.words import moment, size, span
 from tests.api.running import Running, running
 from tests.dashboard.visiting import balanced, shown_kpis, visiting
@@ -179,4 +180,33 @@ def test_words_for_numbers() -> None:
         "\N{EN DASH}", "0 B", "1023 B", "1.5 kB", "5.0 GB"]  # fmt: skip
     assert [span(length) for length in (None, 0.25, 59, 3700, timedelta(days=2, hours=3))] == [
         "\N{EN DASH}", "250 ms", "59 s", "1 h 1 min", "2 d 3 h"]  # fmt: skip
+    assert [span(length) for length in (-3600, timedelta(seconds=-0.25))] == ["-1 h", "-250 ms"]
+    values = (None, 0.0, 0.1234567, 12.5, 1234.4, 691_200, 2e-5)
+    assert [words.number(value) for value in values] == [
+        "\N{EN DASH}", "0", "0.1235", "12.5", "1,234", "691,200", "0.00002"]  # fmt: skip
     assert moment(datetime(2026, 6, 1, 12, 30, tzinfo=UTC)) == "2026-06-01 12:30"
+
+
+@pytest.mark.parametrize("name", ["health", "layers", "flow", "performance", "jobs", "backups"])
+async def test_a_part_that_did_not_change_is_not_sent_again(
+    visitor: httpx2.AsyncClient, name: str
+) -> None:
+    """Two looks may fall on both sides of a minute or of a measurement; three may not."""
+    for _ in range(3):
+        text = balanced((await visitor.get(f"/panel/{name}")).text)
+        (shown,) = re.findall(r'name="shown" value="(\w+)"', text)
+        again = await visitor.get(f"/panel/{name}", params={"shown": shown})
+        if again.status_code == 204:
+            break
+    assert (again.status_code, again.text) == (204, "")
+    other = await visitor.get(f"/panel/{name}", params={"shown": "0"})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", PARTS)
+async def test_what_takes_the_focus_has_a_name_to_find_it_by(
+    visitor: httpx2.AsyncClient, name: str
+) -> None:
+    text = (await visitor.get(f"/panel/{name}")).text
+    for tag in re.findall(r"<button[^>]*>|<[^>]*tabindex[^>]*>", text):
+        assert ' id="' in tag
