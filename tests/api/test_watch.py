@@ -55,8 +55,8 @@ async def test_a_kpi_is_the_same_in_sql_over_http_and_for_prometheus(
         assert prometheus[key] == pytest.approx(over_http[key], rel=0.02, abs=3), key
     for key, (number, _) in on_disk.items():
         assert in_sql[key] == near_on_disk(key[0], number), key
-        # what a snapshot kept from vacuum is pruned by whoever reads the page next
-        same = pytest.approx(in_sql[key], rel=0.005)
+        # a vacuum by itself may add a page, and whoever reads one may prune it
+        same = pytest.approx(in_sql[key], rel=0.02)
         assert over_http[key] == same, key
         assert prometheus[key] == same, key
 
