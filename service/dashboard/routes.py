@@ -69,7 +69,11 @@ class Entrance(Controller):
     ) -> Response[Any]:
         """Begin a session, or show the form again."""
         visitors: Visitors = request.app.state.visitors
-        cookie = await visitors.enter(request.app.state.key_ring, data.get("key", "").strip())
+        # what a proxy says is believed here, for it only makes the cookie stricter
+        https = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        cookie = await visitors.enter(
+            request.app.state.key_ring, data.get("key", "").strip(), https=https
+        )
         if cookie is None:
             return Template(
                 "login.html", context={"refused": True}, headers=HEADERS, status_code=403

@@ -31,15 +31,19 @@ class Visitors:
     def __init__(self) -> None:
         self._keys: TTLCache[str, str] = TTLCache(maxsize=1000, ttl=_HOURS * 3600)
 
-    async def enter(self, ring: KeyRing, key: str) -> Cookie | None:
-        """The cookie of a new session; None when the key may not see the dashboard."""
+    async def enter(self, ring: KeyRing, key: str, *, https: bool) -> Cookie | None:
+        """The cookie of a new session; None when the key may not see the dashboard.
+
+        Over https, the proxy's included, no browser sends it any other way.
+        """
         if await _allowed(ring, key) is None:
             return None
         token = secrets.token_urlsafe(32)
         self._keys[token] = key
         return Cookie(
-            key=COOKIE, value=token, httponly=True, samesite="strict", max_age=_HOURS * 3600
-        )
+            key=COOKIE, value=token, httponly=True, samesite="strict", secure=https,
+            max_age=_HOURS * 3600,
+        )  # fmt: skip
 
     async def caller(self, ring: KeyRing, token: str | None) -> ApiKey | None:
         """Whose session it is; None when there is none, or its key may no longer be used."""

@@ -84,6 +84,14 @@ async def test_the_cookie_is_not_the_key_and_ends_with_the_logout(
         assert (await other.get("/")).status_code == 303
 
 
+@pytest.mark.parametrize("proto", [None, "http", "https"])
+async def test_behind_tls_the_cookie_goes_no_other_way(service: Running, proto: str | None) -> None:
+    async with visiting(service) as client:
+        headers = {} if proto is None else {"x-forwarded-proto": proto}
+        answer = await client.post("/login", data={"key": await service.key()}, headers=headers)
+        assert ("Secure" in answer.headers["set-cookie"]) is (proto == "https")
+
+
 async def test_a_revoked_key_is_out(service: Running) -> None:
     async with visiting(service) as client:
         key = await service.key()
