@@ -1,5 +1,9 @@
 -- What can be restored, when that was last proved, how long the last restore took, whether WAL is
 -- archived.
+--
+-- Failing since: the oldest segment that waits. Where that may not be seen, since something was
+-- archived, or since the archiver's statistics begin, which a crash resets. Never since the last
+-- failure: every further one, a minute later, would make it new.
 create or replace function memory._kpis_of_backup(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql
@@ -26,7 +30,8 @@ union all
 union all
 select 'wal_archive_failing', 'total', 1,
     case when a.last_failed_time > coalesce(a.last_archived_time, '-infinity')
-        then extract(epoch from p_now - coalesce(a.last_archived_time, a.last_failed_time))::double precision
+        then extract(epoch from p_now - coalesce(memory._unarchived_since(), a.last_archived_time, a.stats_reset)
+        )::double precision
         when current_setting('archive_mode') <> 'off' then 0 end,
     case when a.last_failed_time > coalesce(a.last_archived_time, '-infinity') then a.last_failed_wal end
 from pg_stat_archiver as a
