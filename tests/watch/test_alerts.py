@@ -154,6 +154,52 @@ def test_health_is_failing_until_somebody_looks_after_it(db: Connection[Any]) ->
     assert states(db) == ["open"]
 
 
+def reasons(db: Connection[Any], now: datetime) -> list[tuple[str, str]]:
+    """What health says and its hints; ok has none."""
+    health = one(db, "check_health", now=now)
+    assert health["status"] == ("degraded" if health["reasons"] else "ok")
+    return [(reason["meaning"], reason["hint"]) for reason in health["reasons"]]
+
+
+def test_health_is_degraded_when_nobody_checks(db: Connection[Any]) -> None:
+    db.execute("update memory_data.schedule set since = %s", (NOW,))
+    run = (
+        "insert into memory_data.job_run (job, runner, started_at, finished_at, sqlstate)"
+        " values ('alerts', 'service', %s, %s, %s)"
+    )
+    minutes = [NOW + timedelta(minutes=minute) for minute in range(60)]
+    assert reasons(db, minutes[4]) == []  # it had no time yet
+    ((meaning, hint),) = reasons(db, minutes[6])
+    assert "not compared with the rules for minutes" in meaning
+    assert rows(db, hint)[0]["name"] == "alerts"
+    db.execute(run, (minutes[6], minutes[6], None))
+    assert reasons(db, minutes[10]) == []
+    db.execute(run, (minutes[10], minutes[10], "57014"))  # one that failed compared nothing
+    assert len(reasons(db, minutes[12])) == 1
+    db.execute(run, (minutes[12], minutes[12], None))
+    assert reasons(db, minutes[13]) == []
+    db.execute("update memory_data.schedule set cron = '*/15 * * * *' where name = 'alerts'")
+    assert reasons(db, minutes[50]) == []  # three runs are missing only then
+    assert len(reasons(db, minutes[58])) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        ("allow_jobs", {"allowed": False}, "Jobs are switched off"),
+        ("set_job", {"name": "alerts", "enabled": False}, "The job of the alerts is switched off"),
+    ],
+)
+def test_health_says_that_jobs_are_switched_off(
+    db: Connection[Any], function: str, arguments: dict[str, Any], words: str
+) -> None:
+    call(db, function, **arguments)
+    ((meaning, hint),) = reasons(db, datetime.now(UTC))
+    assert meaning.startswith(words)
+    db.execute(hint)  # type: ignore[arg-type]
+    assert reasons(db, datetime.now(UTC)) == []
+
+
 def test_only_what_is_open_is_acknowledged(db: Connection[Any]) -> None:
     with refused(db, "ML404", "alert 999 is not open"):
         call(db, "acknowledge_alert", alert=999, by="ann")
