@@ -1,9 +1,10 @@
 -- What the services reported of the last five minutes: latency, rate, errors, caches; and uptime and
 -- the last recovery from a crash, of the last day.
 --
--- Uptime: minutes with a report among the minutes since the first one of the last 24 hours. Recovery
--- from a crash: the latest time of more than a minute in which no service reported, though none of
--- those before had said goodbye.
+-- Uptime: minutes with a report among those of the last 24 hours, or since the first report there is:
+-- memory.sample_kpis keeps the last one before its time, however long nobody reported after it.
+-- Recovery from a crash: the latest time of more than a minute in which no service reported, though
+-- none of those before had said goodbye; of the last 24 hours, before that what was last sampled.
 create or replace function memory._kpis_of_service(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql
@@ -25,8 +26,17 @@ day as (
         lag(r.at) over w as before, lag(r.farewell) over w as left_in_order,
         r.at - r.seconds * interval '1 second' as began
     from memory_data.service_report as r
-    where r.at > p_now - interval '24 hours' and r.at <= p_now
+    -- and the last one before, to which the first of them is compared
+    where r.at <= p_now and r.at >= coalesce((
+        select max(b.at) from memory_data.service_report as b where b.at <= p_now - interval '24 hours'), '-infinity')
     window w as (order by r.at)
+),
+crash as (
+    select extract(epoch from d.began - d.before) as seconds
+    from day as d
+    where d.at > p_now - interval '24 hours' and not d.left_in_order and d.began - d.before > interval '1 minute'
+    order by d.at desc
+    limit 1
 )
 select 'search_latency', q.name, q.place, memory._latency_quantile(p_now - interval '5 minutes', p_now, q.share), null
 from (values ('p50', 1, 0.5), ('p95', 2, 0.95), ('p99', 3, 0.99)) as q (name, place, share)
@@ -41,20 +51,22 @@ cross join lateral (values
 union all
 select 'fallback_rate', 'embedding', 3, sum(d.degraded)::double precision / nullif(sum(d.searches), 0), null
 from day as d
+where d.at > p_now - interval '24 hours'
 union all
 select 'uptime', 'total', 1,
     case when count(*) > 0
-        then 100 * least(1, count(distinct date_trunc('minute', d.at))::double precision
-                            / greatest(1, round(extract(epoch from p_now - min(d.began)) / 60))) end, null
+        then 100 * least(1, (count(distinct date_trunc('minute', d.at)) filter (
+                                where d.at > p_now - interval '24 hours'))::double precision
+                            / greatest(1, round(extract(
+                                epoch from p_now - greatest(min(d.began), p_now - interval '24 hours')) / 60))) end, null
 from day as d
 union all
-(select 'recovery_time', 'crash', 2, max(g.seconds), null
- from (
-    select extract(epoch from d.began - d.before) as seconds
-    from day as d
-    where not d.left_in_order and d.began - d.before > interval '1 minute'
-    order by d.at desc
-    limit 1) as g)
+select 'recovery_time', 'crash', 2, coalesce((select c.seconds from crash as c), (
+    select k.value
+    from (
+        select s.kpis from memory_data.kpi_sample as s where s.at < p_now order by s.at desc limit 1) as l
+    cross join lateral jsonb_to_recordset(l.kpis) as k (kpi text, scope text, value double precision)
+    where k.kpi = 'recovery_time' and k.scope = 'crash')), null
 $function$;
 
 comment on function memory._kpis_of_service is

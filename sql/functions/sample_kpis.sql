@@ -1,5 +1,6 @@
 -- Keep the KPIs of this moment for memory.kpi_history, and let go of samples and reports older than
--- kpi_days and service_report_hours. One sample a call; returns it.
+-- kpi_days and service_report_hours; but never of the last report before that, from which an outage
+-- that lasts longer is known. One sample a call; returns it.
 create or replace function memory.sample_kpis(p_now timestamptz default now(), p_limit integer default 10000)
 returns table (kpi text, scope text, value double precision, label text)
 language plpgsql
@@ -23,7 +24,9 @@ begin
     delete from memory_data.service_report as s
     where (s.instance, s.at) in (
         select o.instance, o.at from memory_data.service_report as o
-        where o.at < p_now - memory._setting('service_report_hours')::integer * interval '1 hour'
+        where o.at < (
+            select max(b.at) from memory_data.service_report as b
+            where b.at < p_now - memory._setting('service_report_hours')::integer * interval '1 hour')
         order by o.at limit p_limit);
     return query
     with measured as materialized (

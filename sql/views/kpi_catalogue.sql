@@ -28,7 +28,7 @@ from (values
      'memory_data.backup_run, service reports',
      'The last restore or drill; the last time no service reported without having said goodbye.'),
     (12, 'uptime', 'health', 'percent', '24 hours', 'total', 'service reports',
-     'Minutes in which a service reported, since the first report.'),
+     'Minutes in which a service reported; a new installation: since the first report.'),
     (13, 'recall', 'quality', 'share', '24 hours', 'total', 'memory.sample_recall',
      'Of the ten nearest by exact search, how many a search returns.'),
     (14, 'blocking_criterion', 'lifecycle', 'share', null, 'layer', 'memory.blocking_criteria',

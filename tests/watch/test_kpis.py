@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, session, value, vector
-from tests.watch.forced import force
+from tests.watch.forced import force, report
 from tests.watch.forced_disk import force_disk, near_on_disk
 
 if TYPE_CHECKING:
@@ -104,6 +104,25 @@ def test_a_goodbye_is_no_crash(db: Connection[Any]) -> None:
     assert known(db)["recovery_time", "crash"]["value"] is None
 
 
+def test_a_long_outage_counts_and_is_remembered(db: Connection[Any]) -> None:
+    """Twelve hours up, a crash, three days down, up again for 70 minutes."""
+    back = NOW - timedelta(minutes=70)
+    for minute in range(12 * 60):
+        report(db, back - timedelta(days=3, minutes=minute))
+    call(db, "sample_kpis", now=back - timedelta(minutes=1))  # what is old goes
+    for minute in range(70):
+        report(db, back + timedelta(minutes=minute + 1))
+    down = known(db)
+    assert down["uptime", "total"]["value"] == pytest.approx(100 * 70 / (24 * 60))
+    assert down["recovery_time", "crash"]["value"] == 3 * 24 * 3600
+    call(db, "sample_kpis", now=NOW)
+    for minute in range(1, 30 * 60):
+        report(db, NOW + timedelta(minutes=minute))
+    later = known(db, NOW + timedelta(hours=30))
+    assert later["uptime", "total"]["value"] == pytest.approx(100, abs=0.1)
+    assert later["recovery_time", "crash"]["value"] == 3 * 24 * 3600
+
+
 def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
     force(db, NOW)
     db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
@@ -135,7 +154,7 @@ def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> No
     later = NOW + timedelta(days=14, seconds=1)
     call(db, "sample_kpis", now=later)
     assert value(db, "select array_agg(at) from memory_data.kpi_sample") == [later]
-    assert value(db, "select count(*) from memory_data.service_report") == 0
+    assert value(db, "select array_agg(at) from memory_data.service_report") == [NOW]  # the last
     assert value(db, "select count(*) from memory_data.recall_sample") == 0
 
 
