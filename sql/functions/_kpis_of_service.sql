@@ -4,7 +4,9 @@
 -- Uptime: minutes with a report among those of the last 24 hours, or since the first report there is:
 -- memory.sample_kpis keeps the last one before its time, however long nobody reported after it.
 -- Recovery from a crash: the latest time of more than a minute in which no service reported, though
--- none of those before had said goodbye; of the last 24 hours, before that what was last sampled.
+-- none of those before had said goodbye; of the last 24 hours, before that what was last sampled. A
+-- service that goes on while PostgreSQL is away tells its counts of that time in one report when it is
+-- back: one of more than a minute ends a silence, it does not fill it.
 create or replace function memory._kpis_of_service(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql
@@ -24,7 +26,8 @@ with recent as (
 day as (
     select r.at, r.searches, r.degraded, r.farewell,
         lag(r.at) over w as before, lag(r.farewell) over w as left_in_order,
-        r.at - r.seconds * interval '1 second' as began
+        r.at - r.seconds * interval '1 second' as began,
+        r.at - case when r.seconds > 60 then 0 else r.seconds end * interval '1 second' as back
     from memory_data.service_report as r
     -- and the last one before, to which the first of them is compared
     where r.at <= p_now and r.at >= coalesce((
@@ -32,9 +35,9 @@ day as (
     window w as (order by r.at)
 ),
 crash as (
-    select extract(epoch from d.began - d.before) as seconds
+    select extract(epoch from d.back - d.before) as seconds
     from day as d
-    where d.at > p_now - interval '24 hours' and not d.left_in_order and d.began - d.before > interval '1 minute'
+    where d.at > p_now - interval '24 hours' and not d.left_in_order and d.back - d.before > interval '1 minute'
     order by d.at desc
     limit 1
 )

@@ -26,7 +26,7 @@ from (values
      'Judged by the fixed weighting; run by the service though pg_cron is there; searched by words only.'),
     (11, 'recovery_time', 'health', 'seconds', null, 'restore, crash',
      'memory_data.backup_run, service reports',
-     'The last restore or drill; the last time no service reported without having said goodbye.'),
+     'The last restore or drill; the last time no service could report, without having said goodbye.'),
     (12, 'uptime', 'health', 'percent', '24 hours', 'total', 'service reports',
      'Minutes in which a service reported; a new installation: since the first report.'),
     (13, 'recall', 'quality', 'share', '24 hours', 'total', 'memory.sample_recall',

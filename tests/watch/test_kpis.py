@@ -123,6 +123,17 @@ def test_a_long_outage_counts_and_is_remembered(db: Connection[Any]) -> None:
     assert later["recovery_time", "crash"]["value"] == 3 * 24 * 3600
 
 
+@pytest.mark.parametrize(("others", "seconds"), [((), 140), ((95, 50), None)])
+def test_a_database_that_was_away_is_a_crash(
+    db: Connection[Any], others: tuple[int, ...], seconds: int | None
+) -> None:
+    """What a service counted meanwhile arrives in one report; another one's show it was there."""
+    for back in (170, 155, 140, *others):
+        report(db, NOW - timedelta(seconds=back), seconds=15)
+    report(db, NOW, seconds=140)
+    assert known(db)["recovery_time", "crash"]["value"] == seconds
+
+
 def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
     force(db, NOW)
     db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
