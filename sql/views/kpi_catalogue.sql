@@ -44,7 +44,7 @@ from (values
     (19, 'restorable_until', 'backup', 'unix time', null, 'total', 'memory.backups',
      'The latest instant that can be restored.'),
     (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
-     'Since a restore was last proved right.')
+     'Since a restore was last proved right; never yet: since the first backup, and so says its label.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning);
 
 comment on view memory.kpi_catalogue is

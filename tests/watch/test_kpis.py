@@ -134,6 +134,22 @@ def test_a_database_that_was_away_is_a_crash(
     assert known(db)["recovery_time", "crash"]["value"] == seconds
 
 
+def test_without_any_proof_it_is_as_old_as_the_first_backup(db: Connection[Any]) -> None:
+    force(db, NOW)
+    db.execute("update memory_data.backup set proven_at = null")
+    row = known(db)["proof_age", "total"]
+    assert (row["value"], row["label"]) == (3 * 86_400, "never")
+    later = NOW + timedelta(days=6)
+    for minutes in (0, 11):
+        call(db, "check_alerts", now=later + timedelta(minutes=minutes))
+    opened = "select count(*) from memory.alerts where rule = 'stale proof' and state = 'open'"
+    assert value(db, opened) == 1
+    # the first backup is pruned, its run is still known
+    db.execute("insert into memory_data.backup_run (action, state, finished_at)"
+               " values ('backup', 'done', %s)", (NOW - timedelta(days=5),))  # fmt: skip
+    assert known(db)["proof_age", "total"]["value"] == 5 * 86_400
+
+
 def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
     force(db, NOW)
     db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
