@@ -1,5 +1,6 @@
 -- Compare the KPIs with the rules: open what has been alarming long enough, keep it while it lasts,
--- end it when the value is back behind `clear` (hysteresis) or there is no value any more. Every
+-- end it when the value is back behind `clear` (hysteresis) or there is no value any more. What is
+-- pending begins anew when nobody looked for memory._check_gap: it is not known to have lasted. Every
 -- opening and end is a notification a channel and a NOTIFY on magray_alert; none while the rule is
 -- silenced, and then later, if it is still open. Returns the alerts that changed their state.
 create or replace function memory.check_alerts(
@@ -12,13 +13,15 @@ as $function$
 #variable_conflict use_column
 declare
     v_seen record;
+    v_gap constant interval := memory._check_gap(p_now);
 begin
     if not memory._lock_job('memory.check_alerts') then
         return;
     end if;
     for v_seen in
-        select coalesce(a.rule, r.name) as rule, coalesce(a.scope, k.scope) as scope, a.id, a.state, a.since, a.worst,
-            a.told, r.severity, r.lasts, k.value,
+        select coalesce(a.rule, r.name) as rule, coalesce(a.scope, k.scope) as scope, a.id, a.state, a.worst, a.told,
+            case when a.state = 'pending' and p_now - a.seen_at > v_gap then p_now else a.since end as since,
+            r.severity, r.lasts, k.value,
             case when r.above then k.value > r.threshold else k.value < r.threshold end as alarming,
             case when r.above then k.value > r.clear else k.value < r.clear end as holding,
             case when r.above then greatest(k.value, a.worst) else least(k.value, a.worst) end as farthest,
@@ -54,7 +57,7 @@ begin
                 returning a.id into alert;
             else
                 update memory_data.alert as a
-                set state = check_alerts.state, seen_at = p_now, value = coalesce(check_alerts.value, a.value),
+                set state = check_alerts.state, since = v_seen.since, seen_at = p_now, value = coalesce(check_alerts.value, a.value),
                     worst = coalesce(v_seen.farthest, a.worst),
                     opened_at = case when check_alerts.state = 'open' then coalesce(a.opened_at, p_now) else a.opened_at end,
                     resolved_at = case when check_alerts.state = 'resolved' then p_now end

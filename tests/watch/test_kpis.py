@@ -140,7 +140,7 @@ def test_without_any_proof_it_is_as_old_as_the_first_backup(db: Connection[Any])
     row = known(db)["proof_age", "total"]
     assert (row["value"], row["label"]) == (3 * 86_400, "never")
     later = NOW + timedelta(days=6)
-    for minutes in (0, 11):
+    for minutes in (0, 4, 8, 11):
         call(db, "check_alerts", now=later + timedelta(minutes=minutes))
     opened = "select count(*) from memory.alerts where rule = 'stale proof' and state = 'open'"
     assert value(db, opened) == 1
