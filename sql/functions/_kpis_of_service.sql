@@ -50,6 +50,7 @@ cross join lateral (values
     ('search_rate', 'total', 1, n.searches / nullif(n.seconds, 0)),
     ('cache_hit_rate', 'query', 1, n.query_hits / nullif(n.query_hits + n.query_misses, 0)),
     ('cache_hit_rate', 'embedding', 2, n.embedding_hits / nullif(n.embedding_hits + n.embedding_misses, 0)),
+    ('errors', 'total', 1, n.errors),
     ('error_rate', 'total', 1, n.errors / nullif(n.requests, 0))) as v (kpi, scope, place, value)
 union all
 select 'fallback_rate', 'embedding', 3, sum(d.degraded)::double precision / nullif(sum(d.searches), 0), null

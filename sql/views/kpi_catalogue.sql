@@ -1,7 +1,9 @@
--- What each KPI is: the one place. `looks_back` null: of this moment.
+-- What each KPI is: the one place. `looks_back` null: of this moment. A share of a few events says
+-- little: it alarms only while the KPI `counted` is `at_least` so much.
 create or replace view memory.kpi_catalogue as
 select
-    v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning
+    v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning,
+    g.counted, g.at_least
 from (values
     (1, 'size', 'memory', 'bytes', null, 'layer, total', 'memory.measure_pressure',
      'Heap, indexes and TOAST on disk.'),
@@ -44,8 +46,11 @@ from (values
     (19, 'restorable_until', 'backup', 'unix time', null, 'total', 'memory.backups',
      'The latest instant that can be restored.'),
     (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
-     'Since a restore was last proved right; never yet: since the first backup, and so says its label.')
-) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning);
+     'Since a restore was last proved right; never yet: since the first backup, and so says its label.'),
+    (21, 'errors', 'health', 'requests', '5 minutes', 'total', 'service reports',
+     'Requests answered with a status of 500 or more: error_rate alarms with five.')
+) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
+left join (values ('error_rate', 'errors', 5)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 
 comment on view memory.kpi_catalogue is
 'What each KPI is: its group, unit, window, scopes, source and meaning.';

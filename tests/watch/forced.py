@@ -30,6 +30,7 @@ def force(db: Connection[Any], now: datetime) -> dict[tuple[str, str], tuple[flo
         ("cache_hit_rate", "query"): (0.25, None),
         ("cache_hit_rate", "embedding"): (0.8, None),
         ("error_rate", "total"): (3 / 200, None),
+        ("errors", "total"): (3.0, None),
         ("fallback_rate", "embedding"): (0.05, None),
         # of 121 minutes since the first report those of the two services, 60 and 1 of them
         ("uptime", "total"): (100 * 61 / 121, None),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, rows, session
+from tests.watch.forced import report
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -102,6 +103,17 @@ def test_what_nobody_looked_at_did_not_last(db: Connection[Any]) -> None:
     for minutes in (604, 608):
         assert checked(db, minutes) == []
     assert checked(db, 610)[0]["state"] == "open"
+
+
+@pytest.mark.parametrize(("errors", "state"), [(1, None), (4, None), (5, "open")])
+def test_a_few_errors_of_few_requests_are_no_alarm(
+    db: Connection[Any], errors: int, state: str | None
+) -> None:
+    report(db, NOW, requests=60, errors=errors)
+    for minutes in (0, 2):
+        call(db, "check_alerts", now=NOW + timedelta(minutes=minutes))
+    found = rows(db, "select state from memory.alerts where rule = 'error rate'")
+    assert [row["state"] for row in found] == ([state] if state else [])
 
 
 def test_without_a_value_it_ends(db: Connection[Any]) -> None:

@@ -36,8 +36,8 @@ def test_every_kpi_is_there_and_in_the_catalogue_once(db: Connection[Any]) -> No
 
 
 UNMEASURED = (
-    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "uptime", "promotion_rate",
-    "fallback_rate", "recovery_time", "recall", "proof_age",
+    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "errors", "uptime",
+    "promotion_rate", "fallback_rate", "recovery_time", "recall", "proof_age",
 )  # fmt: skip
 
 
