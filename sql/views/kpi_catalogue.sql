@@ -34,7 +34,7 @@ from (values
     (13, 'recall', 'quality', 'share', '24 hours', 'total', 'memory.sample_recall',
      'Of the ten nearest by exact search, how many a search returns.'),
     (14, 'blocking_criterion', 'lifecycle', 'share', null, 'layer', 'memory.blocking_criteria',
-     'The criterion most of the last used records fail, and the share of them.'),
+     'The criterion most of the last used records fail, and the share of them; judged every five minutes.'),
     (15, 'job_lateness', 'lifecycle', 'seconds', null, 'total', 'memory.jobs',
      'How late the latest job is.'),
     (16, 'archive_backlog', 'lifecycle', 'records', null, 'total', 'memory.archive_backlog',

@@ -165,10 +165,30 @@ def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
 def test_what_blocks_most_is_named(db: Connection[Any]) -> None:
     memory = one(db, "remember", namespace="n", content="x", kind="session_data", now=NOW)["id"]
     call(db, "touch", namespace="n", ids=[memory], now=NOW)
-    row = known(db, NOW + timedelta(minutes=1))["blocking_criterion", "interact"]
+    at = NOW + timedelta(minutes=1)
+    assert known(db, at)["blocking_criterion", "interact"]["value"] is None
+    call(db, "sample_kpis", now=at)
+    row = known(db, at)["blocking_criterion", "interact"]
     assert row["value"] == 1
-    expected = call(db, "blocking_criteria", layer="interact", now=NOW + timedelta(minutes=1))
+    expected = call(db, "blocking_criteria", layer="interact", now=at)
     assert row["label"] in {one["criterion"] for one in expected if one["failing"]}
+
+
+def test_what_blocks_is_judged_when_it_is_sampled_only(db: Connection[Any]) -> None:
+    at = NOW.replace(minute=1)
+    memory = one(db, "remember", namespace="n", content="x", kind="session_data", now=at)["id"]
+    call(db, "touch", namespace="n", ids=[memory], now=at)
+    call(db, "sample_kpis", now=at)
+    db.execute("delete from memory_data.usage")
+    for minute, share in ((2, 1), (4, 1), (5, None)):
+        now = at.replace(minute=minute)
+        call(db, "sample_kpis", now=now)
+        assert known(db, now)["blocking_criterion", "interact"]["value"] == share
+    call(db, "remember", namespace="n", content="y", kind="session_data", now=at)
+    call(db, "touch", namespace="n", ids=[memory], now=at)
+    call(db, "sample_kpis", now=at.replace(minute=6))
+    assert known(db, at.replace(minute=10))["blocking_criterion", "interact"]["value"] == 1
+    assert known(db, at.replace(minute=12))["blocking_criterion", "interact"]["value"] is None
 
 
 def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> None:
