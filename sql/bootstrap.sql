@@ -42,6 +42,14 @@ begin
         grant execute on function public.pgstattuple_approx(regclass) to memory_owner;
     end if;
 
+    -- How long WAL waits to be archived: names and times of the files that say so. Without it
+    -- wal_archive_failing counts from what was archived last.
+    if not has_function_privilege('memory_operator', 'pg_catalog.pg_ls_archive_statusdir()', 'execute')
+       and (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    then
+        grant execute on function pg_catalog.pg_ls_archive_statusdir() to memory_operator;
+    end if;
+
     -- pg_cron lives in the one database the server's configuration names, and its settings are shown to
     -- the privileged only: the time zone of its schedules goes into a setting of ours (schedule.sql).
     if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then

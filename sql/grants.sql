@@ -112,7 +112,8 @@ revoke execute on function
     memory.due_notifications, memory.note_notification, memory.lock_notifications,
     memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
     memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
-    memory._tell_alert
+    memory._unarchived_since, memory._tell_alert, memory._check_gap,
+    memory._kpis_of_blocking
     from memory_app;
 
 -- Analysts: views, nothing else.

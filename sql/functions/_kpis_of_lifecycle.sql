@@ -1,4 +1,5 @@
--- Promotion, its fallback and what blocks it, jobs, archive, recall.
+-- Promotion, its fallback and what blocks it, jobs, archive, recall. What blocks is as it was sampled
+-- in the last five minutes: memory._kpis_of_blocking says why.
 create or replace function memory._kpis_of_lifecycle(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql
@@ -31,11 +32,14 @@ union all
 select 'blocking_criterion', l.name, l.position::integer, b.share, b.criterion
 from memory_data.layer as l
 left join lateral (
-    select c.share, c.criterion
-    from memory.blocking_criteria(l.name, p_now, 300) as c
-    where c.failing > 0
-    order by c.failing desc, c.alone desc, c.criterion
-    limit 1) as b on true
+    select k.value as share, k.label as criterion
+    from (
+        select s.kpis from memory_data.kpi_sample as s
+        where s.at > p_now - interval '5 minutes' and s.at <= p_now
+        order by s.at desc
+        limit 1) as n
+    cross join lateral jsonb_to_recordset(n.kpis) as k (kpi text, scope text, value double precision, label text)
+    where k.kpi = 'blocking_criterion' and k.scope = l.name) as b on true
 where l.next_layer is not null
 union all
 (select 'job_lateness', 'total', 1, extract(epoch from greatest(p_now - j.next_due, interval '0'))::double precision,

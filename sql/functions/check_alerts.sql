@@ -1,5 +1,7 @@
--- Compare the KPIs with the rules: open what has been alarming long enough, keep it while it lasts,
--- end it when the value is back behind `clear` (hysteresis) or there is no value any more. Every
+-- Compare the KPIs with the rules: open what has been alarming long enough, and often enough where the
+-- catalogue says how often (one request of sixty that fails is 2 %), keep it while it lasts,
+-- end it when the value is back behind `clear` (hysteresis) or there is no value any more. What is
+-- pending begins anew when nobody looked for memory._check_gap: it is not known to have lasted. Every
 -- opening and end is a notification a channel and a NOTIFY on magray_alert. While the rule is silenced
 -- no opening is told; it is told later, if it is still open. The end of what was told is told even then:
 -- otherwise the receiver would believe it open for ever. Returns the alerts that changed their state.
@@ -13,23 +15,35 @@ as $function$
 #variable_conflict use_column
 declare
     v_seen record;
+    v_gap constant interval := memory._check_gap(p_now);
 begin
     if not memory._lock_job('memory.check_alerts') then
         return;
     end if;
     for v_seen in
-        select coalesce(a.rule, r.name) as rule, coalesce(a.scope, k.scope) as scope, a.id, a.state, a.since, a.worst,
-            a.told, r.severity, r.lasts, k.value,
-            case when r.above then k.value > r.threshold else k.value < r.threshold end as alarming,
+        with kpi as materialized (
+            select * from memory.kpis(p_now)
+        ),
+        telling as (
+            select k.kpi, k.scope, k.value, g.at_least is null or coalesce(n.value >= g.at_least, false) as enough
+            from kpi as k
+            join memory.kpi_catalogue as g on g.kpi = k.kpi
+            left join kpi as n on n.kpi = g.counted and n.scope = k.scope
+            where k.value is not null
+        )
+        select coalesce(a.rule, r.name) as rule, coalesce(a.scope, k.scope) as scope, a.id, a.state, a.worst, a.told,
+            case when a.state = 'pending' and p_now - a.seen_at > v_gap then p_now else a.since end as since,
+            r.severity, r.lasts, k.value,
+            k.enough and case when r.above then k.value > r.threshold else k.value < r.threshold end as alarming,
             case when r.above then k.value > r.clear else k.value < r.clear end as holding,
             case when r.above then greatest(k.value, a.worst) else least(k.value, a.worst) end as farthest,
             coalesce(r.silenced_until > p_now, false) as silenced
         from (select * from memory_data.alert_rule as e where e.enabled) as r
-        join memory.kpis(p_now) as k
-            on k.kpi = r.kpi and k.scope = coalesce(r.scope, k.scope) and k.value is not null
+        join telling as k on k.kpi = r.kpi and k.scope = coalesce(r.scope, k.scope)
         full join (select * from memory_data.alert as o where o.state <> 'resolved') as a
             on a.rule = r.name and a.scope = k.scope
-        where a.id is not null or case when r.above then k.value > r.threshold else k.value < r.threshold end
+        where a.id is not null
+            or k.enough and case when r.above then k.value > r.threshold else k.value < r.threshold end
         order by 1, 2
         limit p_limit
     loop
@@ -55,7 +69,7 @@ begin
                 returning a.id into alert;
             else
                 update memory_data.alert as a
-                set state = check_alerts.state, seen_at = p_now, value = coalesce(check_alerts.value, a.value),
+                set state = check_alerts.state, since = v_seen.since, seen_at = p_now, value = coalesce(check_alerts.value, a.value),
                     worst = coalesce(v_seen.farthest, a.worst),
                     opened_at = case when check_alerts.state = 'open' then coalesce(a.opened_at, p_now) else a.opened_at end,
                     resolved_at = case when check_alerts.state = 'resolved' then p_now end

@@ -1,7 +1,9 @@
--- What each KPI is: the one place. `looks_back` null: of this moment.
+-- What each KPI is: the one place. `looks_back` null: of this moment. A share of a few events says
+-- little: it alarms only while the KPI `counted` is `at_least` so much.
 create or replace view memory.kpi_catalogue as
 select
-    v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning
+    v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning,
+    g.counted, g.at_least
 from (values
     (1, 'size', 'memory', 'bytes', null, 'layer, total', 'memory.measure_pressure',
      'Heap, indexes and TOAST on disk.'),
@@ -26,26 +28,29 @@ from (values
      'Judged by the fixed weighting; run by the service though pg_cron is there; searched by words only.'),
     (11, 'recovery_time', 'health', 'seconds', null, 'restore, crash',
      'memory_data.backup_run, service reports',
-     'The last restore or drill; the last time no service reported without having said goodbye.'),
+     'The last restore or drill; the last time no service could report, without having said goodbye.'),
     (12, 'uptime', 'health', 'percent', '24 hours', 'total', 'service reports',
-     'Minutes in which a service reported, since the first report.'),
+     'Minutes in which a service reported; a new installation: since the first report.'),
     (13, 'recall', 'quality', 'share', '24 hours', 'total', 'memory.sample_recall',
      'Of the ten nearest by exact search, how many a search returns.'),
     (14, 'blocking_criterion', 'lifecycle', 'share', null, 'layer', 'memory.blocking_criteria',
-     'The criterion most of the last used records fail, and the share of them.'),
+     'The criterion most of the last used records fail, and the share of them; judged every five minutes.'),
     (15, 'job_lateness', 'lifecycle', 'seconds', null, 'total', 'memory.jobs',
      'How late the latest job is.'),
     (16, 'archive_backlog', 'lifecycle', 'records', null, 'total', 'memory.archive_backlog',
      'Records and files that wait for `magray archive run`.'),
-    (17, 'wal_archive_failing', 'backup', 'seconds', null, 'total', 'pg_stat_archiver',
-     'How long the archiving of WAL has been failing.'),
+    (17, 'wal_archive_failing', 'backup', 'seconds', null, 'total', 'pg_stat_archiver, pg_ls_archive_statusdir',
+     'While archiving fails, how long the oldest WAL waits; to who may not see it: since WAL was last archived.'),
     (18, 'restorable_from', 'backup', 'unix time', null, 'total', 'memory.backups',
      'The earliest instant that can be restored.'),
     (19, 'restorable_until', 'backup', 'unix time', null, 'total', 'memory.backups',
      'The latest instant that can be restored.'),
     (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
-     'Since a restore was last proved right.')
-) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning);
+     'Since a restore was last proved right; never yet: since the first backup, and so says its label.'),
+    (21, 'errors', 'health', 'requests', '5 minutes', 'total', 'service reports',
+     'Requests answered with a status of 500 or more: error_rate alarms with five.')
+) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
+left join (values ('error_rate', 'errors', 5)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 
 comment on view memory.kpi_catalogue is
 'What each KPI is: its group, unit, window, scopes, source and meaning.';

@@ -119,7 +119,8 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
     assert (high["state"], high["severity"]) == ("open", "critical")
     health = (await service.http.get("/health")).json()
     assert health["status"] == "failing"
-    assert {reason["rule"] for reason in health["reasons"]} == {"memory pressure high"}
+    assert {reason["rule"] for reason in health["reasons"]} == {
+        "memory pressure high", "check of alerts"}  # fmt: skip
     for one in alerts:
         answer = await api.post(f"/v1/alerts/{one['id']}/acknowledge")
         assert answer.status_code == 200
@@ -144,7 +145,12 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
         active = "select count(*) > 0 from memory.alerts where state <> 'resolved' and rule = %s"
         while value(db, active, "memory pressure high"):
             call(db, "check_alerts", now=now + timedelta(minutes=1))
-    assert (await service.http.get("/health")).json()["status"] == "ok"
+    health = (await service.http.get("/health")).json()
+    assert health["status"] == "degraded"  # jobs are switched off, and it says so
+    assert [reason["hint"] for reason in health["reasons"]] == ["select memory.allow_jobs();"]
+    with session(service.url) as db:
+        call(db, "allow_jobs")
+    assert (await service.http.get("/health")).json() == {"status": "ok", "reasons": []}
     over = (await api.get("/v1/alerts", params={"resolved": True})).json()["alerts"]
     assert high["id"] in [one["id"] for one in over if one["state"] == "resolved"]
 

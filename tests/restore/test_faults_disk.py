@@ -109,7 +109,8 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
             time.sleep(0.2)
         assert "No space left" in based.server.log_file.read_text()
         ((failing, segment, known, last),) = based.sql(
-            "select k.value, k.label, extract(epoch from now() - a.last_archived_time),"
+            "select k.value, k.label, (select extract(epoch from now() - min(f.modification))"
+            " from pg_ls_archive_statusdir() as f where f.name like '%.ready'),"
             " a.last_failed_wal from pg_stat_archiver as a, memory.kpis() as k"
             " where k.kpi = 'wal_archive_failing'"
         )

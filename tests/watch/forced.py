@@ -30,6 +30,7 @@ def force(db: Connection[Any], now: datetime) -> dict[tuple[str, str], tuple[flo
         ("cache_hit_rate", "query"): (0.25, None),
         ("cache_hit_rate", "embedding"): (0.8, None),
         ("error_rate", "total"): (3 / 200, None),
+        ("errors", "total"): (3.0, None),
         ("fallback_rate", "embedding"): (0.05, None),
         # of 121 minutes since the first report those of the two services, 60 and 1 of them
         ("uptime", "total"): (100 * 61 / 121, None),
@@ -52,7 +53,8 @@ def _due(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0) - timedelta(minutes=10)
 
 
-def _report(db: Connection[Any], at: datetime, **counts: Any) -> None:
+def report(db: Connection[Any], at: datetime, **counts: Any) -> None:
+    """A report of a service of its own, of the last minute."""
     row = {
         "instance": uuid.uuid4(), "at": at, "seconds": 60, "requests": 0, "errors": 0,
         "searches": 0, "degraded": 0, "query_hits": 0, "query_misses": 0, "embedding_hits": 0,
@@ -70,9 +72,9 @@ def _report(db: Connection[Any], at: datetime, **counts: Any) -> None:
 def _reports(db: Connection[Any], now: datetime) -> None:
     """An hour of reports, a crash, an hour of silence, and one of the last minute."""
     for minute in range(60):
-        _report(db, now - timedelta(minutes=120 - minute))
+        report(db, now - timedelta(minutes=120 - minute))
     taken = {10.0: 50, 20.0: 40, 50.0: 9, float("inf"): 1}
-    _report(
+    report(
         db, now, requests=200, errors=3, searches=100, degraded=5, query_hits=25, query_misses=75,
         embedding_hits=8, embedding_misses=2, counts=[taken.get(bound, 0) for bound in BOUNDS],
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, rows, session
+from tests.watch.forced import report
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -32,6 +33,13 @@ def checked(db: Connection[Any], minutes: float, **arguments: Any) -> list[Row]:
     return [row for row in call(db, "check_alerts", now=now, **arguments) if row["rule"] == RULE]
 
 
+def lasted(db: Connection[Any]) -> list[Row]:
+    """Changes of the rule under test after it was looked at for its ten minutes."""
+    for minutes in (0, 4, 8):
+        checked(db, minutes)
+    return checked(db, 10)
+
+
 def states(db: Connection[Any]) -> list[str]:
     return [row["state"] for row in rows(
         db, "select state from memory.alerts where rule = %s order by id", RULE)]  # fmt: skip
@@ -49,7 +57,7 @@ def test_it_opens_when_it_lasts_and_ends_behind_the_margin(db: Connection[Any]) 
     sample(db, 90, NOW)
     (pending,) = checked(db, 0)
     assert (pending["was"], pending["state"], pending["value"]) == (None, "pending", 0.9)
-    assert checked(db, 9) == []
+    assert checked(db, 4) == checked(db, 9) == []
     assert told(db) == []
     (opened,) = checked(db, 10)
     assert (opened["was"], opened["state"]) == ("pending", "open")
@@ -75,7 +83,7 @@ def test_what_does_not_last_is_no_alert(db: Connection[Any]) -> None:
     assert states(db) == []
     sample(db, 90, NOW)
     checked(db, 6)
-    assert checked(db, 12) == []  # counted anew
+    assert checked(db, 10) == checked(db, 14) == []  # counted anew
     assert checked(db, 16)[0]["state"] == "open"
 
 
@@ -85,10 +93,32 @@ def test_the_threshold_itself_is_no_alarm(db: Connection[Any], found: int, alarm
     assert bool(checked(db, 0)) == alarms
 
 
-def test_without_a_value_it_ends(db: Connection[Any]) -> None:
+def test_what_nobody_looked_at_did_not_last(db: Connection[Any]) -> None:
     sample(db, 50, NOW)
     checked(db, 0)
-    checked(db, 10)
+    assert checked(db, 600) == []
+    row = "select state, since, opened_at from memory.alerts where rule = %s"
+    assert rows(db, row, RULE) == [
+        {"state": "pending", "since": NOW + timedelta(minutes=600), "opened_at": None}]  # fmt: skip
+    for minutes in (604, 608):
+        assert checked(db, minutes) == []
+    assert checked(db, 610)[0]["state"] == "open"
+
+
+@pytest.mark.parametrize(("errors", "state"), [(1, None), (4, None), (5, "open")])
+def test_a_few_errors_of_few_requests_are_no_alarm(
+    db: Connection[Any], errors: int, state: str | None
+) -> None:
+    report(db, NOW, requests=60, errors=errors)
+    for minutes in (0, 2):
+        call(db, "check_alerts", now=NOW + timedelta(minutes=minutes))
+    found = rows(db, "select state from memory.alerts where rule = 'error rate'")
+    assert [row["state"] for row in found] == ([state] if state else [])
+
+
+def test_without_a_value_it_ends(db: Connection[Any]) -> None:
+    sample(db, 50, NOW)
+    lasted(db)
     db.execute("delete from memory_data.recall_sample")
     assert checked(db, 11)[0]["state"] == "resolved"
 
@@ -101,8 +131,7 @@ def test_a_dry_run_changes_nothing(db: Connection[Any]) -> None:
 
 def test_a_rule_switched_off_ends_its_alert(db: Connection[Any]) -> None:
     sample(db, 50, NOW)
-    checked(db, 0)
-    checked(db, 10)
+    lasted(db)
     db.execute("update memory_data.alert_rule set enabled = false where name = %s", (RULE,))
     assert checked(db, 11)[0]["state"] == "resolved"
     assert checked(db, 30) == []
@@ -111,8 +140,7 @@ def test_a_rule_switched_off_ends_its_alert(db: Connection[Any]) -> None:
 def test_a_silenced_rule_is_told_when_the_silence_ends(db: Connection[Any]) -> None:
     call(db, "silence_alert", rule=RULE, until=NOW + timedelta(minutes=30))
     sample(db, 50, NOW)
-    checked(db, 0)
-    assert checked(db, 10)[0]["state"] == "open"
+    assert lasted(db)[0]["state"] == "open"
     assert told(db) == []
     checked(db, 31)
     assert told(db) == [("log", "opened")]
@@ -123,8 +151,7 @@ def test_a_silenced_rule_is_told_when_the_silence_ends(db: Connection[Any]) -> N
 def test_what_ended_in_silence_is_never_told(db: Connection[Any]) -> None:
     call(db, "silence_alert", rule=RULE, until=NOW + timedelta(minutes=30))
     sample(db, 50, NOW)
-    checked(db, 0)
-    checked(db, 10)
+    lasted(db)
     sample(db, 99, NOW)
     assert checked(db, 11)[0]["state"] == "resolved"
     checked(db, 40)
@@ -159,6 +186,8 @@ def test_health_is_failing_until_somebody_looks_after_it(db: Connection[Any]) ->
     sample(db, 50, NOW)
     checked(db, 0)
     assert one(db, "check_health", now=NOW)["status"] == "ok"
+    for minutes in (4, 8):
+        checked(db, minutes)
     alert = checked(db, 10)[0]["alert"]
     health = one(db, "check_health", now=NOW + timedelta(minutes=10))
     assert health["status"] == "failing"
@@ -169,6 +198,52 @@ def test_health_is_failing_until_somebody_looks_after_it(db: Connection[Any]) ->
     # the first one looks after it
     assert one(db, "acknowledge_alert", alert=alert, by="bob")["acknowledged_by"] == "ann"
     assert states(db) == ["open"]
+
+
+def reasons(db: Connection[Any], now: datetime) -> list[tuple[str, str]]:
+    """What health says and its hints; ok has none."""
+    health = one(db, "check_health", now=now)
+    assert health["status"] == ("degraded" if health["reasons"] else "ok")
+    return [(reason["meaning"], reason["hint"]) for reason in health["reasons"]]
+
+
+def test_health_is_degraded_when_nobody_checks(db: Connection[Any]) -> None:
+    db.execute("update memory_data.schedule set since = %s", (NOW,))
+    run = (
+        "insert into memory_data.job_run (job, runner, started_at, finished_at, sqlstate)"
+        " values ('alerts', 'service', %s, %s, %s)"
+    )
+    minutes = [NOW + timedelta(minutes=minute) for minute in range(60)]
+    assert reasons(db, minutes[4]) == []  # it had no time yet
+    ((meaning, hint),) = reasons(db, minutes[6])
+    assert "not compared with the rules for minutes" in meaning
+    assert rows(db, hint)[0]["name"] == "alerts"
+    db.execute(run, (minutes[6], minutes[6], None))
+    assert reasons(db, minutes[10]) == []
+    db.execute(run, (minutes[10], minutes[10], "57014"))  # one that failed compared nothing
+    assert len(reasons(db, minutes[12])) == 1
+    db.execute(run, (minutes[12], minutes[12], None))
+    assert reasons(db, minutes[13]) == []
+    db.execute("update memory_data.schedule set cron = '*/15 * * * *' where name = 'alerts'")
+    assert reasons(db, minutes[50]) == []  # three runs are missing only then
+    assert len(reasons(db, minutes[58])) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        ("allow_jobs", {"allowed": False}, "Jobs are switched off"),
+        ("set_job", {"name": "alerts", "enabled": False}, "The job of the alerts is switched off"),
+    ],
+)
+def test_health_says_that_jobs_are_switched_off(
+    db: Connection[Any], function: str, arguments: dict[str, Any], words: str
+) -> None:
+    call(db, function, **arguments)
+    ((meaning, hint),) = reasons(db, datetime.now(UTC))
+    assert meaning.startswith(words)
+    db.execute(hint)  # type: ignore[arg-type]
+    assert reasons(db, datetime.now(UTC)) == []
 
 
 def test_only_what_is_open_is_acknowledged(db: Connection[Any]) -> None:
@@ -182,8 +257,7 @@ def test_listeners_are_notified(clone_url: str) -> None:
     with session(clone_url) as db, session(clone_url) as listener:
         listener.execute("listen magray_alert")
         sample(db, 50, NOW)
-        checked(db, 0)
-        checked(db, 10)
+        lasted(db)
         (event,) = listener.notifies(timeout=10, stop_after=1)
         body = json.loads(event.payload)
         assert (body["rule"], body["event"], body["value"]) == (RULE, "opened", 0.5)
@@ -194,8 +268,7 @@ def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
     db.execute("update memory_data.setting set value = '[\"log\", \"webhook\"]'"
                " where key = 'alert_channels'")  # fmt: skip
     sample(db, 50, NOW)
-    checked(db, 0)
-    checked(db, 10)
+    lasted(db)
     sample(db, 99, NOW)
     checked(db, 11)
     at = NOW + timedelta(minutes=12)
@@ -223,8 +296,7 @@ def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
 
 def test_alerts_long_over_are_removed_with_their_messages(db: Connection[Any]) -> None:
     sample(db, 50, NOW)
-    checked(db, 0)
-    checked(db, 10)
+    lasted(db)
     sample(db, 99, NOW)
     checked(db, 11)
     checked(db, 12 + 90 * 24 * 60)

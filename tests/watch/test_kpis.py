@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, session, value, vector
-from tests.watch.forced import force
+from tests.watch.forced import force, report
 from tests.watch.forced_disk import force_disk, near_on_disk
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def test_every_kpi_is_there_and_in_the_catalogue_once(db: Connection[Any]) -> No
 
 
 UNMEASURED = (
-    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "uptime", "promotion_rate",
-    "fallback_rate", "recovery_time", "recall", "proof_age",
+    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "errors", "uptime",
+    "promotion_rate", "fallback_rate", "recovery_time", "recall", "proof_age",
 )  # fmt: skip
 
 
@@ -104,6 +104,52 @@ def test_a_goodbye_is_no_crash(db: Connection[Any]) -> None:
     assert known(db)["recovery_time", "crash"]["value"] is None
 
 
+def test_a_long_outage_counts_and_is_remembered(db: Connection[Any]) -> None:
+    """Twelve hours up, a crash, three days down, up again for 70 minutes."""
+    back = NOW - timedelta(minutes=70)
+    for minute in range(12 * 60):
+        report(db, back - timedelta(days=3, minutes=minute))
+    call(db, "sample_kpis", now=back - timedelta(minutes=1))  # what is old goes
+    for minute in range(70):
+        report(db, back + timedelta(minutes=minute + 1))
+    down = known(db)
+    assert down["uptime", "total"]["value"] == pytest.approx(100 * 70 / (24 * 60))
+    assert down["recovery_time", "crash"]["value"] == 3 * 24 * 3600
+    call(db, "sample_kpis", now=NOW)
+    for minute in range(1, 30 * 60):
+        report(db, NOW + timedelta(minutes=minute))
+    later = known(db, NOW + timedelta(hours=30))
+    assert later["uptime", "total"]["value"] == pytest.approx(100, abs=0.1)
+    assert later["recovery_time", "crash"]["value"] == 3 * 24 * 3600
+
+
+@pytest.mark.parametrize(("others", "seconds"), [((), 140), ((95, 50), None)])
+def test_a_database_that_was_away_is_a_crash(
+    db: Connection[Any], others: tuple[int, ...], seconds: int | None
+) -> None:
+    """What a service counted meanwhile arrives in one report; another one's show it was there."""
+    for back in (170, 155, 140, *others):
+        report(db, NOW - timedelta(seconds=back), seconds=15)
+    report(db, NOW, seconds=140)
+    assert known(db)["recovery_time", "crash"]["value"] == seconds
+
+
+def test_without_any_proof_it_is_as_old_as_the_first_backup(db: Connection[Any]) -> None:
+    force(db, NOW)
+    db.execute("update memory_data.backup set proven_at = null")
+    row = known(db)["proof_age", "total"]
+    assert (row["value"], row["label"]) == (3 * 86_400, "never")
+    later = NOW + timedelta(days=6)
+    for minutes in (0, 4, 8, 11):
+        call(db, "check_alerts", now=later + timedelta(minutes=minutes))
+    opened = "select count(*) from memory.alerts where rule = 'stale proof' and state = 'open'"
+    assert value(db, opened) == 1
+    # the first backup is pruned, its run is still known
+    db.execute("insert into memory_data.backup_run (action, state, finished_at)"
+               " values ('backup', 'done', %s)", (NOW - timedelta(days=5),))  # fmt: skip
+    assert known(db)["proof_age", "total"]["value"] == 5 * 86_400
+
+
 def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
     force(db, NOW)
     db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
@@ -119,10 +165,30 @@ def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
 def test_what_blocks_most_is_named(db: Connection[Any]) -> None:
     memory = one(db, "remember", namespace="n", content="x", kind="session_data", now=NOW)["id"]
     call(db, "touch", namespace="n", ids=[memory], now=NOW)
-    row = known(db, NOW + timedelta(minutes=1))["blocking_criterion", "interact"]
+    at = NOW + timedelta(minutes=1)
+    assert known(db, at)["blocking_criterion", "interact"]["value"] is None
+    call(db, "sample_kpis", now=at)
+    row = known(db, at)["blocking_criterion", "interact"]
     assert row["value"] == 1
-    expected = call(db, "blocking_criteria", layer="interact", now=NOW + timedelta(minutes=1))
+    expected = call(db, "blocking_criteria", layer="interact", now=at)
     assert row["label"] in {one["criterion"] for one in expected if one["failing"]}
+
+
+def test_what_blocks_is_judged_when_it_is_sampled_only(db: Connection[Any]) -> None:
+    at = NOW.replace(minute=1)
+    memory = one(db, "remember", namespace="n", content="x", kind="session_data", now=at)["id"]
+    call(db, "touch", namespace="n", ids=[memory], now=at)
+    call(db, "sample_kpis", now=at)
+    db.execute("delete from memory_data.usage")
+    for minute, share in ((2, 1), (4, 1), (5, None)):
+        now = at.replace(minute=minute)
+        call(db, "sample_kpis", now=now)
+        assert known(db, now)["blocking_criterion", "interact"]["value"] == share
+    call(db, "remember", namespace="n", content="y", kind="session_data", now=at)
+    call(db, "touch", namespace="n", ids=[memory], now=at)
+    call(db, "sample_kpis", now=at.replace(minute=6))
+    assert known(db, at.replace(minute=10))["blocking_criterion", "interact"]["value"] == 1
+    assert known(db, at.replace(minute=12))["blocking_criterion", "interact"]["value"] is None
 
 
 def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> None:
@@ -135,7 +201,7 @@ def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> No
     later = NOW + timedelta(days=14, seconds=1)
     call(db, "sample_kpis", now=later)
     assert value(db, "select array_agg(at) from memory_data.kpi_sample") == [later]
-    assert value(db, "select count(*) from memory_data.service_report") == 0
+    assert value(db, "select array_agg(at) from memory_data.service_report") == [NOW]  # the last
     assert value(db, "select count(*) from memory_data.recall_sample") == 0
 
 
