@@ -58,7 +58,8 @@ begin
     return query
     select 'jobs without error', count(*) = 0, false,
         coalesce(string_agg(format('%s: %s %s', j.name, j.sqlstate, j.error), '; ' order by j.name), 'all'),
-        format('select * from memory.run_job(%L);', coalesce(min(j.name), 'heartbeat'))
+        coalesce((array_agg(memory._by_hand(j.name, j.kind, j.command) order by j.name))[1],
+                 'select name, sqlstate, error from memory.jobs;')
     from memory._jobs(p_now) as j
     where j.enabled and j.sqlstate is not null;
     return query

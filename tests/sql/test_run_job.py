@@ -367,6 +367,14 @@ def test_a_program_holds_its_lock_until_it_is_finished(clone_url: str) -> None:
         assert job(first, "test")["sqlstate"] is None
 
 
+def test_the_hint_for_a_program_that_failed_is_its_command(db: Connection[Any]) -> None:
+    run = value(db, "select memory.begin_job('archive_run')")
+    db.execute("select memory.finish_job(%s, null, 'exit code 74: no')", (run,))
+    told = {row["condition"]: row for row in call(db, "check_database")}["jobs without error"]
+    assert told["detail"] == "archive_run: 38000 exit code 74: no"
+    assert told["hint"] == "magray archive run"
+
+
 def test_a_program_whose_service_was_killed_may_run_again(clone_url: str) -> None:
     with session(clone_url) as db:
         add_job(db, "magray check", kind="program")
