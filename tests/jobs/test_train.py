@@ -183,6 +183,11 @@ def test_too_little_ends_with_65_and_changes_nothing(clone_url: str) -> None:
     done = magray(clone_url, "train", "--score-only")
     assert done.returncode == 65
     assert "no model is in use" in done.stderr
+    for only, why in (((), "too little to learn from"), (("--score-only",), "no model is in use")):
+        done = magray(clone_url, "train", *only, "--if-ready")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert why in done.stdout
+        assert rows(magray(clone_url, "train", *only, "--if-ready", "--json")) == []
     with session(clone_url) as db:
         assert value(db, "select count(*) from memory_data.model") == 0
         assert value(db, "select count(*) from memory_data.score") == 0

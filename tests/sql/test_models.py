@@ -103,7 +103,7 @@ def test_retraining_is_off_until_it_is_wished_for(db: Connection[Any]) -> None:
     assert jobs() == {"train": ("23 3 * * *", False), "score": ("41 * * * *", False)}
     answer = call(db, "schedule_training", cron="5 4 * * 1-5")
     assert {row["name"]: row["command"] for row in answer} == {
-        "train": "magray train", "score": "magray train --score-only",
+        "train": "magray train --if-ready", "score": "magray train --score-only --if-ready",
     }  # fmt: skip
     assert jobs() == {"train": ("5 4 * * 1-5", True), "score": ("41 * * * *", True)}
     call(db, "schedule_training", cron=None)
