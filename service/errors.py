@@ -5,6 +5,7 @@
      ├─ PlatformError      MLP01  this PostgreSQL cannot serve (version, extension, checksums)
      ├─ SchemaError        MLS01  the database and this program do not match (digest, revision)
      ├─ TrainingError      MLT01  nothing to learn from, or a model that may not be loaded
+     │   └─ NotReadyError      MLT02  nothing is wrong, but there is nothing to train or score yet
      ├─ StorageError       MLO01  an object store refused, or did not give back what it was given
      │   └─ DamagedObjectError  MLO02  stored bytes are not what they were
      ├─ BackupError        MLB01  a backup or restore was refused or failed; `jobs/backup/errors.py`
@@ -77,6 +78,12 @@ class TrainingError(MagrayError):
 
     code = "MLT01"
     exit_code = 65
+
+
+class NotReadyError(TrainingError):
+    """Nothing is wrong, but there is nothing to learn from or to score by yet."""
+
+    code = "MLT02"
 
 
 class StorageError(MagrayError):

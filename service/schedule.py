@@ -8,9 +8,6 @@ here is only the clock. Several services and pg_cron may do this at once: a job 
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +15,7 @@ import structlog
 
 from service.database import connect
 from service.memory import Jobs
+from service.programs import execute
 from service.tasks import end
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ log = structlog.get_logger("magray.schedule")
 
 _TICK = 2.0  # seconds between two looks at what is due
 _PAUSE = 5.0  # seconds to wait when the database is away
-_PATIENCE = 20.0  # seconds a program may take to end when the service stops
 # As of the role, which counts only where it logs in itself: under pg_cron.
 _TIMEOUT, _LOCK_TIMEOUT = "5min", "200ms"
 
@@ -102,15 +99,15 @@ class Scheduler:
                     return
                 log.info("program started", job=name, command=command)
                 try:
-                    error = await _execute(command, self._url)
+                    error, said = await execute(command, self._url)
                 except asyncio.CancelledError:
                     await jobs.finish(run, "stopped with the service")
                     raise
                 await jobs.finish(run, error)
         except (psycopg.Error, OSError) as fault:
-            error = str(fault).partition("\n")[0]
+            error, said = str(fault).partition("\n")[0], ""
         if error is None:
-            log.info("program ended", job=name)
+            log.info("program ended", job=name, said=said)
         else:
             log.warning("program failed", job=name, error=error)
 
@@ -127,28 +124,3 @@ def _tell_run(job: dict[str, Any], done: dict[str, Any]) -> None:
         log.warning("job failed", job=job["name"], sqlstate=done["sqlstate"], error=done["error"])
     elif done["rows"]:
         log.info("job ran", job=job["name"], rows=done["rows"])
-
-
-async def _execute(command: str, url: str) -> str | None:
-    """Run `magray …` on the database at `url`; None, or what went wrong."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service.cli.main", *shlex.split(command)[1:],
-        env={**os.environ, "MAGRAY_DATABASE_URL": url},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        _, told = await process.communicate()
-    except asyncio.CancelledError:
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _PATIENCE)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        raise
-    if process.returncode == 0:
-        return None
-    lines = told.decode(errors="replace").strip().splitlines() or ["no message"]
-    return f"exit code {process.returncode}: {lines[-1]}"

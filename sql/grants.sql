@@ -125,5 +125,7 @@ grant select on memory.evictions to memory_analyst, memory_operator;
 grant select on memory.archives to memory_analyst, memory_operator;
 grant select on memory.jobs to memory_analyst, memory_operator;
 -- What a view computes from a row alone.
-grant execute on function memory._next_due, memory._cron_field, memory._is_cron_day to memory_analyst;
+grant execute on function
+    memory._due, memory._latest_start, memory._next_due, memory._cron_field, memory._is_cron_day
+    to memory_analyst;
 grant select on memory.backups to memory_analyst, memory_operator;

@@ -37,11 +37,12 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
 
--- Programs that stay off until somebody switches them on: `magray train --schedule`.
+-- Programs that stay off until somebody switches them on: `magray train --schedule`. Where there is
+-- nothing to learn from yet, or no model in use, they have nothing to do, which is no failure.
 insert into memory_data.schedule (name, cron, kind, command, enabled, description) values
-    ('train', '23 3 * * *', 'program', 'magray train', false,
+    ('train', '23 3 * * *', 'program', 'magray train --if-ready', false,
      'Trains the relevance anew and scores every memory.'),
-    ('score', '41 * * * *', 'program', 'magray train --score-only', false,
+    ('score', '41 * * * *', 'program', 'magray train --score-only --if-ready', false,
      'Scores every memory by the model in use.')
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;

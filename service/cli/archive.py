@@ -76,8 +76,7 @@ def run(as_json: bool) -> None:
         _say("The archive is being written by another program.", as_json=as_json)
         return
     print_rows([row], as_json=as_json, empty="")
-    if row["problems"]:
-        sys.exit(EXIT_STORAGE)
+    _tell_problems(row["problems"])
 
 
 async def _run(settings: Settings) -> dict[str, Any] | None:
@@ -189,10 +188,7 @@ def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None
     if cleaned.copies:
         rows.append({"file": None, "bytes": None, "action": f"copies dropped: {cleaned.copies}"})
     print_rows(rows, as_json=as_json, empty="Nothing to clean.")
-    for problem in cleaned.outcome.problems:
-        Console(stderr=True, highlight=False).print(problem, markup=False)
-    if cleaned.outcome.problems:
-        sys.exit(EXIT_STORAGE)
+    _tell_problems(cleaned.outcome.problems)
 
 
 async def _clean(
@@ -222,6 +218,14 @@ async def _opened(settings: Settings) -> AsyncIterator[Archive]:
         connect(database.url, role="memory_operator") as connection,
     ):
         yield Archive(connection)
+
+
+def _tell_problems(problems: list[str]) -> None:
+    """Say on standard error what could not be done, which is what a schedule keeps, and end."""
+    for problem in problems:
+        Console(stderr=True, highlight=False).print(problem, markup=False, soft_wrap=True)
+    if problems:
+        sys.exit(EXIT_STORAGE)
 
 
 def _say(text: str, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from service.backend import open_database, verify
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
-from service.errors import TrainingError
+from service.errors import NotReadyError
 from service.logs import configure_logs
 from service.memory import Training
 from service.settings import load_settings
@@ -71,6 +71,12 @@ HORIZON = _Horizon()
     help="Most training rows.",
 )
 @click.option(
+    "--if-ready",
+    is_flag=True,
+    help="With too little to learn from, or no model to score by, say so and end with exit code 0."
+    " What is scheduled does this.",
+)
+@click.option(
     "--schedule",
     is_flag=False,
     flag_value=DAILY,
@@ -85,6 +91,7 @@ def train(
     horizon: timedelta | None,
     layer: str | None,
     limit: int,
+    if_ready: bool,
     schedule: str | None,
     as_json: bool,
 ) -> None:
@@ -92,7 +99,7 @@ def train(
 
     The model is stored with what it was worth on a later time than it has seen; it is used only if
     it is better than the fixed weighting for certain. With too little to learn from nothing is
-    changed, and the exit code is 65.
+    changed, and the exit code is 65, or 0 with --if-ready.
     """
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
@@ -100,10 +107,17 @@ def train(
         cron = None if schedule == "off" else schedule
         print_rows(asyncio.run(_schedule(settings, cron)), as_json=as_json, empty="no such jobs")
         return
-    if score_only:
-        print_rows([asyncio.run(_score_only(settings))], as_json=as_json, empty="")
+    try:
+        if score_only:
+            print_rows([asyncio.run(_score_only(settings))], as_json=as_json, empty="")
+            return
+        trained, scored = asyncio.run(_train(settings, horizon, layer, limit, dry_run=dry_run))
+    except NotReadyError as error:
+        if not if_ready:
+            raise
+        why = f"Nothing to do: {error.message}. {error.detail}".strip()
+        print_rows([], as_json=as_json, empty=why)
         return
-    trained, scored = asyncio.run(_train(settings, horizon, layer, limit, dry_run=dry_run))
     if as_json:
         print_rows([as_row(trained, scored)], as_json=True, empty="")
     else:
@@ -124,7 +138,7 @@ async def _score_only(settings: Settings) -> dict[str, Any]:
             calls = Training(connection)
             model = await calls.find_model()
             if model is None:
-                raise TrainingError(
+                raise NotReadyError(
                     "no model is in use, the fixed weighting answers", hint="magray train"
                 )
             return {"model": model["name"], "scored": await _score(calls, model)}

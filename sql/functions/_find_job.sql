@@ -20,8 +20,7 @@ begin
         raise exception 'job "%" is of kind %', p_name, v_job.kind
             using errcode = 'ML422',
                   detail = format('A job of kind %s is needed here.', p_kind),
-                  hint = case v_job.kind when 'program' then v_job.command
-                                         else format('select * from memory.run_job(%L);', p_name) end;
+                  hint = memory._by_hand(v_job.name, v_job.kind, v_job.command);
     end if;
     return v_job;
 end;

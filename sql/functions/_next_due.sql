@@ -2,6 +2,12 @@
 -- "N seconds", as pg_cron has them. Null: not a schedule, or never (30 February). In SQL, because the
 -- view memory.jobs, the checks and the service must say the same, also where no Python runs; the
 -- tests compare it with the library cronsim.
+--
+-- Where the clock changes it is as pg_cron does it, which looks minute by minute what the clock on the
+-- wall shows: what that skips in spring is not due, what it shows twice in autumn is due twice. A local
+-- time alone does not say which of the two is meant (`at time zone` takes the later one), so
+-- times are reckoned by the offset from UTC before a change and by the one after it, and those the
+-- clock does not show are dropped.
 create or replace function memory._next_due(p_cron text, p_after timestamptz, p_zone text default 'UTC')
 returns timestamptz
 language plpgsql
@@ -19,9 +25,11 @@ declare
     v_either boolean;
     v_day boolean;
     v_weekday boolean;
-    v_start timestamp;
+    v_after constant timestamp := p_after at time zone 'UTC';
+    v_start date;
     v_date date;
-    v_minute integer;
+    v_offsets interval[];
+    v_due timestamp;
 begin
     if v_cron ~ '^[1-5]?\d seconds?$' and v_cron !~ '^0+ ' then
         return p_after + split_part(v_cron, ' ', 1)::integer * interval '1 second';
@@ -53,21 +61,29 @@ begin
     -- Both days named: one of them is enough.
     v_either := left(v_fields[3], 1) <> '*' and left(v_fields[5], 1) <> '*';
 
-    v_start := date_trunc('minute', p_after at time zone p_zone) + interval '1 minute';
-    v_date := v_start::date;
+    v_start := (p_after at time zone p_zone)::date;
+    v_date := v_start;
     -- 29 February on a given weekday comes every 28 years, once in 40.
-    while v_date < v_start::date + 40 * 366 loop
+    while v_date < v_start + 40 * 366 loop
         v_day := memory._is_cron_day(v_date, v_days);
         v_weekday := extract(dow from v_date) = any (v_weekdays);
         if extract(month from v_date) = any (v_months)
             and (v_day and v_weekday or v_either and (v_day or v_weekday))
         then
-            select min(h.hour * 60 + m.minute) into v_minute
+            -- a local day lies between these two midnights of UTC, wherever it is
+            v_offsets := array(
+                select distinct (t.moment at time zone 'UTC') at time zone p_zone - t.moment
+                from (values (v_date - interval '1 day'), (v_date + interval '2 days')) as t (moment));
+            select min(c.due) into v_due
             from unnest(v_hours) as h (hour)
             cross join unnest(v_minutes) as m (minute)
-            where v_date + (h.hour * 60 + m.minute) * interval '1 minute' >= v_start;
-            if v_minute is not null then
-                return (v_date + v_minute * interval '1 minute') at time zone p_zone;
+            cross join unnest(v_offsets) as o (ahead)
+            cross join lateral (select v_date + (h.hour * 60 + m.minute) * interval '1 minute' as shown) as w
+            cross join lateral (select w.shown - o.ahead as due) as c
+            where c.due > v_after
+                and (cardinality(v_offsets) = 1 or (c.due at time zone 'UTC') at time zone p_zone = w.shown);
+            if v_due is not null then
+                return v_due at time zone 'UTC';
             end if;
         end if;
         v_date := v_date + 1;

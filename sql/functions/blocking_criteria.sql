@@ -18,6 +18,7 @@ declare
     v_ids uuid[];
     v_records bigint;
 begin
+    perform memory._check_layer(p_layer);
     select count(*) into v_records
     from memory._memories as m where m.layer = p_layer and m.expires_at > p_now;
     select array_agg(u.namespace), array_agg(u.id) into v_namespaces, v_ids

@@ -16,6 +16,9 @@ as $function$
 declare
     v_part record;
 begin
+    if p_layer is not null then
+        perform memory._check_layer(p_layer);
+    end if;
     if not p_dry_run and not pg_try_advisory_xact_lock(hashtextextended('memory.compress', 0)) then
         raise notice 'compress is already running';
         return;

@@ -7,9 +7,8 @@ language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $function$
-select j.name, j.kind, s.command, j.next_due, j.kind = 'sql' and w.runner = 'pg_cron'
-from memory.jobs as j
-join memory_data.schedule as s on s.name = j.name
+select j.name, j.kind, j.command, j.next_due, j.kind = 'sql' and w.runner = 'pg_cron'
+from memory._jobs(p_now) as j
 cross join memory.job_runner(p_now) as w
 cross join (select memory._setting('cron_timezone') #>> '{}' as zone) as z
 where w.runner <> 'nobody'

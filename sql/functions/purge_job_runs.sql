@@ -18,7 +18,10 @@ begin
     v_old := array(
         select r.id from memory_data.job_run as r
         where r.started_at < p_now - memory._setting('job_run_days')::integer * interval '1 day'
-            and exists (select from memory_data.job_run as n where n.job = r.job and n.started_at > r.started_at)
+            and exists (
+                select from memory_data.job_run as n
+                where n.job = r.job and n.started_at > r.started_at
+                    and n.started_at <= memory._latest_start(p_now))
         order by r.id limit p_limit);
     if not p_dry_run then
         delete from memory_data.job_run as r where r.id = any (v_old);

@@ -27,7 +27,7 @@ begin
         return;
     end if;
     if p_runner = 'service' and not exists (
-        select from memory.jobs as j where j.name = p_name and j.next_due <= p_now)
+        select from memory._jobs(p_now, p_name) as j where j.next_due <= p_now)
     then
         return;
     end if;

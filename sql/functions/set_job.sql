@@ -10,19 +10,16 @@ as $function$
 #variable_conflict use_column
 begin
     perform memory._find_job(p_name);
-    if p_cron is not null and memory._next_due(p_cron, p_now) is null then
-        raise exception 'schedule "%" is never due', p_cron
-            using errcode = 'ML422',
-                  detail = 'Five fields (minute, hour, day, month, weekday) as in cron, or "1 seconds" to '
-                           '"59 seconds".',
-                  hint = format('select * from memory.set_job(%L, ''*/15 * * * *'');', p_name);
+    if p_cron is not null then
+        perform memory._check_cron(
+            p_cron, format('select * from memory.set_job(%L, ''*/15 * * * *'');', p_name), p_now);
     end if;
     update memory_data.schedule as s
     set cron = coalesce(p_cron, s.cron), enabled = coalesce(p_enabled, s.enabled), since = p_now
     where s.name = p_name
         and (s.cron, s.enabled) is distinct from (coalesce(p_cron, s.cron), coalesce(p_enabled, s.enabled));
     return query
-    select j.name, j.cron, j.enabled, j.next_due from memory.jobs as j where j.name = p_name;
+    select j.name, j.cron, j.enabled, j.next_due from memory._jobs(p_now, p_name) as j;
 end;
 $function$;
 

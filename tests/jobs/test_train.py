@@ -183,6 +183,11 @@ def test_too_little_ends_with_65_and_changes_nothing(clone_url: str) -> None:
     done = magray(clone_url, "train", "--score-only")
     assert done.returncode == 65
     assert "no model is in use" in done.stderr
+    for only, why in (((), "too little to learn from"), (("--score-only",), "no model is in use")):
+        done = magray(clone_url, "train", *only, "--if-ready")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert why in done.stdout
+        assert rows(magray(clone_url, "train", *only, "--if-ready", "--json")) == []
     with session(clone_url) as db:
         assert value(db, "select count(*) from memory_data.model") == 0
         assert value(db, "select count(*) from memory_data.score") == 0
@@ -199,7 +204,8 @@ def test_the_schedule_is_switched(clone_url: str) -> None:
     assert {switch for switch, _ in enabled("--schedule", "off").values()} == {False}
     done = magray(clone_url, "train", "--schedule", "soon")
     assert done.returncode == 69
-    assert "five fields" in done.stderr
+    assert "never due" in done.stderr
+    assert "magray train --schedule" in done.stderr
 
 
 @pytest.mark.parametrize("value", ["0 hours", "six hours", "6", "-1 day", "1e99 days"])

@@ -22,7 +22,7 @@ INLINED = {
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
-PURE = {"_next_due", "_cron_field", "_is_cron_day"}
+PURE = {"_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day"}
 
 # With their owner's rights, each for the reason it gives in its file.
 SECURITY_DEFINER = {

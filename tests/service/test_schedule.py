@@ -12,10 +12,13 @@ from structlog.testing import capture_logs
 from service import schedule
 from service.schedule import Scheduler
 from tests.api.running import until
+from tests.jobs.commands import environment, magray
+from tests.sql.archiving import hand, keep
 from tests.sql.calls import call, one, rows, session, value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, MutableMapping
+    from pathlib import Path
 
     from psycopg import Connection
 
@@ -192,6 +195,68 @@ async def test_a_program_that_fails_is_kept(clone_url: str) -> None:
         row = job(db, "test")
         assert row["sqlstate"] == "38000"
         assert row["error"].startswith("exit code 2: ")
+        assert "No such command 'nonsense'." in row["error"]
+
+
+async def test_with_nothing_to_train_or_score_the_schedule_has_nothing_to_do(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, setting in environment(clone_url).items():
+        if name.startswith("MAGRAY_EMBEDDING__"):
+            monkeypatch.setenv(name, setting)
+    with session(clone_url) as db:
+        call(db, "schedule_training", cron="* * * * *")
+        make_due(db, "train", "score")
+        async with scheduler(clone_url) as (_, logs):
+
+            async def ended() -> Any:
+                return len(said(logs, "program ended") + said(logs, "program failed")) >= 2
+
+            await until(ended)
+        for name in ("train", "score"):
+            row = job(db, name)
+            assert (row["sqlstate"], row["error"]) == (None, None)
+            assert row["last_start"]
+        told = {row["condition"]: row for row in call(db, "check_database")}["jobs without error"]
+        assert told["ok"]
+    why = {line["job"]: line["said"] for line in said(logs, "program ended")}
+    assert why["score"].startswith("Nothing to do: no model is in use")
+    assert why["train"].startswith("Nothing to do: there is too little to learn from yet")
+
+
+def damage_a_file(folder: Path) -> Path:
+    """Cut the only file of an archive short."""
+    (path,) = folder.rglob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    return path
+
+
+async def test_problems_of_the_archive_are_kept(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAGRAY_ARCHIVE__URL", tmp_path.as_uri())
+    with session(clone_url) as db:
+        now = datetime.now(UTC)
+        one_id, other = (keep(db, f"number {i}", now) for i in range(2))
+        hand(db, [one_id, other], now)
+        done = magray(clone_url, "archive", "run")
+        assert (done.returncode, done.stderr) == (0, "")
+        path = damage_a_file(tmp_path)
+        call(db, "forget", namespace="n", ids=[one_id])
+        make_due(db, "archive_run")
+        async with scheduler(clone_url) as (_, logs):
+
+            async def failed() -> Any:
+                return said(logs, "program failed")
+
+            await until(failed)
+        row = job(db, "archive_run")
+        assert row["sqlstate"] == "38000"
+        assert row["error"].startswith("exit code 74: ")
+        assert path.name in row["error"]
+        told = {row["condition"]: row for row in call(db, "check_database")}["jobs without error"]
+        assert path.name in told["detail"]
+        assert told["hint"] == "magray archive run"
 
 
 async def test_a_program_ends_with_the_service(

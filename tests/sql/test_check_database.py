@@ -21,7 +21,7 @@ def test_a_migrated_database_is_fit(db: Connection[Any]) -> None:
     told = conditions(db)
     assert set(told) == {
         "postgresql version", "pgvector version", "data checksums", "pg_cron", "jobs allowed",
-        "heartbeat", "jobs in time", "jobs without error", "schedules", "partitions ahead",
+        "heartbeat", "clock", "jobs in time", "jobs without error", "schedules", "partitions ahead",
         "expired partitions", "unfinished detach", "search indexes", "row level security",
         "embedding model", "waiting for vectors", "pressure", "fragmentation",
         "archive backlog", "archive files",

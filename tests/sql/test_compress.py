@@ -11,7 +11,7 @@ import pytest
 from pgvector import HalfVector
 
 from tests.conftest import DIM
-from tests.sql.calls import call, one, rows, session, until_waiting, value, vector
+from tests.sql.calls import call, one, refused, rows, session, until_waiting, value, vector
 from tests.sql.pressure import build, cold, fill, settle
 
 if TYPE_CHECKING:
@@ -287,3 +287,9 @@ def test_a_dropped_partition_is_forgotten(own: Connection[Any]) -> None:
     settle(own)
     assert call(own, "compress", now=cold()) == []
     assert rows(own, "select * from memory_data.compression") == []
+
+
+def test_a_layer_that_is_none_is_refused(db: Connection[Any]) -> None:
+    for function in ("compress", "decompress"):
+        with refused(db, "ML404", 'layer "nosuch" does not exist'):
+            call(db, function, layer="nosuch")

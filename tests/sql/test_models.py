@@ -103,18 +103,25 @@ def test_retraining_is_off_until_it_is_wished_for(db: Connection[Any]) -> None:
     assert jobs() == {"train": ("23 3 * * *", False), "score": ("41 * * * *", False)}
     answer = call(db, "schedule_training", cron="5 4 * * 1-5")
     assert {row["name"]: row["command"] for row in answer} == {
-        "train": "magray train", "score": "magray train --score-only",
+        "train": "magray train --if-ready", "score": "magray train --score-only --if-ready",
     }  # fmt: skip
     assert jobs() == {"train": ("5 4 * * 1-5", True), "score": ("41 * * * *", True)}
     call(db, "schedule_training", cron=None)
     assert jobs() == {"train": ("5 4 * * 1-5", False), "score": ("41 * * * *", False)}
 
 
+@pytest.mark.parametrize("cron", ["0 3 * * mon", "@daily", "0 3 $ * *", "30 seconds"])
+def test_retraining_takes_the_schedules_every_job_takes(db: Connection[Any], cron: str) -> None:
+    assert one(db, "set_job", name="expire", cron=cron)["next_due"]
+    answer = {row["name"]: row for row in call(db, "schedule_training", cron=cron)}
+    assert (answer["train"]["cron"], answer["train"]["enabled"]) == (cron, True)
+
+
 @pytest.mark.parametrize(
-    "cron", ["", "daily", "* * * *", "* * * * * *", "1 2 3 4 5; drop", "@daily"]
+    "cron", ["", "daily", "* * * *", "* * * * * *", "1 2 3 4 5; drop", "@reboot", "0 0 30 2 *"]
 )
-def test_a_schedule_has_five_fields(db: Connection[Any], cron: str) -> None:
-    with refused(db, "ML422", "five fields"):
+def test_a_schedule_that_is_never_due_is_refused(db: Connection[Any], cron: str) -> None:
+    with refused(db, "ML422", "never due", "Five fields"):
         call(db, "schedule_training", cron=cron)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim, CronSimError
@@ -94,6 +95,67 @@ def test_what_is_never_due_is_told_so(db: Connection[Any], cron: str) -> None:
     assert next_due(db, cron, AFTER) is None
     with refused(db, "ML422", "never due"):
         call(db, "set_job", name="expire", cron=cron)
+
+
+# Changes of the clock: an hour on, an hour back, half an hour on and back, at midnight.
+CHANGES = [
+    ("Europe/Berlin", "2026-03-29 01:00"), ("Europe/Berlin", "2026-10-25 01:00"),
+    ("America/New_York", "2026-03-08 07:00"), ("America/New_York", "2026-11-01 06:00"),
+    ("Australia/Lord_Howe", "2026-10-03 15:30"), ("Australia/Lord_Howe", "2026-04-04 15:00"),
+    ("America/Havana", "2026-03-08 05:00"), ("America/Havana", "2026-11-01 05:00"),
+    ("Asia/Beirut", "2026-03-28 22:00"), ("Asia/Beirut", "2026-10-24 21:00"),
+]  # fmt: skip
+
+
+def shown_minutes(cron: str, zone: str, around: datetime) -> list[datetime]:
+    """The minutes in which the clock on the wall shows a time of the schedule, as pg_cron looks."""
+    minutes = [around + timedelta(minutes=minute) for minute in range(-360, 360)]
+    local = [minute.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for minute in minutes]
+    wanted, due = set(), CronSim(cron, min(local) - timedelta(minutes=1))
+    while (moment := next(due)) <= max(local):
+        wanted.add(moment)
+    return [minute for minute, wall in zip(minutes, local, strict=True) if wall in wanted]
+
+
+@pytest.mark.parametrize(("zone", "change"), CHANGES)
+@pytest.mark.parametrize(
+    "cron", ["* * * * *", "*/20 * * * *", "41 * * * *", "30 2 * * *", "15,45 0-2 * * *",
+             "30 0 * * *", "30 23 * * *"],
+)  # fmt: skip
+def test_a_schedule_is_due_as_pg_cron_runs_it_when_the_clock_changes(
+    db: Connection[Any], cron: str, zone: str, change: str
+) -> None:
+    around = datetime.fromisoformat(change).replace(tzinfo=UTC)
+    expected = shown_minutes(cron, zone, around)
+    found, moment = [], around - timedelta(minutes=360, seconds=1)
+    while (due := next_due(db, cron, moment, zone)) and due < around + timedelta(minutes=360):
+        assert due > moment
+        found.append(due)
+        # between two times it is the later one, whenever one asks
+        if due - moment > timedelta(minutes=1):
+            assert next_due(db, cron, due - timedelta(seconds=30), zone) == due
+        moment = due
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("cron", "after", "expected"),
+    [
+        # shown twice: in summer time and again in winter time
+        ("* * * * *", "2026-10-25 00:30", ["2026-10-25 00:31"]),
+        ("30 2 * * *", "2026-10-25 00:00", ["2026-10-25 00:30", "2026-10-25 01:30"]),
+        # never shown
+        ("30 2 * * *", "2026-03-29 00:00", ["2026-03-30 00:30"]),
+        ("*/30 * * * *", "2026-03-29 00:30", ["2026-03-29 01:00", "2026-03-29 01:30"]),
+    ],
+)
+def test_changes_of_the_clock_by_hand(
+    db: Connection[Any], cron: str, after: str, expected: list[str]
+) -> None:
+    moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
+    for wanted in expected:
+        moment = next_due(db, cron, moment, "Europe/Berlin")
+        assert moment == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
 
 
 def test_a_schedule_follows_its_time_zone(db: Connection[Any]) -> None:

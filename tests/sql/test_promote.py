@@ -393,3 +393,5 @@ def test_what_blocks_is_counted(db: Connection[Any]) -> None:
     assert score["share"] == 1
     assert told["access_count"]["failing"] == told["access_count"]["alone"] == 0
     assert call(db, "blocking_criteria", layer="insights", now=NOW) == []
+    with refused(db, "ML404", 'layer "nosuch" does not exist'):
+        call(db, "blocking_criteria", layer="nosuch", now=NOW)

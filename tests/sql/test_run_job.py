@@ -280,6 +280,74 @@ def test_a_schedule_somebody_broke_is_told(db: Connection[Any]) -> None:
     assert job(db, "expire")["next_due"] is None
 
 
+# --- a clock that ran ahead and came back
+
+
+def run_ahead(db: Connection[Any], now: datetime, runner: str = "service") -> None:
+    """Every job ran an hour ago, and in a month, when it failed."""
+    db.execute("update memory_data.schedule set since = %s", (now - timedelta(hours=2),))
+    db.execute(
+        "insert into memory_data.job_run (job, runner, started_at, finished_at, sqlstate)"
+        " select s.name, %s, %s + r.away, %s + r.away, r.sqlstate from memory_data.schedule as s,"
+        " (values (interval '-1 hour', null), ('30 days', '22012')) as r (away, sqlstate)",
+        (runner, now, now),
+    )
+
+
+def test_runs_in_the_future_hold_no_job_back(clone_url: str) -> None:
+    with session(clone_url) as db:
+        now = datetime.now(UTC)
+        run_ahead(db, now)
+        row = job(db, "expire")
+        assert row["last_start"] == now - timedelta(hours=1)
+        assert (row["sqlstate"], row["late"] > timedelta(minutes=50)) == (None, True)
+        assert {"heartbeat", "expire", "archive_run"} <= set(due(db, now))
+        assert call(db, "run_job", name="expire", runner="service")
+        assert value(db, "select memory.begin_job('archive_run', 'service')") is not None
+        # and then it goes on as ever
+        assert "expire" not in due(db, job(db, "expire")["last_start"])
+        assert job(db, "expire")["next_due"] - datetime.now(UTC) < MINUTE
+        told = {row["condition"]: row for row in call(db, "check_database")}
+        assert "expire" not in told["jobs without error"]["detail"]
+
+
+def test_a_schedule_that_counts_from_the_future_is_due_at_once(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    db.execute("update memory_data.schedule set since = %s", (now + timedelta(days=30),))
+    for name in ("expire", "logs"):
+        assert name in due(db, now)
+        assert job(db, name)["next_due"]
+    db.execute(
+        "insert into memory_data.job_run (job, runner, started_at) values ('logs', 'service', %s)",
+        (now,),
+    )
+    assert "logs" not in due(db, now)
+    assert job(db, "logs")["next_due"] > now
+    assert value(db, "select memory._due('nonsense', %s, null, %s, 'UTC')", now, now) is None
+
+
+def test_a_heartbeat_in_the_future_is_a_fault_and_no_sign_of_life(db: Connection[Any]) -> None:
+    pretend_pg_cron(db)
+    now = datetime.now(UTC)
+    assert {row["condition"]: row for row in call(db, "check_database", now=now)}["clock"]["ok"]
+    run_ahead(db, now, "pg_cron")
+    assert runner(db, now) == "service"
+    db.execute("update memory_data.schedule set since = %s", (now + timedelta(days=30),))
+    assert runner(db, now) == "service"
+    told = {row["condition"]: row for row in call(db, "check_database", now=now)}
+    assert not told["clock"]["ok"]
+    assert f"{now + timedelta(days=30):%Y-%m-%d}" in told["clock"]["detail"]
+    assert "heartbeat" in told["clock"]["detail"]
+    assert not told["heartbeat"]["ok"]
+    assert told["heartbeat"]["detail"].startswith("01:00:00 ago")
+    assert not told["jobs in time"]["ok"]
+    # what the hint says mends it, and an operator may do it
+    db.execute("set local role memory_operator")
+    db.execute(told["clock"]["hint"].partition("Then: ")[2])
+    told = {row["condition"]: row for row in call(db, "check_database", now=now)}
+    assert told["clock"]["ok"]
+
+
 # --- programs
 
 
@@ -297,6 +365,14 @@ def test_a_program_holds_its_lock_until_it_is_finished(clone_url: str) -> None:
         again = value(second, "select memory.begin_job('test')")
         second.execute("select memory.finish_job(%s)", (again,))
         assert job(first, "test")["sqlstate"] is None
+
+
+def test_the_hint_for_a_program_that_failed_is_its_command(db: Connection[Any]) -> None:
+    run = value(db, "select memory.begin_job('archive_run')")
+    db.execute("select memory.finish_job(%s, null, 'exit code 74: no')", (run,))
+    told = {row["condition"]: row for row in call(db, "check_database")}["jobs without error"]
+    assert told["detail"] == "archive_run: 38000 exit code 74: no"
+    assert told["hint"] == "magray archive run"
 
 
 def test_a_program_whose_service_was_killed_may_run_again(clone_url: str) -> None:
