@@ -76,8 +76,7 @@ def run(as_json: bool) -> None:
         _say("The archive is being written by another program.", as_json=as_json)
         return
     print_rows([row], as_json=as_json, empty="")
-    if row["problems"]:
-        sys.exit(EXIT_STORAGE)
+    _tell(row["problems"])
 
 
 async def _run(settings: Settings) -> dict[str, Any] | None:
@@ -170,11 +169,21 @@ async def _verify(settings: Settings) -> list[dict[str, Any]]:
     help="Drop the copies of memories restored longer ago than this, too. Keep them for as long as "
     "you may restore the database to.",
 )
+@click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Files that are not in the store any more are gone for good: what was to be erased from "
+    "them is done, what lay in them alone is noted as lost. Look with --dry-run first.",
+)
 @json_option
-def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None:
+def clean(
+    dry_run: bool, copies_after_days: float | None, accept_missing: bool, as_json: bool
+) -> None:
     """Delete objects in the archive's folder that belong to no file of it."""
     settings = _settings()
-    cleaned = asyncio.run(_clean(settings, copies_after_days, dry_run=dry_run))
+    cleaned = asyncio.run(
+        _clean(settings, copies_after_days, accept_missing=accept_missing, dry_run=dry_run)
+    )
     if cleaned is None:
         _say("The archive is being written by another program.", as_json=as_json)
         sys.exit(75)  # sysexits: try again
@@ -182,21 +191,34 @@ def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None
         {"file": one.name, "bytes": one.size, "action": action}
         for objects, action in (
             (cleaned.orphans, "would delete" if dry_run else "deleted"),
-            (cleaned.kept, "kept: its archive has no other file, see magray archive verify"),
+            (
+                cleaned.kept,
+                "kept: its archive has no other file; --accept-missing settles that "
+                "once this one is moved elsewhere",
+            ),
         )
         for one in objects
+    ]
+    rows += [
+        {"file": one.file, "bytes": None, "action": _fate(one, dry_run=dry_run)}
+        for one in cleaned.missing
     ]
     if cleaned.copies:
         rows.append({"file": None, "bytes": None, "action": f"copies dropped: {cleaned.copies}"})
     print_rows(rows, as_json=as_json, empty="Nothing to clean.")
-    for problem in cleaned.outcome.problems:
-        Console(stderr=True, highlight=False).print(problem, markup=False)
-    if cleaned.outcome.problems:
-        sys.exit(EXIT_STORAGE)
+    _tell(cleaned.outcome.problems)
+
+
+def _fate(one: check.Missing, *, dry_run: bool) -> str:
+    """What becomes of a missing file, in words."""
+    if not one.settled:
+        return "missing: if it is gone for good, magray archive clean --accept-missing"
+    verb = "would settle" if dry_run else "settled"
+    return f"missing, {verb}: {one.erased} erased, {one.lost} lost, {one.copies} copies"
 
 
 async def _clean(
-    settings: Settings, copies_after_days: float | None, *, dry_run: bool
+    settings: Settings, copies_after_days: float | None, *, accept_missing: bool, dry_run: bool
 ) -> check.Cleaned | None:
     async with _opened(settings) as archive:
         if not await writing.take(archive, patience=10):
@@ -205,6 +227,7 @@ async def _clean(
             archive,
             open_store(settings.archive_url),
             copies_after_days=copies_after_days,
+            accept_missing=accept_missing,
             dry_run=dry_run,
         )
 
@@ -222,6 +245,14 @@ async def _opened(settings: Settings) -> AsyncIterator[Archive]:
         connect(database.url, role="memory_operator") as connection,
     ):
         yield Archive(connection)
+
+
+def _tell(problems: list[str]) -> None:
+    """Say what could not be done, where a job's runner finds it, and end with its exit code."""
+    for problem in problems:
+        Console(stderr=True, highlight=False).print(problem, markup=False, soft_wrap=True)
+    if problems:
+        sys.exit(EXIT_STORAGE)
 
 
 def _say(text: str, *, as_json: bool) -> None:

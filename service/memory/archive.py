@@ -28,9 +28,9 @@ class Archive(Calls):
         rows = await self._dicts("select memory.lock_archive() as taken")
         return bool(rows[0]["taken"])
 
-    async def backlog(self) -> Rows:
-        """What is to be written, erased and deleted: item, waiting, since, note."""
-        return await self._dicts("select * from memory.archive_backlog()")
+    async def backlog(self, namespace: str | None = None) -> Rows:
+        """What is to be written and erased (of a namespace), and deleted: item, waiting, …."""
+        return await self._dicts("select * from memory.archive_backlog(%s)", (namespace,))
 
     async def archives(self) -> Rows:
         """The files, oldest first, as `memory.archives` shows them."""
@@ -60,9 +60,11 @@ class Archive(Calls):
             (archive, file, tier, size, list(seqs)),
         )
 
-    async def work(self) -> Rows:
-        """Files that hold forgotten records, with what each must lose."""
-        return await self._dicts("select * from memory.archive_work()")
+    async def work(self, namespace: str | None = None) -> Rows:
+        """Files that hold forgotten records (of a namespace), with what each must lose."""
+        return await self._dicts(
+            "select * from memory.archive_work(p_namespace => %s)", (namespace,)
+        )
 
     async def replace(
         self, work: dict[str, Any], file: str | None, tier: str, size: int | None, rows: int
@@ -84,6 +86,12 @@ class Archive(Calls):
     async def note_check(self, archive: UUID, fault: str | None) -> None:
         """Note what a check of a file found: None, damaged or missing."""
         await self._dicts("select * from memory.note_archive_check(%s, %s)", (archive, fault))
+
+    async def settle_missing(self, archive: UUID, file: str, limit: int, *, dry_run: bool) -> Rows:
+        """Settle a batch of what a file held that is gone: outcome erased, lost or copy."""
+        return await self._dicts(
+            "select * from memory.settle_missing(%s, %s, %s, %s)", (archive, file, limit, dry_run)
+        )
 
     async def find(self, namespace: str, ids: Sequence[UUID] | None, file: str | None) -> Rows:
         """The files that hold archived records of a namespace, file None: the outbox."""
