@@ -109,7 +109,8 @@ def restore(
     """Bring archived memories back into their layers, with id, history and usage.
 
     They begin a new life there: the layer's whole ttl, counted from now. A memory whose id lives
-    already is left as it is and told. A damaged file stops it before anything is restored.
+    already (live) is left as it is; one whose content lives under another id (same_content) stays
+    in the archive. A damaged file stops it before anything is restored.
     """
     settings = _settings()
     row = asyncio.run(_restore(settings, namespace, list(ids) or None, file, dry_run=dry_run))

@@ -101,7 +101,7 @@ class Archive(Calls):
         )
 
     async def restore_outbox(self, namespace: str, ids: Sequence[UUID], *, dry_run: bool) -> Rows:
-        """Bring records back that wait for their file; outcome restored or live."""
+        """Bring records back that wait for their file; outcome, content_hash."""
         return await self._dicts(
             "select * from memory.restore_outbox(%s, %s, p_dry_run => %s)",
             (namespace, list(ids), dry_run),
@@ -110,7 +110,7 @@ class Archive(Calls):
     async def restore(
         self, namespace: str, archive: UUID, records: Sequence[dict[str, Any]], *, dry_run: bool
     ) -> Rows:
-        """Bring records back that were read from a file; outcome restored or live."""
+        """Bring records back that were read from a file; outcome, content_hash."""
         return await self._dicts(
             "select * from memory.restore_archived(%s, %s, %s, p_dry_run => %s)",
             (namespace, archive, Jsonb(list(records)), dry_run),
