@@ -92,11 +92,11 @@ grant select, insert, update, delete on
 grant select, insert, update, delete on memory_data.archive, memory_data.archive_deletion
     to memory_operator;
 revoke execute on function
-    memory._hand_to_archive, memory.archive, memory.archive_batch, memory.register_archive,
+    memory._hand_to_archive, memory._unused, memory.archive, memory.archive_batch, memory.register_archive,
     memory.restore_outbox, memory.restore_archived, memory._restore, memory._put_back,
     memory.find_archived, memory.archive_work, memory.replace_archive, memory.archive_files,
     memory.note_deletion, memory.note_archive_check, memory.drop_copies, memory.lock_archive,
-    memory.archive_backlog, memory.count_memories, memory.announce_file
+    memory.archive_backlog, memory.count_memories, memory.announce_file, memory.settle_missing
     from memory_app;
 
 -- KPIs and alerts: over all namespaces, so the operator's.

@@ -16,7 +16,7 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
      'Learns from the uses counted what eviction ranks by.'),
     ('ghosts', '27 * * * *', 'sql', 'select * from memory.purge_ghosts()',
      'Forgets how records evicted long ago were used.'),
-    ('archive', '23 * * * *', 'sql', 'select * from memory.archive()',
+    ('archive', '*/5 * * * *', 'sql', 'select * from memory.archive()',
      'Sends memories nobody used for long to the archive, where a layer''s archive_after says so.'),
     ('archive_run', '*/10 * * * *', 'program', 'magray archive run',
      'Writes what left its layer to files of the archive, erases what was forgotten from them.'),
@@ -36,6 +36,14 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
      'Removes old runs of jobs and of promote, here and in pg_cron.')
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
+
+-- It ran once an hour. Who shares the moment it was made with another job was never changed by hand
+-- (memory.set_job notes when).
+update memory_data.schedule as s set cron = '*/5 * * * *'
+where s.name = 'archive' and s.cron = '23 * * * *'
+    and exists (
+        select from memory_data.schedule as o
+        where o.name <> s.name and o.since = s.since);
 
 -- Programs that stay off until somebody switches them on: `magray train --schedule`. Where there is
 -- nothing to learn from yet, or no model in use, they have nothing to do, which is no failure.

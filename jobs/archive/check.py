@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from jobs.storage.store import Store, StoredObject
     from service.memory import Archive
+
+_BATCH = 1000
 
 
 async def verify(
@@ -52,6 +55,25 @@ async def _check(store: Store, one: dict[str, Any]) -> tuple[str, str]:
 
 
 @dataclass
+class Missing:
+    """A registered file that is not in the store.
+
+    Attributes:
+        file: its name.
+        settled: what it held was settled, or would be.
+        erased: forgotten records that went with it.
+        lost: records that lay in it alone.
+        copies: records that live, or lie in another file too.
+    """
+
+    file: str
+    settled: bool = False
+    erased: int = 0
+    lost: int = 0
+    copies: int = 0
+
+
+@dataclass
 class Cleaned:
     """What a clean-up did, or would do.
 
@@ -59,18 +81,25 @@ class Cleaned:
         orphans: objects nobody knows.
         kept: objects nobody knows that are the only ones of an archive whose own file is missing:
             after a restore of the database to a moment before the file was rewritten.
+        missing: files that are gone, without one in `kept`.
         copies: copies of restored records that were queued for erasure.
         outcome: erasures and deletions carried out.
     """
 
     orphans: list[StoredObject] = field(default_factory=list)
     kept: list[StoredObject] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
     copies: int = 0
     outcome: Outcome = field(default_factory=Outcome)
 
 
 async def clean(
-    archive: Archive, store: Store, *, copies_after_days: float | None, dry_run: bool
+    archive: Archive,
+    store: Store,
+    *,
+    copies_after_days: float | None,
+    accept_missing: bool = False,
+    dry_run: bool,
 ) -> Cleaned:
     """Delete what lies in this database's folder of the store and belongs to no archive.
 
@@ -80,17 +109,25 @@ async def clean(
         archive: the database.
         store: where the files are.
         copies_after_days: drop the copies of records restored longer ago than this; None: keep.
+        accept_missing: files that are gone are gone for good: settle what they held.
         dry_run: only tell.
+
+    Raises:
+        StorageError: the store cannot be read, so nothing is known to be missing.
     """
     answer = Cleaned()
     known = await archive.files()
-    there = await store.names(f"{await archive.site()}/")
+    site = await archive.site()
+    if accept_missing:
+        store.require_folder(site)
+    there = await store.names(f"{site}/")
     registered = {row["file"] for row in known}
     lost = _lost_folders(known, {one.name for one in there})
     for one in there:
         if one.name not in registered:
             successor = one.name.rpartition("/")[0] in lost
             (answer.kept if successor else answer.orphans).append(one)
+    answer.missing = await _missing(archive, store, known, there, accept_missing, dry_run)
     if copies_after_days is not None:
         answer.copies = await _drop_copies(archive, copies_after_days, dry_run=dry_run)
     if dry_run:
@@ -104,6 +141,48 @@ async def clean(
     await erase(archive, store, answer.outcome)
     await delete(archive, store, answer.outcome)
     return answer
+
+
+async def _missing(
+    archive: Archive,
+    store: Store,
+    known: list[dict[str, Any]],
+    there: list[StoredObject],
+    accept: bool,
+    dry_run: bool,
+) -> list[Missing]:
+    """Files that are gone and left no other one in their folder; settled if that is accepted."""
+    names = {one.name for one in there}
+    folders = {name.rpartition("/")[0] for name in names}
+    answer = []
+    for one in known:
+        name = one["file"]
+        if one["leaving"] or name in names or name.rpartition("/")[0] in folders:
+            continue
+        missing = Missing(name, settled=accept)
+        if accept:
+            try:  # the store itself says so, not only its list
+                await store.get(name)
+            except MissingObjectError:
+                await _settle(archive, one, missing, dry_run=dry_run)
+            else:
+                continue
+        answer.append(missing)
+    return answer
+
+
+async def _settle(
+    archive: Archive, one: dict[str, Any], missing: Missing, *, dry_run: bool
+) -> None:
+    # a dry run would tell the same batch for ever; no file holds more than its rows
+    limit = one["rows"] if dry_run else _BATCH
+    while rows := await archive.settle_missing(one["archive"], one["file"], limit, dry_run=dry_run):
+        told = Counter(row["outcome"] for row in rows)
+        missing.erased += told["erased"]
+        missing.lost += told["lost"]
+        missing.copies += told["copy"]
+        if dry_run:
+            return
 
 
 async def _drop_copies(archive: Archive, days: float, *, dry_run: bool) -> int:

@@ -29,7 +29,8 @@ class Forgotten:
     Attributes:
         memories: how many, in layers, outbox and files.
         outcome: files rewritten and deleted.
-        waiting: items the archive still has to do: forgotten records in files, files to delete.
+        waiting: what the archive still has to do: records of this namespace in files, and files to
+            delete, any of which may hold some of it.
     """
 
     memories: int = 0
@@ -67,17 +68,18 @@ async def forget(
             gone = await archive.forget(namespace, ids[start : start + _BATCH], _BATCH)
             answer.memories += len(gone)
             on_progress(len(gone))
-    if await _waiting(archive):
+    if await _waiting(archive, namespace):
         store = open_files()
         if await take(archive, patience=_PATIENCE):
-            await erase(archive, store, answer.outcome)
+            await erase(archive, store, answer.outcome, namespace)
             await delete(archive, store, answer.outcome)
         else:
             answer.outcome.problems.append("another program works on the archive's files")
-    answer.waiting = await _waiting(archive)
+    answer.waiting = await _waiting(archive, namespace)
     return answer
 
 
-async def _waiting(archive: Archive) -> int:
-    """Forgotten records in files, and files to be deleted."""
-    return sum(row["waiting"] for row in await archive.backlog() if row["item"] != "to write")
+async def _waiting(archive: Archive, namespace: str) -> int:
+    """Forgotten records of the namespace in files, and files to be deleted."""
+    backlog = await archive.backlog(namespace)
+    return sum(row["waiting"] for row in backlog if row["item"] != "to write")

@@ -34,12 +34,14 @@ class Restored:
     Attributes:
         restored: records that came back.
         live: ids that live in their layer already, and were left as they are.
+        same_content: ids that stay in the archive, because another memory with their content lives.
         absent: ids asked for that the archive does not hold.
         files: files of the archive that were read.
     """
 
     restored: int = 0
     live: list[UUID] = field(default_factory=list)
+    same_content: list[UUID] = field(default_factory=list)
     absent: list[UUID] = field(default_factory=list)
     files: int = 0
 
@@ -81,6 +83,7 @@ async def restore(
                 await _fetch(store, place, copies[place["file"]])
         answer.files = len(copies)
         done = 0
+        told: set[bytes] | None = set() if dry_run else None
         for place in places:
             name = place["file"]
             table = None if name is None else parquet.read(name, copies[name].read_bytes())
@@ -95,7 +98,7 @@ async def restore(
                         dry_run=dry_run,
                     )
                 )
-                _count(answer, rows)
+                _count(answer, rows, told)
                 done += len(ids_)
                 on_progress(done, total)
     return answer
@@ -108,12 +111,18 @@ async def _fetch(store: Store, place: dict[str, Any], copy: Path) -> None:
     await anyio.Path(copy).write_bytes(data)
 
 
-def _count(answer: Restored, rows: list[dict[str, Any]]) -> None:
+def _count(answer: Restored, rows: list[dict[str, Any]], told: set[bytes] | None) -> None:
+    """Count a batch; `told`: contents a dry run told as restored, which it cannot find alive."""
     for row in rows:
-        if row["outcome"] == "restored":
-            answer.restored += 1
-        else:
+        outcome, content = row["outcome"], bytes(row["content_hash"])
+        if outcome == "live":
             answer.live.append(row["id"])
+        elif outcome != "restored" or (told is not None and content in told):
+            answer.same_content.append(row["id"])
+        else:
+            answer.restored += 1
+            if told is not None:
+                told.add(content)
 
 
 def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

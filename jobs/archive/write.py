@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from jobs.archive import parquet
-from service.errors import MagrayError, StorageError
+from service.errors import MagrayError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,10 +129,12 @@ async def _check_rows(store: Store, name: str, expected: int) -> None:
         )
 
 
-async def erase(archive: Archive, store: Store, outcome: Outcome) -> None:
-    """Rewrite the files that hold forgotten records; what fails is told in `outcome`."""
+async def erase(
+    archive: Archive, store: Store, outcome: Outcome, namespace: str | None = None
+) -> None:
+    """Rewrite the files with forgotten records (of a namespace); `outcome` tells what fails."""
     seen: set[Any] = set()
-    while work := [one for one in await archive.work() if one["archive"] not in seen]:
+    while work := [one for one in await archive.work(namespace) if one["archive"] not in seen]:
         for one in work:
             seen.add(one["archive"])
             try:
@@ -146,7 +148,15 @@ async def erase(archive: Archive, store: Store, outcome: Outcome) -> None:
 async def _rewrite(archive: Archive, store: Store, work: dict[str, Any]) -> int:
     """Write a file anew without the forgotten records; returns how many went."""
     was: str = work["file"]
-    data = await store.get(was)
+    try:
+        data = await store.get(was)
+    except MissingObjectError as error:
+        await archive.note_check(work["archive"], "missing")  # for `magray check` to tell
+        raise MissingObjectError(
+            f"{error.message}: {len(work['ids'])} records cannot be erased from it",
+            detail=error.detail,
+            hint="magray archive clean --accept-missing --dry-run",
+        ) from error
     table = await anyio.to_thread.run_sync(parquet.read, was, data)
     rest = parquet.without(table, work["namespaces"], work["ids"])
     if not rest.num_rows:

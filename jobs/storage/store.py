@@ -120,21 +120,45 @@ class Store:
         with self._faults("delete", name):
             try:
                 await obstore.delete_async(self._objects, name)
-            except (NotFoundError, FileNotFoundError):
+            except (NotFoundError, FileNotFoundError) as error:
+                if _lacks_bucket(error):
+                    raise
                 return
+
+    def require_folder(self, name: str) -> None:
+        """Make sure that a local store is the one that was written to.
+
+        A disk that is not mounted looks like one whose files are missing. (A bucket that is not
+        there is an error of `names`.)
+
+        Raises:
+            StorageError: the folder is not there.
+        """
+        if self._root is not None and not (self._root / name).is_dir():
+            raise StorageError(
+                f"{self._root / name} is not there",
+                detail="A disk that is not mounted looks the same as files that are missing.",
+                hint=f"mount it; if the whole folder is lost: mkdir {self._root / name}",
+            )
 
     @contextmanager
     def _faults(self, verb: str, name: str) -> Iterator[None]:
         try:
             yield
-        except (NotFoundError, FileNotFoundError) as error:
-            raise MissingObjectError(f"{name} is not in the store", detail=self.url) from error
         except (BaseError, OSError) as error:
+            missing = isinstance(error, (NotFoundError, FileNotFoundError))
+            if missing and not _lacks_bucket(error):
+                raise MissingObjectError(f"{name} is not in the store", detail=self.url) from error
             raise StorageError(
                 f"the store would not {verb} {name}",
                 detail=reason(error),
                 hint=f"look at {self.url} and the credentials in the environment",
             ) from error
+
+
+def _lacks_bucket(error: Exception) -> bool:
+    """Whether the store knows no such bucket, which it tells by the code of a missing object."""
+    return "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
 
 
 def open_store(url: str) -> Store:

@@ -109,7 +109,8 @@ def restore(
     """Bring archived memories back into their layers, with id, history and usage.
 
     They begin a new life there: the layer's whole ttl, counted from now. A memory whose id lives
-    already is left as it is and told. A damaged file stops it before anything is restored.
+    already (live) is left as it is; one whose content lives under another id (same_content) stays
+    in the archive. A damaged file stops it before anything is restored.
     """
     settings = _settings()
     row = asyncio.run(_restore(settings, namespace, list(ids) or None, file, dry_run=dry_run))
@@ -169,11 +170,21 @@ async def _verify(settings: Settings) -> list[dict[str, Any]]:
     help="Drop the copies of memories restored longer ago than this, too. Keep them for as long as "
     "you may restore the database to.",
 )
+@click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Files that are not in the store any more are gone for good: what was to be erased from "
+    "them is done, what lay in them alone is noted as lost. Look with --dry-run first.",
+)
 @json_option
-def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None:
+def clean(
+    dry_run: bool, copies_after_days: float | None, accept_missing: bool, as_json: bool
+) -> None:
     """Delete objects in the archive's folder that belong to no file of it."""
     settings = _settings()
-    cleaned = asyncio.run(_clean(settings, copies_after_days, dry_run=dry_run))
+    cleaned = asyncio.run(
+        _clean(settings, copies_after_days, accept_missing=accept_missing, dry_run=dry_run)
+    )
     if cleaned is None:
         _say("The archive is being written by another program.", as_json=as_json)
         sys.exit(75)  # sysexits: try again
@@ -181,9 +192,17 @@ def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None
         {"file": one.name, "bytes": one.size, "action": action}
         for objects, action in (
             (cleaned.orphans, "would delete" if dry_run else "deleted"),
-            (cleaned.kept, "kept: its archive has no other file, see magray archive verify"),
+            (
+                cleaned.kept,
+                "kept: its archive has no other file; --accept-missing settles that "
+                "once this one is moved elsewhere",
+            ),
         )
         for one in objects
+    ]
+    rows += [
+        {"file": one.file, "bytes": None, "action": _fate(one, dry_run=dry_run)}
+        for one in cleaned.missing
     ]
     if cleaned.copies:
         rows.append({"file": None, "bytes": None, "action": f"copies dropped: {cleaned.copies}"})
@@ -191,8 +210,16 @@ def clean(dry_run: bool, copies_after_days: float | None, as_json: bool) -> None
     _tell_problems(cleaned.outcome.problems)
 
 
+def _fate(one: check.Missing, *, dry_run: bool) -> str:
+    """What becomes of a missing file, in words."""
+    if not one.settled:
+        return "missing: if it is gone for good, magray archive clean --accept-missing"
+    verb = "would settle" if dry_run else "settled"
+    return f"missing, {verb}: {one.erased} erased, {one.lost} lost, {one.copies} copies"
+
+
 async def _clean(
-    settings: Settings, copies_after_days: float | None, *, dry_run: bool
+    settings: Settings, copies_after_days: float | None, *, accept_missing: bool, dry_run: bool
 ) -> check.Cleaned | None:
     async with _opened(settings) as archive:
         if not await writing.take(archive, patience=10):
@@ -201,6 +228,7 @@ async def _clean(
             archive,
             open_store(settings.archive_url),
             copies_after_days=copies_after_days,
+            accept_missing=accept_missing,
             dry_run=dry_run,
         )
 

@@ -28,9 +28,9 @@ class Archive(Calls):
         rows = await self._dicts("select memory.lock_archive() as taken")
         return bool(rows[0]["taken"])
 
-    async def backlog(self) -> Rows:
-        """What is to be written, erased and deleted: item, waiting, since, note."""
-        return await self._dicts("select * from memory.archive_backlog()")
+    async def backlog(self, namespace: str | None = None) -> Rows:
+        """What is to be written and erased (of a namespace), and deleted: item, waiting, …."""
+        return await self._dicts("select * from memory.archive_backlog(%s)", (namespace,))
 
     async def archives(self) -> Rows:
         """The files, oldest first, as `memory.archives` shows them."""
@@ -60,9 +60,11 @@ class Archive(Calls):
             (archive, file, tier, size, list(seqs)),
         )
 
-    async def work(self) -> Rows:
-        """Files that hold forgotten records, with what each must lose."""
-        return await self._dicts("select * from memory.archive_work()")
+    async def work(self, namespace: str | None = None) -> Rows:
+        """Files that hold forgotten records (of a namespace), with what each must lose."""
+        return await self._dicts(
+            "select * from memory.archive_work(p_namespace => %s)", (namespace,)
+        )
 
     async def replace(
         self, work: dict[str, Any], file: str | None, tier: str, size: int | None, rows: int
@@ -85,6 +87,12 @@ class Archive(Calls):
         """Note what a check of a file found: None, damaged or missing."""
         await self._dicts("select * from memory.note_archive_check(%s, %s)", (archive, fault))
 
+    async def settle_missing(self, archive: UUID, file: str, limit: int, *, dry_run: bool) -> Rows:
+        """Settle a batch of what a file held that is gone: outcome erased, lost or copy."""
+        return await self._dicts(
+            "select * from memory.settle_missing(%s, %s, %s, %s)", (archive, file, limit, dry_run)
+        )
+
     async def find(self, namespace: str, ids: Sequence[UUID] | None, file: str | None) -> Rows:
         """The files that hold archived records of a namespace, file None: the outbox."""
         return await self._dicts(
@@ -93,7 +101,7 @@ class Archive(Calls):
         )
 
     async def restore_outbox(self, namespace: str, ids: Sequence[UUID], *, dry_run: bool) -> Rows:
-        """Bring records back that wait for their file; outcome restored or live."""
+        """Bring records back that wait for their file; outcome, content_hash."""
         return await self._dicts(
             "select * from memory.restore_outbox(%s, %s, p_dry_run => %s)",
             (namespace, list(ids), dry_run),
@@ -102,7 +110,7 @@ class Archive(Calls):
     async def restore(
         self, namespace: str, archive: UUID, records: Sequence[dict[str, Any]], *, dry_run: bool
     ) -> Rows:
-        """Bring records back that were read from a file; outcome restored or live."""
+        """Bring records back that were read from a file; outcome, content_hash."""
         return await self._dicts(
             "select * from memory.restore_archived(%s, %s, %s, p_dry_run => %s)",
             (namespace, archive, Jsonb(list(records)), dry_run),

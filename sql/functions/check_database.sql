@@ -55,12 +55,15 @@ union all
 select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
     string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')
                || coalesce(' (' || b.note || ')', ''), ', '),
-    'magray archive run'
+    -- of a file that is gone nothing can be erased
+    case when exists (select from memory.archives as a where a.state = 'missing' and a.erasing > 0)
+         then 'magray archive clean --accept-missing --dry-run' else 'magray archive run' end
 from memory.archive_backlog() as b
 union all
 select 'archive files', count(*) = 0, false,
     coalesce(string_agg(a.file || ' is ' || a.state, ', '), 'whole as far as they were checked'),
-    'magray archive verify'
+    case when bool_or(a.state = 'missing')
+         then 'magray archive clean --accept-missing --dry-run' else 'magray archive verify' end
 from memory.archives as a where a.state in ('damaged', 'missing')
 $function$;
 

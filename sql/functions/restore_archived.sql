@@ -1,11 +1,12 @@
 -- Brings back records read from a file of the archive. p_records is an array of objects with the
 -- fields of memory_data.archive_outbox, `model` as the model's name, JSON as text. A record that is no longer this
--- file's to give (forgotten or restored meanwhile) is left out of the answer.
+-- file's to give (forgotten or restored meanwhile) is left out of the answer. The content's hash lets a
+-- dry run of many batches see which of them share a content.
 create or replace function memory.restore_archived(
     p_namespace text, p_archive uuid, p_records jsonb, p_now timestamptz default now(),
     p_dry_run boolean default false
 )
-returns table (namespace text, id uuid, layer text, kind text, outcome text)
+returns table (namespace text, id uuid, layer text, kind text, outcome text, content_hash bytea)
 language plpgsql
 set search_path to pg_catalog, public, pg_temp
 as $function$
@@ -35,8 +36,9 @@ begin
         on i.namespace = r.namespace and i.id = r.id and i.archive = p_archive
     where r.namespace = p_namespace and i.restored_at is null;
     return query
-    select r.namespace, r.id, r.layer, r.kind, r.outcome
-    from memory._restore(v_records, v_file, p_now, p_dry_run) as r;
+    select r.namespace, r.id, r.layer, r.kind, r.outcome, c.content_hash
+    from memory._restore(v_records, v_file, p_now, p_dry_run) as r
+    join unnest(v_records) as c on c.namespace = r.namespace and c.id = r.id;
 end;
 $function$;
 

@@ -1,8 +1,9 @@
 -- Brings back records that were not written to a file yet; see memory._put_back for what comes back.
+-- The content's hash lets a dry run of many batches see which of them share a content.
 create or replace function memory.restore_outbox(
     p_namespace text, p_ids uuid[], p_now timestamptz default now(), p_dry_run boolean default false
 )
-returns table (namespace text, id uuid, layer text, kind text, outcome text)
+returns table (namespace text, id uuid, layer text, kind text, outcome text, content_hash bytea)
 language plpgsql
 set search_path to pg_catalog, public, pg_temp
 as $function$
@@ -16,8 +17,9 @@ begin
     from memory_data.archive_outbox as o
     where o.namespace = p_namespace and o.id = any (p_ids);
     return query
-    select r.namespace, r.id, r.layer, r.kind, r.outcome
-    from memory._restore(v_records, 'outbox', p_now, p_dry_run) as r;
+    select r.namespace, r.id, r.layer, r.kind, r.outcome, c.content_hash
+    from memory._restore(v_records, 'outbox', p_now, p_dry_run) as r
+    join unnest(v_records) as c on c.namespace = r.namespace and c.id = r.id;
 end;
 $function$;
 

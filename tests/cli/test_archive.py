@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from service.errors import DamagedObjectError
+from service.errors import DamagedObjectError, StorageError
 from tests.sql.archiving import hand, keep
 from tests.sql.calls import call, session, value
 
@@ -127,6 +127,37 @@ def test_a_namespace_is_forgotten_everywhere(
         assert {row["memories"] for row in call(db, "count_memories", namespace="n")} == {0}
         forgotten = "select count(*) from memory_data.decision where action = 'forget'"
         assert value(db, forgotten) == 3
+
+
+def test_a_file_that_is_gone_is_settled_when_told(
+    place: Home, clone_url: str, memories: list[uuid.UUID]
+) -> None:
+    place.run("archive", "run")
+    (path,) = folder(place).rglob("*.parquet")
+    path.unlink()
+    one, code = str(memories[0]), StorageError.exit_code
+    told = place.run("forget", "--namespace", "n", "--id", one, "--yes", "--json", code=code)
+    assert rows(told.stdout)[0]["waiting"] == 1
+    assert "cannot be erased" in place.run("archive", "run", code=code).stderr
+    checked = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
+    hint = "magray archive clean --accept-missing --dry-run"
+    assert checked["archive backlog"]["hint"] == checked["archive files"]["hint"] == hint
+    assert "cannot be erased" in place.run("archive", "clean", code=code).stderr
+    # somebody else is forgotten as ever
+    place.run("forget", "--namespace", "m", "--yes")
+
+    (would,) = rows(place.run(*hint.split()[1:], "--json").stdout)
+    assert would["action"] == "missing, would settle: 1 erased, 1 lost, 0 copies"
+    (done,) = rows(place.run("archive", "clean", "--accept-missing", "--json").stdout)
+    assert (done["file"], done["action"]) == (
+        would["file"], "missing, settled: 1 erased, 1 lost, 0 copies",
+    )  # fmt: skip
+    place.run("archive", "run")
+    checked = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
+    assert checked["archive files"]["ok"]
+    with session(clone_url) as db:
+        (*_, last) = call(db, "history", namespace="n", id=memories[1])
+    assert (last["event"], last["detail"]["detail"]["lost"]) == ("forget", True)
 
 
 def test_a_store_that_is_none_is_told(place: Home, memories: list[uuid.UUID]) -> None:

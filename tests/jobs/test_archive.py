@@ -152,6 +152,26 @@ async def test_restore_takes_one_id_or_one_file(clone_url: str, store: Store) ->
     assert pictures(clone_url, list(waiting)) == waiting
 
 
+async def test_of_equal_memories_in_two_files_one_comes_back(clone_url: str, store: Store) -> None:
+    """The dry run says so; what stays is told apart from what lives."""
+    ids = []
+    for _ in range(3):  # two files and the outbox
+        await run(clone_url, store)
+        ids += hand_over(clone_url, 1, layers=["interact"])
+    async with archive_of(clone_url) as archive:
+        told = await restore(archive, store, "n", dry_run=True)
+        assert (told.restored, told.live, told.same_content) == (1, [], ids[1:])
+        assert await restore(archive, store, "n") == told
+        assert [bool(one["memory"]) for one in pictures(clone_url, ids).values()] == [
+            True, False, False,
+        ]  # fmt: skip
+        # the same memory at two places: restored, and then its copy is what lives
+        with session(clone_url) as db:
+            db.execute("update memory_data.archived set restored_at = null")
+        again = await restore(archive, store, "n", dry_run=True)
+        assert (again.restored, again.live, again.same_content) == (0, ids[:1], ids[1:])
+
+
 async def test_a_damaged_file_stops_a_restore_before_anything(
     clone_url: str, store: Store, folder: Path
 ) -> None:

@@ -218,6 +218,21 @@ def test_operators_changes_to_the_schedule_stay(clone_url: str) -> None:
     assert "make_partitions" in row["command"]
 
 
+def test_the_archive_of_an_older_database_runs_as_often_as_a_new_one(clone_url: str) -> None:
+    cron = "select cron from memory_data.schedule where name = 'archive'"
+    hourly = "23 * * * *"
+    with session(clone_url) as db:
+        new = value(db, cron)
+        assert new != hourly
+        db.execute("update memory_data.schedule set cron = %s where name = 'archive'", (hourly,))
+        migrate(clone_url)
+        assert value(db, cron) == new
+        # an operator who wants it once an hour keeps it
+        call(db, "set_job", name="archive", cron=hourly)
+        migrate(clone_url)
+        assert value(db, cron) == hourly
+
+
 def test_a_member_of_the_owner_may_migrate_a_prepared_database(clone_url: str) -> None:
     with session(clone_url) as db:
         name = f"deployer_{uuid.uuid4().hex[:8]}"

@@ -29,6 +29,13 @@ def remember(db: Connection[Any], content: str, at: datetime, layer: str = "insi
     return identity
 
 
+def fill(db: Connection[Any], number: int, at: datetime) -> None:
+    """So many memories of interact, in calls of at most 500."""
+    for start in range(0, number, 500):
+        memories = [{"content": f"m {i}"} for i in range(start, min(start + 500, number))]
+        call(db, "remember_many", namespace="n", memories=memories, now=at)
+
+
 def test_nothing_goes_unless_the_policy_says_so(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     remember(db, "old", now)
@@ -74,11 +81,30 @@ def test_a_batch_is_bounded_over_all_layers(db: Connection[Any]) -> None:
             remember(db, f"{layer} {number}", now + number * TICK, layer)
     later = now + timedelta(days=31)
     told = call(db, "archive", now=later, limit=4, dry_run=True)
-    assert [row["layer"] for row in told] == ["insights"] * 3 + ["assets"]
+    assert [row["layer"] for row in told] == ["insights"] * 2 + ["assets"] * 2
     assert call(db, "archive", now=later, limit=4) == told
     assert len(call(db, "archive", now=later, limit=4)) == 2
     assert value(db, "select count(distinct reason) from memory_data.archive_outbox") == 1
     assert value(db, "select min(reason) from memory_data.archive_outbox") == "unused for 30 days"
+
+
+def test_a_full_layer_leaves_the_others_their_share(db: Connection[Any]) -> None:
+    switch_on(db, "interact", "insights", "assets")
+    db.execute("update memory_data.layer set archive_after = '12 hours'")
+    now = datetime.now(UTC)
+    fill(db, 9, now - timedelta(hours=1))
+    late = remember(db, "of the last layer", now, "assets")
+    answer = call(db, "archive", now=now + timedelta(hours=12), limit=5)
+    assert [row["layer"] for row in answer] == ["interact"] * 4 + ["assets"]
+    assert answer[-1]["id"] == late
+
+
+def test_one_run_of_the_job_takes_all_that_waited_an_hour(db: Connection[Any]) -> None:
+    switch_on(db, "interact")
+    db.execute("update memory_data.layer set archive_after = '12 hours' where name = 'interact'")
+    fill(db, 1500, datetime.now(UTC) - timedelta(hours=13))
+    assert one(db, "run_job", name="archive")["rows"] == 1500
+    assert value(db, "select count(*) from memory_data.archive_outbox") == 1500
 
 
 def test_a_layer_that_is_none_is_refused(db: Connection[Any]) -> None:

@@ -1,0 +1,178 @@
+"""Files of the archive that are gone: what is owed and what is lost is settled when told to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs.archive import check
+from jobs.archive.forget import forget as forget_memories
+from jobs.archive.restore import restore
+from jobs.storage.store import Store, open_store
+from service.errors import StorageError
+from tests.jobs.archives import archive_of, counts, files, forget, hand_over, run, stored
+from tests.jobs.buckets import serve_bucket
+from tests.sql.calls import call, session, value
+
+if TYPE_CHECKING:
+    import uuid
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def store(folder: Path) -> Store:
+    return open_store(folder.as_uri())
+
+
+async def accept(url: str, store: Store, *, dry_run: bool = False) -> check.Cleaned:
+    async with archive_of(url) as archive:
+        return await check.clean(
+            archive, store, copies_after_days=None, accept_missing=True, dry_run=dry_run
+        )
+
+
+def history(url: str, namespace: str, memory: uuid.UUID) -> list[dict[str, Any]]:
+    with session(url) as db:
+        return call(db, "history", namespace=namespace, id=memory)
+
+
+async def test_what_was_owed_and_lost_with_a_file_is_settled(
+    clone_url: str, store: Store, folder: Path
+) -> None:
+    forgotten, others = hand_over(clone_url), hand_over(clone_url, namespace="m")
+    await run(clone_url, store)
+    hand_over(clone_url, namespace="safe")
+    await run(clone_url, store)
+    back, *lost = others
+    async with archive_of(clone_url) as archive:
+        await restore(archive, store, "m", ids=[back])
+        (place,) = await archive.find("m", None, None)
+        gone = folder / place["file"]
+        gone.unlink()
+
+        answer = await forget_memories(archive, lambda: store, "n")
+        assert (answer.memories, answer.waiting) == (6, 6)
+        assert "6 records cannot be erased" in answer.outcome.problems[0]
+        # nobody else's forgetting waits for that
+        other = await forget_memories(archive, lambda: store, "safe")
+        assert (other.memories, other.waiting, other.outcome.problems) == (6, 0, [])
+        assert (await forget_memories(archive, lambda: store, "nobody")).waiting == 0
+
+    assert len((await run(clone_url, store)).problems) == 1
+    before = counts(clone_url)
+    told = await accept(clone_url, store, dry_run=True)
+    assert told.missing == [check.Missing(place["file"], True, erased=6, lost=5, copies=1)]
+    assert counts(clone_url) == before
+    with session(clone_url) as db:
+        for condition in ("archive files", "archive backlog"):
+            assert "clean --accept-missing" in value(
+                db, "select hint from memory.check_database() where condition = %s", condition
+            )
+    done = await accept(clone_url, store)
+    assert (done.missing, done.outcome.problems) == (told.missing, [])
+    assert counts(clone_url) == dict.fromkeys(before, 0)
+    assert (await run(clone_url, store)).problems == []
+    assert (await accept(clone_url, store)).missing == []
+
+    detail = {"archived": True, "lost": True, "file": place["file"]}
+    for memory in lost:
+        last = history(clone_url, "m", memory)[-1]
+        assert (last["event"], last["detail"]["detail"]) == ("forget", detail)
+    assert history(clone_url, "m", back)[-1]["event"] == "restore"
+    for memory in forgotten:
+        events = history(clone_url, "n", memory)
+        assert [one["event"] for one in events].count("forget") == 1
+
+
+async def test_without_being_told_a_missing_file_is_only_named(
+    clone_url: str, store: Store, folder: Path
+) -> None:
+    hand_over(clone_url)
+    await run(clone_url, store)
+    (path,) = stored(folder)
+    data = path.read_bytes()
+    path.unlink()
+    before = counts(clone_url)
+    async with archive_of(clone_url) as archive:
+        answer = await check.clean(archive, store, copies_after_days=None, dry_run=False)
+    assert answer.missing == [check.Missing(str(path.relative_to(folder)))]
+    assert counts(clone_url) == before
+    # another file in its place may be what it was rewritten to: that stays for somebody to look at
+    successor = path.with_name(f"{'1' * 64}.parquet")
+    successor.write_bytes(data)
+    kept = await accept(clone_url, store)
+    assert ([one.size for one in kept.kept], kept.missing) == ([len(data)], [])
+    assert successor.exists()
+    assert counts(clone_url) == before
+    # a file that turns up again after all is nobody's
+    successor.unlink()
+    assert (await accept(clone_url, store)).missing[0].lost == 6
+    path.write_bytes(data)
+    assert len((await accept(clone_url, store)).orphans) == 1
+    assert not path.exists()
+
+
+async def test_a_disk_that_is_not_mounted_is_no_missing_file(
+    clone_url: str, store: Store, folder: Path
+) -> None:
+    hand_over(clone_url)
+    await run(clone_url, store)
+    before = counts(clone_url)
+    folder.rename(folder.with_name("elsewhere"))  # noqa: ASYNC240
+    with pytest.raises(StorageError, match="is not there") as caught:
+        await accept(clone_url, open_store(folder.as_uri()))
+    assert "mkdir" in caught.value.hint
+    assert counts(clone_url) == before
+
+
+async def test_a_store_that_does_not_answer_is_no_missing_file(
+    clone_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve_bucket()
+    bucket = next(server)
+    for name, text in bucket.environment.items():
+        monkeypatch.setenv(name, text)
+    store = open_store(bucket.url)
+    first, *_ = hand_over(clone_url)
+    await run(clone_url, store)
+    with session(clone_url) as db:
+        forget(db, first)
+    before, (name,) = counts(clone_url), files(clone_url)
+
+    bucket.faults.deny = {"GET"}
+    with pytest.raises(StorageError, match="would not list"):
+        await accept(clone_url, store)
+    # its list may be old or of fewer rights: then the file is asked for by name
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "names", _no_names)
+        with pytest.raises(StorageError, match="would not read"):
+            await accept(clone_url, store)
+        bucket.faults.deny = set()
+        assert (await accept(clone_url, store, dry_run=True)).missing == []
+    # nor is a bucket that is none: S3 tells that as it tells a missing object
+    strange = open_store("s3://no-such-bucket/archive")
+    with pytest.raises(StorageError):
+        await accept(clone_url, strange)
+    assert "would not read" in (await run(clone_url, strange)).problems[0]
+    with pytest.raises(StorageError, match="would not delete"):
+        await strange.delete(name)
+    assert counts(clone_url) == before
+    with session(clone_url) as db:
+        assert value(db, "select state from memory.archives") == "erasing"
+
+    await store.delete(name)
+    answer = await accept(clone_url, store)
+    assert answer.missing == [check.Missing(name, True, erased=1, lost=5)]
+    server.close()
+
+
+async def _no_names(prefix: str) -> list[Any]:
+    return []
