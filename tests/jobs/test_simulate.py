@@ -43,13 +43,38 @@ def test_a_trace_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "ids",
+    [
+        [str(2**60 + place) for place in range(300)],
+        [str(2**64 - 1 - place) for place in range(300)],
+        [str(2**64 + place) for place in range(300)],
+        [str(place - 150) for place in range(300)],
+        [f"page/{place}" for place in range(300)],
+        ["1", "1.0", "1e0", "one"],
+    ],
+)
+def test_no_two_objects_are_merged(tmp_path: Path, ids: list[str]) -> None:
+    """As floating point numbers, ids near 2^60 are the same in groups of 256."""
+    path = tmp_path / "t.csv"
+    path.write_text("time,obj_id,size\n" + "".join(f"0,{one},1\n" for one in [*ids, *ids]))
+    trace = read_trace(str(path))
+    numbers = trace.objects.tolist()
+    assert sorted(numbers[: len(ids)]) == list(range(len(ids)))
+    assert numbers[len(ids) :] == numbers[: len(ids)]
+    assert trace.bytes == len(ids)
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("a,b\n1,2\n", "no access trace"),
         ("time,obj_id,size\n", "holds no request"),
-        ("time,obj_id,size\n1,x,1\n", "no number"),
+        ("time,obj_id,size\nx,1,1\n", "no request"),
+        ("time,obj_id,size\n1,1\n", "no request"),
+        ("time,obj_id,size\n1,1,1\n1, ,1\n", "without an id"),
         ("time,obj_id,size\n2,1,1\n1,1,1\n", "backwards"),
         ("time,obj_id,size\n1,1,0\n", "sizes"),
+        ("time,obj_id,size\n1,1,1.5\n", "sizes"),
     ],
 )
 def test_what_is_no_trace_is_refused(tmp_path: Path, text: str, word: str) -> None:
