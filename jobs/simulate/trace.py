@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = "time,obj_id,size"
 _SHAPE = "each line is a number, an id (a whole number or a text) and a size in bytes"
+# Seconds of a trace: a calendar ends in the year 9999, and what lasts so long has another unit.
+_LONGEST = 100 * 366 * 86_400
 _LARGEST = 2**31 - 1  # bytes of one object: the column that holds them
 
 
@@ -69,10 +71,7 @@ def read_trace(path: str, *, requests: int | None = None, pace: float = 1.0) -> 
         if header.decode(errors="replace").strip() != _COLUMNS:
             raise source.error("is no access trace", hint=f"the first line is {_COLUMNS}")
         table = _rows(source, rest, requests)
-        raw = table["time"].to_numpy()
-        times = (raw - raw[0]) * pace
-        if (np.diff(times) < 0).any():
-            raise source.error("runs backwards in time", hint="sort it by its first column")
+        times = _times(source, table["time"].to_numpy(), pace)
         sizes = table["size"].to_numpy()
         if not ((sizes >= 1) & (sizes <= _LARGEST) & (sizes == np.floor(sizes))).all():
             raise source.error("has sizes that are no whole numbers from 1 to 2,147,483,647")
@@ -103,6 +102,28 @@ def _rows(source: Source, text: bytes, requests: int | None) -> pa.Table:
         )
     except pa.ArrowInvalid as error:
         raise source.error("holds something that is no request", str(error), _SHAPE) from error
+
+
+def _times(source: Source, raw: Floats, pace: float) -> Floats:
+    """Seconds since the first request."""
+    if not (finite := np.isfinite(raw)).all():
+        place = int(finite.argmin())
+        raise source.error(
+            "has a time that is not finite", f"Request {place + 1:,}: {raw[place]}.", _SHAPE
+        )
+    # what overflows is beyond the longest trace too
+    with np.errstate(over="ignore", invalid="ignore"):
+        times: Floats = (raw - raw[0]) * pace
+    if (raw[1:] < raw[:-1]).any():
+        raise source.error("runs backwards in time", hint="sort it by its first column")
+    if not times[-1] <= _LONGEST:
+        raise source.error(
+            "lasts more than 100 years when its times are read as seconds"
+            if pace == 1
+            else f"lasts more than 100 years at {pace:g} seconds a unit of its times",
+            hint="magray simulate --pace 0.000001, if its times are microseconds",
+        )
+    return times
 
 
 def _number(source: Source, column: pa.ChunkedArray) -> tuple[Integers, Integers]:

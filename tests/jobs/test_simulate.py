@@ -73,6 +73,9 @@ def test_no_two_objects_are_merged(tmp_path: Path, ids: list[str]) -> None:
         ("time,obj_id,size\n1,1\n", "no request"),
         ("time,obj_id,size\n1,1,1\n1, ,1\n", "without an id"),
         ("time,obj_id,size\n2,1,1\n1,1,1\n", "backwards"),
+        ("time,obj_id,size\n1,1,1\nnan,1,1\n", "not finite"),
+        ("time,obj_id,size\n1,1,1\ninf,1,1\n", "not finite"),
+        ("time,obj_id,size\n-1e308,1,1\n1e308,1,1\n", "100 years"),
         ("time,obj_id,size\n1,1,0\n", "sizes"),
         ("time,obj_id,size\n1,1,1.5\n", "sizes"),
     ],
@@ -157,3 +160,16 @@ def test_a_missing_file_is_a_sentence(clone_url: str, tmp_path: Path) -> None:
     done = magray(clone_url, "simulate", "--trace", tmp_path / "none.csv.gz")
     assert done.returncode == 65
     assert "none.csv.gz" in done.stderr
+
+
+def test_microseconds_need_a_pace(clone_url: str, tmp_path: Path) -> None:
+    """Read as seconds they end beyond the year 9999."""
+    path = trace_file(tmp_path, [(place * 1e10, place, 1) for place in range(100)])
+    done = magray(clone_url, "simulate", "--trace", path)
+    assert done.returncode == 65
+    assert "100 years" in done.stderr
+    assert "--pace" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert read_trace(str(path), pace=1e-6).times[-1] == pytest.approx(99e4)
+    with pytest.raises(FileError, match=r"0\.01 seconds a unit"):
+        read_trace(str(path), pace=0.01)
