@@ -15,6 +15,7 @@ from tests.jobs.commands import magray, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 
 def trace_file(folder: Path, requests: list[tuple[float, int, int]], name: str = "t") -> Path:
@@ -173,3 +174,36 @@ def test_microseconds_need_a_pace(clone_url: str, tmp_path: Path) -> None:
     assert read_trace(str(path), pace=1e-6).times[-1] == pytest.approx(99e4)
     with pytest.raises(FileError, match=r"0\.01 seconds a unit"):
         read_trace(str(path), pace=0.01)
+
+
+def told_by(done: CompletedProcess[str], group: str) -> list[dict[str, Any]]:
+    """The rows of one group of what `magray simulate --json` printed."""
+    return [row for row in rows(done) if row["group"] == group]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "pause"), [(60, 3 * 86_400), (86_400, 0), (3600, 200 * 86_400)]
+)
+def test_pauses_are_passed(clone_url: str, tmp_path: Path, spacing: int, pause: int) -> None:
+    """Partitions lie a few days ahead, and a pause is longer; everything stored expires in it."""
+    count = 20 if spacing > 60 else 300
+    path = trace_file(
+        tmp_path,
+        [(place * spacing + pause * (place > count // 2), place, 1) for place in range(count)],
+    )
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "50%", "--json")
+    days = told_by(done, "by day")
+    assert sum(day["requests"] for day in days) == count
+    gone = sum(day["expired"] + day["evicted"] for day in days)
+    left = sum(day["stored"] for day in days) - gone
+    assert 0 <= left <= count / 2
+
+
+def test_what_was_used_before_a_pause_is_promoted_in_it(clone_url: str, tmp_path: Path) -> None:
+    """It may move once its uses span more than 12 hours, and would expire after 24."""
+    uses = [hours * 3600 for hours in (0, 2, 4, 6, 8, 10, 12.1)]
+    path = trace_file(tmp_path, [(at, one, 1) for at in [*uses, 42 * 3600] for one in range(10)])
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    days = told_by(done, "by day")
+    assert sum(day["promoted"] for day in days) == 10
+    assert (days[-1]["requests"], days[-1]["hits"]) == (10, 10)
