@@ -123,9 +123,11 @@ def test_the_lifecycle_is_replayed(clone_url: str, tmp_path: Path) -> None:
     assert sum(day["hits"] + day["stored"] for day in days) == 600
     by_policy = {row["policy"]: row for row in told["at the same bytes"]}
     assert {"the lifecycle", "memory.evict", "LRU", "LFU"} <= set(by_policy)
-    hits = sum(row["hits"] for row in told["hits by layer"])
-    assert by_policy["the lifecycle"]["objects_hit"] == pytest.approx(hits / 600, abs=1e-4)
-    assert sum(row["share"] for row in told["hits by layer"]) == pytest.approx(1, abs=1e-3)
+    layers = told["accesses by layer"]
+    assert [row["layer"] for row in layers] == ["interact", "insights", "assets", "missed"]
+    assert sum(row["accesses"] for row in layers) == 600
+    assert all(row["share"] == pytest.approx(row["accesses"] / 600, abs=1e-4) for row in layers)
+    assert by_policy["the lifecycle"]["objects_missed"] == layers[-1]["share"] > 0.3
 
 
 def test_eviction_beats_lru_where_much_is_asked_for_once(clone_url: str, tmp_path: Path) -> None:
@@ -144,7 +146,14 @@ def test_people_read_tables(clone_url: str, tmp_path: Path) -> None:
     trace_file(tmp_path, often_and_once())
     done = magray(clone_url, "simulate", "--trace", tmp_path / "t.csv.gz", "--requests", "50")
     assert done.returncode == 0, done.stderr
-    for word in ("50 requests for", "by day", "hits by layer", "at the same bytes", "memory.evict"):
+    for word in (
+        "50 requests for",
+        "by day",
+        "accesses by layer",
+        "missed",
+        "at the same bytes",
+        "memory.evict",
+    ):
         assert word in done.stdout
     assert done.stderr == ""
 
