@@ -29,6 +29,9 @@ _HEADROOM = 0.01
 # time, for the partitions made last reach only days ahead.
 _JOB_REQUESTS = 200
 _JOB_TIME = timedelta(hours=1)
+# Most of a life that may pass within a batch, for all in it is stored and used at its end: five
+# minutes of a day.
+_LIFE_SHARE = 1 / 288
 
 
 @dataclass
@@ -118,7 +121,8 @@ class Replay:
         self._expires = self._lifecycle and await self._calls.has("expire")
         now = looked = self._start
         next_look = 0
-        for place, (begin, end) in enumerate(self._batches()):
+        span = _LIFE_SHARE * await self._calls.shortest_life()
+        for place, (begin, end) in enumerate(self._batches(span.total_seconds())):
             since, now = now, self._start + timedelta(seconds=float(self._trace.times[end - 1]))
             await self._pause(since, now)
             self._note_expired(now)
@@ -132,20 +136,26 @@ class Replay:
         await self._close(now)
         return self._outcome
 
-    def _batches(self) -> Iterator[tuple[int, int]]:
-        """Places of requests handled at once: few beside what the budget holds, in one second.
+    def _batches(self, span: float) -> Iterator[tuple[int, int]]:
+        """Places of requests handled at once: few beside what the budget holds, and soon after.
 
         No more than a 64th of the objects it holds on average, and no more than a 20th of its
-        bytes, so that a batch moves about as much as one eviction.
+        bytes, so that a batch moves about as much as one eviction; the last no more than `span`
+        seconds after the first.
         """
         trace = self._trace
         mean = trace.bytes / len(trace.object_sizes)
         most = max(1, min(256, int(self._budget / mean / 64)))
         begin = size = 0
-        for place, one in enumerate(trace.sizes.tolist()):
-            if place > begin and (place - begin >= most or size + one > self._budget / 20):
+        latest = span
+        requests = zip(trace.times.tolist(), trace.sizes.tolist(), strict=True)
+        for place, (at, one) in enumerate(requests):
+            full = place - begin >= most or size + one > self._budget / 20
+            if place > begin and (full or at > latest):
                 yield begin, place
                 begin, size = place, 0
+            if place == begin:
+                latest = at + span
             size += one
         yield begin, len(trace.sizes)
 

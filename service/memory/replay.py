@@ -10,7 +10,7 @@ from service.memory.calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
 
@@ -30,6 +30,12 @@ class ReplayCalls(Calls):
             (function,),
         )
         return bool(rows[0]["there"])
+
+    async def shortest_life(self) -> timedelta:
+        """The shortest time to live of a layer."""
+        rows = await self._dicts("select min(ttl) as life from memory_data.layer")
+        life: timedelta = rows[0]["life"]
+        return life
 
     async def remember(
         self, namespace: str, memories: Sequence[dict[str, Any]], now: datetime

@@ -216,3 +216,14 @@ def test_what_was_used_before_a_pause_is_promoted_in_it(clone_url: str, tmp_path
     days = told_by(done, "by day")
     assert sum(day["promoted"] for day in days) == 10
     assert (days[-1]["requests"], days[-1]["hits"]) == (10, 10)
+
+
+def test_uses_within_a_life_are_hits_however_sparse(clone_url: str, tmp_path: Path) -> None:
+    """Asked for again after 22 of 24 hours, two hours apart; by its size, two would be a batch."""
+    hours = [(4 * place + again, place) for place in range(20) for again in (0, 22)]
+    once = [(0, 100 + place, 1) for place in range(108)]
+    path = trace_file(tmp_path, once + [(at * 3600, one, 1) for at, one in sorted(hours)])
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    missed = {row["policy"]: row["objects_missed"] for row in told_by(done, "at the same bytes")}
+    first = pytest.approx(128 / 148, abs=1e-4)
+    assert (missed["LRU"], missed["memory.evict"], missed["the lifecycle"]) == (first, first, first)
