@@ -25,8 +25,13 @@ LAYERS = ("interact", "insights", "assets")
 # Evicted beyond what is needed at the moment, as a share of the budget: so that a replay does not
 # call for every object, as the scheduled job does not.
 _HEADROOM = 0.01
-# Requests between two looks at the jobs, at least; they run by the clock of the trace.
+# Requests, or time, after which the jobs are looked at; they run by the clock of the trace. By the
+# time, for the partitions made last reach only days ahead.
 _JOB_REQUESTS = 200
+_JOB_TIME = timedelta(hours=1)
+# Most of a life that may pass within a batch, for all in it is stored and used at its end: five
+# minutes of a day.
+_LIFE_SHARE = 1 / 288
 
 
 @dataclass
@@ -114,13 +119,16 @@ class Replay:
         """
         self._promotes = self._lifecycle and await self._calls.has("promote")
         self._expires = self._lifecycle and await self._calls.has("expire")
-        now, looked = self._start, -_JOB_REQUESTS
-        for place, (begin, end) in enumerate(self._batches()):
-            now = self._start + timedelta(seconds=float(self._trace.times[end - 1]))
+        now = looked = self._start
+        next_look = 0
+        span = _LIFE_SHARE * await self._calls.shortest_life()
+        for place, (begin, end) in enumerate(self._batches(span.total_seconds())):
+            since, now = now, self._start + timedelta(seconds=float(self._trace.times[end - 1]))
+            await self._pause(since, now)
             self._note_expired(now)
-            if begin - looked >= _JOB_REQUESTS:
+            if begin >= next_look or now - looked >= _JOB_TIME:
                 await self._jobs(now)
-                looked = begin
+                next_look, looked = begin + _JOB_REQUESTS, now
             await self._batch(begin, end, f"request {place}", now)
             self._advance(end - begin)
         if (live := await self._calls.count(now)) != len(self._stored):
@@ -128,20 +136,26 @@ class Replay:
         await self._close(now)
         return self._outcome
 
-    def _batches(self) -> Iterator[tuple[int, int]]:
-        """Places of requests handled at once: few beside what the budget holds, in one second.
+    def _batches(self, span: float) -> Iterator[tuple[int, int]]:
+        """Places of requests handled at once: few beside what the budget holds, and soon after.
 
         No more than a 64th of the objects it holds on average, and no more than a 20th of its
-        bytes, so that a batch moves about as much as one eviction.
+        bytes, so that a batch moves about as much as one eviction; the last no more than `span`
+        seconds after the first.
         """
         trace = self._trace
         mean = trace.bytes / len(trace.object_sizes)
         most = max(1, min(256, int(self._budget / mean / 64)))
         begin = size = 0
-        for place, one in enumerate(trace.sizes.tolist()):
-            if place > begin and (place - begin >= most or size + one > self._budget / 20):
+        latest = span
+        requests = zip(trace.times.tolist(), trace.sizes.tolist(), strict=True)
+        for place, (at, one) in enumerate(requests):
+            full = place - begin >= most or size + one > self._budget / 20
+            if place > begin and (full or at > latest):
                 yield begin, place
                 begin, size = place, 0
+            if place == begin:
+                latest = at + span
             size += one
         yield begin, len(trace.sizes)
 
@@ -218,10 +232,23 @@ class Replay:
                 self._remove(memory)
                 self._count(expires_at, "expired")
 
+    async def _pause(self, since: datetime, until: datetime) -> None:
+        """Promotion while nothing is asked for, as long as something is left that could move.
+
+        What was used before the pause moves at the first run of the job. Later a verdict changes
+        only with age, so it is enough to look whenever the pause has become twice as long. The
+        other jobs can wait for the end: reads leave out what expired, and nothing is evicted.
+        """
+        wait = _JOB_TIME
+        while self._promotes and self._expiries and since + wait < until:
+            self._note_expired(since + wait)
+            await self._partitions(since + wait)
+            await self._promote(since + wait)
+            wait *= 2
+
     async def _jobs(self, now: datetime) -> None:
         """The jobs that are due by the clock of the trace."""
-        if self._due("partitions", now, timedelta(days=1)):
-            await self._calls.make_partitions(now)
+        await self._partitions(now)
         if self._due("reuse", now, timedelta(minutes=1)):
             await self._calls.learn_reuse(now)
         if self._due("ghosts", now, timedelta(hours=1)):
@@ -230,6 +257,10 @@ class Replay:
             await self._calls.expire(now)
         if self._promotes and self._due("promote", now, timedelta(hours=1)):
             await self._promote(now)
+
+    async def _partitions(self, now: datetime) -> None:
+        if self._due("partitions", now, timedelta(days=1)):
+            await self._calls.make_partitions(now)
 
     def _due(self, job: str, now: datetime, every: timedelta) -> bool:
         last = self._done.get(job)

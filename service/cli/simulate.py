@@ -64,7 +64,7 @@ def simulate(path: str, share: float, requests: int | None, pace: float, as_json
     with file_faults():
         trace = read_trace(path, requests=requests, pace=pace)
     lifecycle, misses = asyncio.run(_compare(settings, trace, share, lifecycle=True))
-    groups = {"by day": _by_day(lifecycle), "hits by layer": _by_layer(lifecycle)}
+    groups = {"by day": _by_day(lifecycle), "accesses by layer": _by_layer(lifecycle)}
     if lifecycle.blocking:
         groups["what blocks promotion"] = _blocking(lifecycle)
     groups["at the same bytes"] = misses
@@ -158,10 +158,11 @@ def _by_day(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _by_layer(outcome: Outcome) -> list[dict[str, Any]]:
-    hits = max(1, sum(outcome.hits.values()))
+    """What share of all accesses each layer served, and what share none did."""
+    missed = outcome.requests - sum(outcome.hits.values())
     return [
-        {"layer": layer, "hits": outcome.hits[layer], "share": round(outcome.hits[layer] / hits, 4)}
-        for layer in LAYERS
+        {"layer": layer, "accesses": count, "share": round(count / outcome.requests, 4)}
+        for layer, count in [*((one, outcome.hits[one]) for one in LAYERS), ("missed", missed)]
     ]
 
 

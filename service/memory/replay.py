@@ -10,7 +10,7 @@ from service.memory.calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
 
@@ -30,6 +30,12 @@ class ReplayCalls(Calls):
             (function,),
         )
         return bool(rows[0]["there"])
+
+    async def shortest_life(self) -> timedelta:
+        """The shortest time to live of a layer."""
+        rows = await self._dicts("select min(ttl) as life from memory_data.layer")
+        life: timedelta = rows[0]["life"]
+        return life
 
     async def remember(
         self, namespace: str, memories: Sequence[dict[str, Any]], now: datetime
@@ -77,8 +83,9 @@ class ReplayCalls(Calls):
         await self._dicts("select * from memory.promote(p_limit => 100000, p_now => %s)", (now,))
 
     async def expire(self, now: datetime) -> None:
-        """Drop what is past."""
-        await self._dicts("select * from memory.expire(%s)", (now,))
+        """Drop all that is past: after a pause that is more than one call drops."""
+        while await self._dicts("select * from memory.expire(%s)", (now,)):
+            pass
 
     async def promoted(self, now: datetime) -> dict[UUID, str]:
         """The records promoted at exactly `now`, and the layer each moved to."""

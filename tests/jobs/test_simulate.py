@@ -15,6 +15,7 @@ from tests.jobs.commands import magray, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 
 def trace_file(folder: Path, requests: list[tuple[float, int, int]], name: str = "t") -> Path:
@@ -43,13 +44,41 @@ def test_a_trace_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "ids",
+    [
+        [str(2**60 + place) for place in range(300)],
+        [str(2**64 - 1 - place) for place in range(300)],
+        [str(2**64 + place) for place in range(300)],
+        [str(place - 150) for place in range(300)],
+        [f"page/{place}" for place in range(300)],
+        ["1", "1.0", "1e0", "one"],
+    ],
+)
+def test_no_two_objects_are_merged(tmp_path: Path, ids: list[str]) -> None:
+    """As floating point numbers, ids near 2^60 are the same in groups of 256."""
+    path = tmp_path / "t.csv"
+    path.write_text("time,obj_id,size\n" + "".join(f"0,{one},1\n" for one in [*ids, *ids]))
+    trace = read_trace(str(path))
+    numbers = trace.objects.tolist()
+    assert sorted(numbers[: len(ids)]) == list(range(len(ids)))
+    assert numbers[len(ids) :] == numbers[: len(ids)]
+    assert trace.bytes == len(ids)
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("a,b\n1,2\n", "no access trace"),
         ("time,obj_id,size\n", "holds no request"),
-        ("time,obj_id,size\n1,x,1\n", "no number"),
+        ("time,obj_id,size\nx,1,1\n", "no request"),
+        ("time,obj_id,size\n1,1\n", "no request"),
+        ("time,obj_id,size\n1,1,1\n1, ,1\n", "without an id"),
         ("time,obj_id,size\n2,1,1\n1,1,1\n", "backwards"),
+        ("time,obj_id,size\n1,1,1\nnan,1,1\n", "not finite"),
+        ("time,obj_id,size\n1,1,1\ninf,1,1\n", "not finite"),
+        ("time,obj_id,size\n-1e308,1,1\n1e308,1,1\n", "100 years"),
         ("time,obj_id,size\n1,1,0\n", "sizes"),
+        ("time,obj_id,size\n1,1,1.5\n", "sizes"),
     ],
 )
 def test_what_is_no_trace_is_refused(tmp_path: Path, text: str, word: str) -> None:
@@ -94,9 +123,11 @@ def test_the_lifecycle_is_replayed(clone_url: str, tmp_path: Path) -> None:
     assert sum(day["hits"] + day["stored"] for day in days) == 600
     by_policy = {row["policy"]: row for row in told["at the same bytes"]}
     assert {"the lifecycle", "memory.evict", "LRU", "LFU"} <= set(by_policy)
-    hits = sum(row["hits"] for row in told["hits by layer"])
-    assert by_policy["the lifecycle"]["objects_hit"] == pytest.approx(hits / 600, abs=1e-4)
-    assert sum(row["share"] for row in told["hits by layer"]) == pytest.approx(1, abs=1e-3)
+    layers = told["accesses by layer"]
+    assert [row["layer"] for row in layers] == ["interact", "insights", "assets", "missed"]
+    assert sum(row["accesses"] for row in layers) == 600
+    assert all(row["share"] == pytest.approx(row["accesses"] / 600, abs=1e-4) for row in layers)
+    assert by_policy["the lifecycle"]["objects_missed"] == layers[-1]["share"] > 0.3
 
 
 def test_eviction_beats_lru_where_much_is_asked_for_once(clone_url: str, tmp_path: Path) -> None:
@@ -115,7 +146,14 @@ def test_people_read_tables(clone_url: str, tmp_path: Path) -> None:
     trace_file(tmp_path, often_and_once())
     done = magray(clone_url, "simulate", "--trace", tmp_path / "t.csv.gz", "--requests", "50")
     assert done.returncode == 0, done.stderr
-    for word in ("50 requests for", "by day", "hits by layer", "at the same bytes", "memory.evict"):
+    for word in (
+        "50 requests for",
+        "by day",
+        "accesses by layer",
+        "missed",
+        "at the same bytes",
+        "memory.evict",
+    ):
         assert word in done.stdout
     assert done.stderr == ""
 
@@ -132,3 +170,60 @@ def test_a_missing_file_is_a_sentence(clone_url: str, tmp_path: Path) -> None:
     done = magray(clone_url, "simulate", "--trace", tmp_path / "none.csv.gz")
     assert done.returncode == 65
     assert "none.csv.gz" in done.stderr
+
+
+def test_microseconds_need_a_pace(clone_url: str, tmp_path: Path) -> None:
+    """Read as seconds they end beyond the year 9999."""
+    path = trace_file(tmp_path, [(place * 1e10, place, 1) for place in range(100)])
+    done = magray(clone_url, "simulate", "--trace", path)
+    assert done.returncode == 65
+    assert "100 years" in done.stderr
+    assert "--pace" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert read_trace(str(path), pace=1e-6).times[-1] == pytest.approx(99e4)
+    with pytest.raises(FileError, match=r"0\.01 seconds a unit"):
+        read_trace(str(path), pace=0.01)
+
+
+def told_by(done: CompletedProcess[str], group: str) -> list[dict[str, Any]]:
+    """The rows of one group of what `magray simulate --json` printed."""
+    return [row for row in rows(done) if row["group"] == group]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "pause"), [(60, 3 * 86_400), (86_400, 0), (3600, 200 * 86_400)]
+)
+def test_pauses_are_passed(clone_url: str, tmp_path: Path, spacing: int, pause: int) -> None:
+    """Partitions lie a few days ahead, and a pause is longer; everything stored expires in it."""
+    count = 20 if spacing > 60 else 300
+    path = trace_file(
+        tmp_path,
+        [(place * spacing + pause * (place > count // 2), place, 1) for place in range(count)],
+    )
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "50%", "--json")
+    days = told_by(done, "by day")
+    assert sum(day["requests"] for day in days) == count
+    gone = sum(day["expired"] + day["evicted"] for day in days)
+    left = sum(day["stored"] for day in days) - gone
+    assert 0 <= left <= count / 2
+
+
+def test_what_was_used_before_a_pause_is_promoted_in_it(clone_url: str, tmp_path: Path) -> None:
+    """It may move once its uses span more than 12 hours, and would expire after 24."""
+    uses = [hours * 3600 for hours in (0, 2, 4, 6, 8, 10, 12.1)]
+    path = trace_file(tmp_path, [(at, one, 1) for at in [*uses, 42 * 3600] for one in range(10)])
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    days = told_by(done, "by day")
+    assert sum(day["promoted"] for day in days) == 10
+    assert (days[-1]["requests"], days[-1]["hits"]) == (10, 10)
+
+
+def test_uses_within_a_life_are_hits_however_sparse(clone_url: str, tmp_path: Path) -> None:
+    """Asked for again after 22 of 24 hours, two hours apart; by its size, two would be a batch."""
+    hours = [(4 * place + again, place) for place in range(20) for again in (0, 22)]
+    once = [(0, 100 + place, 1) for place in range(108)]
+    path = trace_file(tmp_path, once + [(at * 3600, one, 1) for at, one in sorted(hours)])
+    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    missed = {row["policy"]: row["objects_missed"] for row in told_by(done, "at the same bytes")}
+    first = pytest.approx(128 / 148, abs=1e-4)
+    assert (missed["LRU"], missed["memory.evict"], missed["the lifecycle"]) == (first, first, first)
