@@ -1,5 +1,6 @@
 -- A plain table that takes as many bytes as layer interact with its indexes: what dropping it takes is
 -- what the file system takes to have that space back. Unlogged, so that no WAL of it is counted.
+-- noqa: disable=AM09
 create unlogged table memory_data.bench_plain with (autovacuum_enabled = false) as
 select m.*
 from memory_data.interact as m
