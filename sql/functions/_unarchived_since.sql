@@ -4,7 +4,7 @@
 create or replace function memory._unarchived_since()
 returns timestamptz
 language plpgsql
-stable
+volatile
 set search_path to pg_catalog, pg_temp
 as $function$
 begin
