@@ -15,7 +15,6 @@ as $function$
 declare
     v_layer record;
     v_end timestamptz;
-    v_columns text;
     v_namespaces text[];
     v_ids uuid[];
 begin
@@ -37,21 +36,9 @@ begin
 
         perform pg_advisory_xact_lock(hashtextextended(k.namespace || ' ' || k.id, 1))
         from unnest(v_namespaces, v_ids) as k (namespace, id);
-        -- Deleted and stored anew instead of updated: who waits for a row that an update moves to
-        -- another partition fails with 40001.
-        select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into v_columns
-        from pg_attribute as a
-        where a.attrelid = format('memory_data.%I', v_layer.name)::regclass
-            and a.attnum > 0 and not a.attisdropped and a.attname <> 'expires_at';
-        return query execute format(
-            'with gone as ('
-            '    delete from memory_data.%1$I as m using unnest($1, $2) as k (namespace, id) '
-            '    where m.namespace = k.namespace and m.id = k.id and m.pinned returning m.*), '
-            'stored as ('
-            '    insert into memory_data.%1$I (%2$s, expires_at) select %2$s, $3 from gone '
-            '    returning namespace, id, expires_at) '
-            'select s.namespace, s.id, %1$L, s.expires_at from stored as s', v_layer.name, v_columns)
-        using v_namespaces, v_ids, v_end;
+        return query
+        select s.namespace, s.id, v_layer.name, s.expires_at
+        from memory._set_expiry(v_layer.name, v_namespaces, v_ids, v_end, true) as s;
         perform memory._note_change(
             n.namespace, 0,
             case when v_layer.partition_key = 'expires_at' then array[v_layer.name] else '{}' end,

@@ -86,22 +86,25 @@ begin
             v_expires_at, (select l.ttl from memory_data.layer as l where l.name = v_old.layer), p_now);
     end if;
 
+    if v_expires_at <> v_old.expires_at then
+        perform memory._set_expiry(v_old.layer, array[p_namespace], array[p_id], v_expires_at);
+    end if;
+
     v_retext := memory._document(v_old.content, v_old.metadata)
                 is distinct from memory._document(v_new.content, v_new.metadata);
     return query execute format(
         'update memory_data.%I as m set content = $3, metadata = $4, importance = $5, pinned = $6, '
-        'kind = $7, language = $8, content_hash = $9, search = $10, expires_at = $11, '
-        'embedding = case when $12 then null else m.embedding end, '
-        'model = case when $12 then null else m.model end, '
+        'kind = $7, language = $8, content_hash = $9, search = $10, '
+        'embedding = case when $11 then null else m.embedding end, '
+        'model = case when $11 then null else m.model end, '
         'size = octet_length($3) + pg_column_size($10) + pg_column_size($4) '
-        '       + case when $12 then 0 else coalesce(pg_column_size(m.embedding), 0) end '
+        '       + case when $11 then 0 else coalesce(pg_column_size(m.embedding), 0) end '
         'where m.namespace = $1 and m.id = $2 '
         'returning m.id, %L, m.kind, nullif(m.expires_at, ''infinity''), m.embedding is not null',
         v_old.layer, v_old.layer)
     using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
         v_new.kind, v_new.language, v_hash,
-        memory._words(v_new.language, v_new.content, v_new.metadata),
-        v_expires_at, v_retext;
+        memory._words(v_new.language, v_new.content, v_new.metadata), v_retext;
     insert into memory_data.revision (namespace, id, at, content, kind, metadata, importance, pinned)
     values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
             v_old.pinned);

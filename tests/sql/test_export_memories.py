@@ -38,11 +38,11 @@ def test_what_is_exported_is_the_same_memory_when_it_is_imported(db: Connection[
     one(
         db, "remember", namespace="n", content="Die Häuser", language="german", session="s",
         metadata={"a": None}, importance=0.25, pinned=True, kind="pattern",
-        ttl=timedelta(seconds=100.5), embedding=vector(1, 2), now=now,
+        ttl=timedelta(days=80, seconds=0.5), embedding=vector(1, 2), now=now,
     )  # fmt: skip
     (row,) = call(db, "export_memories", namespace="n", embeddings=True, now=now)
     assert row["embedding"] == vector(1, 2)
-    assert row["ttl"] == 101
+    assert row["ttl"] == 80 * 86_400 + 1
     (bare,) = call(db, "export_memories", namespace="n", now=now)
     assert bare["embedding"] is None
     memory = {key: row[key] for key in row if key not in {"id", "turn", "embedding", "ttl"}}
