@@ -14,7 +14,7 @@ declare
 begin
     -- writers of the same contents wait, as for each other (memory._store)
     perform pg_advisory_xact_lock(hashtextextended(s.namespace, s.stripe))
-    from (select distinct r.namespace, abs(hashtext(r.content) % 64) as stripe
+    from (select distinct r.namespace, memory._content_stripe(r.content) as stripe
           from unnest(p_records) as r order by r.namespace, stripe) as s;
     select coalesce(array_agg(l.record), '{}') into v_back
     from (

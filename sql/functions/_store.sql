@@ -15,7 +15,7 @@ begin
     -- 64 stripes each a namespace, always taken in the same order.
     -- A statement of its own, so that the next one's snapshot sees what the other writer committed.
     perform pg_advisory_xact_lock(hashtextextended(p_namespace, s.stripe))
-    from (select abs(hashtext(e.item ->> 'content') % 64) as stripe
+    from (select memory._content_stripe(e.item ->> 'content') as stripe
           from jsonb_array_elements(p_memories) as e (item)
           union
           select 64 + abs(hashtext(e.item ->> 'session') % 64)

@@ -68,7 +68,7 @@ begin
     remembered as (
         insert into memory_data.ghost as h
             (namespace, content_hash, id, layer, uses, gap, last_use, rating_sum, rating_count)
-        -- of equal ones (two pinned lives of one memory, say) the one used last
+        -- of equal ones, as there are from before an edit could not make them, the one used last
         select distinct on (g.namespace, g.content_hash)
             g.namespace, g.content_hash, g.id, p_layer, g.uses, g.gap, g.last_use, g.rating_sum,
             g.rating_count

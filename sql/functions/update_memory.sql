@@ -67,7 +67,7 @@ begin
     then
         v_hash := v_new.content_hash;
         -- writers of the same content wait (memory._store)
-        perform pg_advisory_xact_lock(hashtextextended(p_namespace, abs(hashtext(v_new.content) % 64)));
+        perform pg_advisory_xact_lock(hashtextextended(p_namespace, memory._content_stripe(v_new.content)));
         select m.id into v_twin
         from memory._memories as m
         where m.namespace = p_namespace and m.content_hash = v_hash and m.id <> p_id

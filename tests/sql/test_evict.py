@@ -221,7 +221,7 @@ def test_each_eviction_is_a_decision_and_a_row_of_the_view(db: Connection[Any]) 
 
 def test_equal_memories_go_together_and_name_the_job_that_sent_them(db: Connection[Any]) -> None:
     twins = {remembered(db, "x"), remembered(db, "y")}
-    # as two lives of one pinned memory could be
+    # as an edit once could make them
     db.execute("update memory_data.interact set content_hash = 'same'")
     (run,) = rows(db, "insert into memory_data.job_run (job, runner) values ('pressure', 'manual')"
                       " returning id")  # fmt: skip
