@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from jobs.storage.store import open_store
 from service.database import make_pool
 from service.memory import Memory
 
@@ -14,12 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from jobs.storage.store import Store
+
 
 @pytest.fixture
 async def memory(clone_url: str) -> AsyncIterator[Memory]:
     """The functions of an empty database."""
     async with make_pool(clone_url, size=2, role="memory_operator") as pool:
         yield Memory(pool)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a test's archive keeps its files."""
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def store(folder: Path) -> Store:
+    """The store of that folder."""
+    return open_store(folder.as_uri())
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 from jobs.archive import check, write
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
-from jobs.storage.store import Store, open_store
 from service.errors import DamagedObjectError, MissingObjectError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, pictures, run, stored
 from tests.sql.archiving import LAYERS, hand
@@ -23,17 +22,9 @@ from tests.sql.calls import call, one, rows, session, value
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jobs.storage.store import Store
+
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def store(folder: Path) -> Store:
-    return open_store(folder.as_uri())
 
 
 async def test_everything_comes_back_as_it_was(clone_url: str, store: Store) -> None:

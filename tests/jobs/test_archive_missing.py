@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def store(folder: Path) -> Store:
-    return open_store(folder.as_uri())
-
-
 async def accept(url: str, store: Store, *, dry_run: bool = False) -> check.Cleaned:
     async with archive_of(url) as archive:
         return await check.clean(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_idle_step",
-    "_pinned_until", "_reuse_class", "_speaker", "_term",
+    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document",
+    "_idle_step", "_pinned_until", "_reuse_class", "_speaker", "_term",
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
