@@ -2,6 +2,10 @@
 
 A write counts when the bytes were read back and are the same, and on the local disk when they are
 synced.
+
+Obstore's blocking functions run in threads of ours, never its asyncio ones: those answer from a
+thread that may still hold the event loop when the program ends, and Python before 3.14 then aborts
+the whole process, after all work was done.
 """
 
 from __future__ import annotations
@@ -10,11 +14,11 @@ import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-import anyio.to_thread
 import obstore
+from anyio.to_thread import run_sync
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore
 
@@ -71,15 +75,12 @@ class Store:
         """
         with self._faults("write", name):
             try:
-                # conditional, and so not in parts: those of two writers would mix
-                await obstore.put_async(
-                    self._objects, name, data, mode="create", use_multipart=False
-                )
+                await self._put(name, data, mode="create")
             except AlreadyExistsError:
                 if replace and await self.get(name) != data:
-                    await obstore.put_async(self._objects, name, data, use_multipart=False)
+                    await self._put(name, data, mode="overwrite")
         if self._root is not None:
-            await anyio.to_thread.run_sync(sync, self._root / name, self._root)
+            await run_sync(sync, self._root / name, self._root)
         stored = await self.get(name)
         if stored != data:
             raise DamagedObjectError(
@@ -97,16 +98,13 @@ class Store:
             StorageError: the store refused.
         """
         with self._faults("read", name):
-            answer = await obstore.get_async(self._objects, name)
-            return bytes(await answer.bytes_async())
+            return await run_sync(lambda: bytes(obstore.get(self._objects, name).bytes()))
 
     async def names(self, prefix: str) -> list[StoredObject]:
         """Every object below a prefix, by name."""
-        found: list[StoredObject] = []
         with self._faults("list", prefix):
             try:
-                async for batch in obstore.list(self._objects, prefix):
-                    found += [StoredObject(one["path"], one["size"]) for one in batch]
+                found = await run_sync(self._list, prefix)
             except (NotFoundError, FileNotFoundError):
                 return []
         return sorted(found, key=lambda one: one.name)
@@ -119,7 +117,7 @@ class Store:
         """
         with self._faults("delete", name):
             try:
-                await obstore.delete_async(self._objects, name)
+                await run_sync(obstore.delete, self._objects, name)
             except (NotFoundError, FileNotFoundError) as error:
                 if _lacks_bucket(error):
                     raise
@@ -140,6 +138,19 @@ class Store:
                 detail="A disk that is not mounted looks the same as files that are missing.",
                 hint=f"mount it; if the whole folder is lost: mkdir {self._root / name}",
             )
+
+    async def _put(self, name: str, data: bytes, mode: Literal["create", "overwrite"]) -> None:
+        # conditional, and so not in parts: those of two writers would mix
+        await run_sync(
+            lambda: obstore.put(self._objects, name, data, mode=mode, use_multipart=False)
+        )
+
+    def _list(self, prefix: str) -> list[StoredObject]:
+        return [
+            StoredObject(one["path"], one["size"])
+            for batch in obstore.list(self._objects, prefix)
+            for one in batch
+        ]
 
     @contextmanager
     def _faults(self, verb: str, name: str) -> Iterator[None]:

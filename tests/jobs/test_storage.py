@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,3 +88,30 @@ def test_a_tier_that_cannot_be_is_told_in_a_sentence(url: str) -> None:
         Storage("cloud", url)
     assert "Debug source" not in refused.value.detail
     assert "s3://bucket/prefix" in refused.value.hint
+
+
+# a loop that is slow to hear: whoever answers it from another thread does so for a while yet
+AT_THE_END = """
+import asyncio, sys, time
+from jobs.storage.store import open_store
+
+class Slow(asyncio.SelectorEventLoop):
+    def call_soon_threadsafe(self, *arguments, **named):
+        handle = super().call_soon_threadsafe(*arguments, **named)
+        time.sleep(0.3)
+        return handle
+
+async def use() -> None:
+    store = open_store(sys.argv[1])
+    await store.put_verified("name", b"data")
+    await store.names("")
+    await store.delete("name")
+
+with asyncio.Runner(loop_factory=Slow) as runner:
+    runner.run(use())
+"""
+
+
+def test_a_program_ends_well_while_a_thread_still_answers(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END, tmp_path.as_uri()], check=False)
+    assert done.returncode == 0
