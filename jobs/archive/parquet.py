@@ -82,7 +82,8 @@ def write(table: pa.Table) -> bytes:
     """The bytes of a file."""
     file = pa.BufferOutputStream()
     pq.write_table(table, file, compression="zstd")
-    return file.getvalue().to_pybytes()
+    data: bytes = file.getvalue().to_pybytes()
+    return data
 
 
 def name_of(site: str, created: str, archive: UUID | str, data: bytes) -> str:
