@@ -59,6 +59,7 @@ def _shown(one: benchmark.Outcome) -> dict[str, Any]:
         "partitions": one.partitions,
         "calls": one.calls,
         "seconds": f"{one.seconds:.2f}",
+        "freeing": f"{one.freeing:.2f}",
         "gone after": "" if one.gone is None else f"{one.gone:.2f}",
         "WAL": f"{one.wal / 1e6:.2f} MB",
         "longest read": f"{one.watch.longest:.0f} ms",

@@ -1,5 +1,7 @@
--- How many memories expire when asked two days later, and in how many partitions they lay.
+-- How many memories expire when asked two days later, in how many partitions they lay, and how many
+-- tables of partitions that were taken out before were dropped.
 select
     coalesce(sum(e.records), 0)::bigint as records,
-    count(distinct e.partition_name) filter (where e.records > 0) as partitions
+    count(distinct e.partition_name) filter (where e.records > 0) as partitions,
+    count(*) filter (where e.action = 'free') as freed
 from memory.expire(now() + interval '2 days') as e

@@ -1,14 +1,18 @@
 -- Reclaims what has expired (reads leave it out from the very moment): partitions whose upper bound is
 -- past are dropped, and in a layer that is not partitioned by expiry (assets) records with a ttl of
 -- their own are deleted. p_limit: at most so many partitions, and so many records deleted one by one;
--- of one layer 8 partitions, for they are dropped under one lock: 50 ms.
+-- of one layer 8 partitions, for they are taken out under one lock: 50 ms.
+--
+-- A partition is taken out of its layer, and the next run, a minute later, drops its table (free).
+-- Dropped at once, this call lasted until the file system had freed all, 0.6 s for 650 MB where it
+-- discards blocks: 1.6 to 1.9 s instead of 0.8 to 0.9 for 1,000,000 records.
 --
 -- Every record stays answerable: one decision a namespace about what is dropped at once, with the count,
 -- the first and last id and three bytes of each (memory.history looks there); one decision a record
 -- deleted. They are written before the table is locked. (Deleting an eighth of 40,000 records and the
 -- VACUUM after it took 54.7 s and 207 MB of WAL; `magray bench expire` prints what this takes.)
 --
--- A record that is forgotten in the instant between count and drop counts in both decisions. Uses,
+-- A record that is forgotten in the instant between count and lock counts in both decisions. Uses,
 -- ratings and edits of what went are left to memory.purge_traces. With the owner's rights, for a
 -- partition is dropped by its parent's owner.
 create or replace function memory.expire(
@@ -33,6 +37,9 @@ begin
     if not memory._lock_job('memory.expire') then
         return;
     end if;
+    return query
+    select null::text, d.name, null::text, 0::bigint, null::uuid, null::uuid, 'free'
+    from memory._drop_detached(least(p_limit, 8), p_dry_run) as d (name);
     return query
     select r.layer, null::text, r.namespace, 1::bigint, r.id, r.id, 'renew'
     from memory.renew_pinned(p_now, p_limit, p_dry_run) as r;
@@ -69,7 +76,7 @@ begin
             perform memory._write_expiry(
                 v_layer.name, v_due, p_now, v_found.partitions, v_found.namespaces, v_found.records,
                 v_found.from_ids, v_found.to_ids, v_found.members);
-            v_gone := array(select d.name from memory._drop_partitions(v_layer.name, v_due) as d (name));
+            v_gone := array(select d.name from memory._detach_partitions(v_layer.name, v_due) as d (name));
             if v_gone <> v_due then
                 delete from memory_data.decision as d
                 where d.at = p_now and d.action = 'expire' and d.detail -> 'partitions' ?| v_due;

@@ -35,7 +35,7 @@ begin
         with gone as materialized (
             select u.name from unnest(v_old) as u (name) where p_dry_run
             union all
-            select d.name from memory._drop_partitions(
+            select d.name from memory._detach_partitions(
                 v_log.name, case when p_dry_run then '{}' else v_old end) as d (name)
         )
         select v_log.name, o.name, o.ends

@@ -20,6 +20,7 @@ def test_all_is_reclaimed_once_the_long_reader_is_gone(
     assert plain["seconds"] > 0
     assert idle["gone"] is held["gone"] is None
     assert 0 < free["gone"] <= free["seconds"] + 0.5
+    assert free["freeing"] > 0
     assert 3 <= free["partitions"] <= 4
     # not a row of it is copied: a DELETE would write more than its bytes
     assert 0 < free["wal"] < 1_000_000

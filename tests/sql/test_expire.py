@@ -171,7 +171,40 @@ def test_a_dry_run_tells_what_the_real_one_does(db: Connection[Any]) -> None:
     assert value(db, "select count(*) from memory._memories") == 1
     # what a second run finds are empty partitions, more than one run drops
     while rest := call(db, "expire", now=later):
-        assert {(row["action"], row["records"]) for row in rest} == {("drop", 0)}
+        assert {(row["action"], row["records"]) for row in rest} <= {("drop", 0), ("free", 0)}
+
+
+def gone_tables(db: Connection[Any]) -> list[str]:
+    found = rows(db, "select tablename from pg_tables where tablename like 'gone%%' order by 1")
+    return [row["tablename"] for row in found]
+
+
+def test_the_next_run_frees_what_was_taken_out(db: Connection[Any]) -> None:
+    memory = remember(db, "x", ttl="1 hour", embedding=vector(1))
+    name, end = bounds(db, memory)
+    prepare(db, end)
+    assert dropped(call(db, "expire", now=end)) == {name: 1}
+    (gone,) = gone_tables(db)
+    # where the clock was set back, a partition of the same time is made again meanwhile
+    prepare(db, NOW)
+    assert exists(db, name)
+    (told,) = call(db, "expire", now=NOW, dry_run=True)
+    assert (told["action"], told["partition_name"], told["records"]) == ("free", gone, 0)
+    assert gone_tables(db) == [gone]
+    assert call(db, "expire", now=NOW) == [told]
+    assert gone_tables(db) == []
+    assert call(db, "expire", now=NOW) == []
+
+
+def test_what_was_taken_out_and_is_in_use_is_freed_later(clone_url: str) -> None:
+    with session(clone_url) as db, session(clone_url) as dump:
+        _, end = bounds(db, remember(db, "x", ttl="1 hour"))
+        call(db, "expire", now=end)
+        (gone,) = gone_tables(db)
+        with dump.transaction():
+            dump.execute(f"lock table memory_data.{gone} in access share mode")
+            assert call(db, "expire", now=end) == []
+        assert [row["partition_name"] for row in call(db, "expire", now=end)] == [gone]
 
 
 def test_assets_go_one_by_one_and_only_by_a_ttl_of_their_own(db: Connection[Any]) -> None:
@@ -298,8 +331,8 @@ def test_a_partition_in_use_by_its_own_name_keeps_only_itself(clone_url: str) ->
         assert kept != gone
         with holder.transaction():
             holder.execute(f"lock table memory_data.{kept} in access share mode")
-            assert value(db, "select memory._drop_partition('interact', %s)", kept) is False
-        assert value(db, "select memory._drop_partition('interact', %s)", kept) is True
+            assert value(db, "select memory._detach_partition('interact', %s)", kept) is False
+        assert value(db, "select memory._detach_partition('interact', %s)", kept) is True
         assert dropped(call(db, "expire", now=end)) == {gone: 1}
 
 
