@@ -65,6 +65,15 @@ select 'archive files', count(*) = 0, false,
     case when bool_or(a.state = 'missing')
          then 'magray archive clean --accept-missing --dry-run' else 'magray archive verify' end
 from memory.archives as a where a.state in ('damaged', 'missing')
+union all
+-- tried for longer than a receiver takes to restart; the newest reason
+select 'alert messages', count(*) = 0, false,
+    case when count(*) = 0 then 'delivered'
+         else format('%s not delivered since %s; %s', count(*), min(n.at),
+                     (array_agg(n.channel || ': ' || n.error order by n.id desc))[1]) end,
+    'select channel, id, attempts, error from memory_data.notification where delivered_at is null;'
+from memory_data.notification as n
+where n.delivered_at is null and n.attempts > 0 and n.at < p_now - interval '10 minutes'
 $function$;
 
 comment on function memory.check_database is

@@ -290,7 +290,14 @@ def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
         failed = one(db, "note_notification", id=webhook["id"], error="503", now=at)
         pauses.append((failed["next_attempt_at"] - at).total_seconds())
     assert pauses == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    told = {row["condition"]: row for row in call(db, "check_database", now=at)}["alert messages"]
+    assert not told["ok"]
+    assert not told["needed"]
+    assert told["detail"].startswith("1 not delivered since ")
+    assert told["detail"].endswith("; webhook: 503")
     call(db, "note_notification", id=webhook["id"], now=at)
+    told = {row["condition"]: row for row in call(db, "check_database", now=at)}["alert messages"]
+    assert (told["ok"], told["detail"]) == (True, "delivered")
     assert call(db, "note_notification", id=webhook["id"], now=at) == []
     due = call(db, "due_notifications", now=at)
     assert ("webhook", "resolved") in [(row["channel"], row["event"]) for row in due]
