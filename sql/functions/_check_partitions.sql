@@ -12,19 +12,24 @@ from (
     select to_regclass(format('memory_data.%I', p.parent || '_' || p.suffix)) is null as missing
     from memory._wanted_partitions(p_now) as p) as w
 union all
--- Someone who reads for long keeps them; a quarter of an hour is more than a few retries.
+-- Someone who reads for long keeps them; a quarter of an hour is more than a few retries. A table that
+-- was taken out already is told of while somebody keeps it.
 select 'expired partitions', count(e.name) = 0, false,
     case when count(e.name) = 0 then 'none is left'
-         else format('%s lie there since %s; in use by: %s', count(e.name), min(e.ends),
+         else format('%s lie there since %s; in use by: %s', count(e.name), coalesce(min(e.ends), p_now),
                      coalesce(string_agg(e.pids, '; ') filter (where e.pids <> ''), 'nobody')) end,
     'select * from memory.expire();'
 from (
     select p.name, p.ends, (
         select string_agg(distinct 'pid ' || k.pid, ', ') from pg_locks as k
         where k.relation = format('memory_data.%I', p.name)::regclass and k.pid <> pg_backend_pid()) as pids
-    from memory_data.layer as l
-    cross join lateral memory._partitions_of(l.name) as p
-    where l.partition_key = 'expires_at' and p.ends < p_now - interval '15 minutes') as e
+    from (
+        select o.name, o.ends from memory_data.layer as l
+        cross join lateral memory._partitions_of(l.name) as o
+        where l.partition_key = 'expires_at' and o.ends < p_now - interval '15 minutes'
+        union all
+        select d.name, null from memory._detached() as d) as p) as e
+where e.ends is not null or e.pids is not null
 union all
 select 'unfinished detach', count(*) = 0, false,
     coalesce(string_agg(i.inhrelid::regclass::text, ', '), 'none'),

@@ -8,11 +8,7 @@ as $function$
 declare
     v_name text;
 begin
-    for v_name in
-        select c.relname::text from pg_class as c
-        where c.relnamespace = 'memory_data'::regnamespace and c.relkind = 'r' and c.relname ~ '^gone_\d+$'
-        order by c.oid limit p_limit
-    loop
+    for v_name in select d.name from memory._detached() as d limit p_limit loop
         begin
             if not p_dry_run then
                 execute format('lock table memory_data.%I in access exclusive mode nowait', v_name);

@@ -204,6 +204,12 @@ def test_what_was_taken_out_and_is_in_use_is_freed_later(clone_url: str) -> None
         with dump.transaction():
             dump.execute(f"lock table memory_data.{gone} in access share mode")
             assert call(db, "expire", now=end) == []
+            (told,) = (
+                row for row in call(db, "check_database", now=end)
+                if row["condition"] == "expired partitions"
+            )  # fmt: skip
+            assert not told["ok"]
+            assert str(dump.info.backend_pid) in told["detail"]
         assert [row["partition_name"] for row in call(db, "expire", now=end)] == [gone]
 
 
