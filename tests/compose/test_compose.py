@@ -211,7 +211,7 @@ def test_settings_and_secrets_of_ones_own(compose: Compose) -> None:
 
 def test_the_data_of_make_serve_moves_in(compose: Compose) -> None:
     compose("down", "--volumes")
-    moving = blocks("docker compose run").splitlines()
+    moving = blocks("restore --promote --into moved").splitlines()
     with serving() as service:
         service.shell(blocks("I moved to Lisbon in May."))
         for line in moving[:3]:
