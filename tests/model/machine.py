@@ -137,39 +137,44 @@ class MemoryMachine(RuleBasedStateMachine):
             arguments = {"namespace": namespace, "id": memory, "rating": rating}
             mine = self.world.live(namespace).get(memory)
             if mine is None:
-                self._missing("rate", **arguments)
+                self._refused("ML404", "rate", **arguments)
             else:
                 mine = replace(mine, ratings=(*mine.ratings, rating))
                 self.world.memories[memory] = mine
                 row = one(self.db, "rate", **arguments, now=self.world.now)
                 assert row["rating"] == pytest.approx(np.mean(mine.ratings))
 
-    @rule(memory=known, word=st.none() | st.sampled_from(WORDS), ttl=st.sampled_from(TTLS))
-    def update(self, memory: UUID, word: str | None, ttl: timedelta | None) -> None:
+    @rule(
+        memory=known, word=st.none() | st.sampled_from(WORDS), number=st.integers(0, 5),
+        ttl=st.sampled_from(TTLS),
+    )  # fmt: skip
+    def update(self, memory: UUID, word: str | None, number: int, ttl: timedelta | None) -> None:
+        """What says something else is known as what it is now; nothing becomes another's equal."""
         for namespace in NAMESPACES:
             mine = self.world.live(namespace).get(memory)
             changes: dict[str, Any] = {}
             changed = mine
             if mine is not None and word is not None:
-                # a number of its own, so that no two memories get the same text
-                changed = replace(mine, word=word, number=1000 + len(self.world.memories))
+                changed = replace(mine, word=word, number=number)
                 changes["content"] = changed.content
                 if changed.content != mine.content:
-                    changed = replace(changed, vector=None)
+                    changed = replace(changed, vector=None, known_as=changed.kind)
             if changed is not None and ttl is not None:
                 changes["ttl"] = f"{ttl.total_seconds()} seconds"
                 changed = replace(changed, expires_at=self.world.now + ttl)
             arguments = {"namespace": namespace, "id": memory, "changes": changes}
-            if changed is None:
-                self._missing("update_memory", **arguments)
+            if mine is None or changed is None:
+                self._refused("ML404", "update_memory", **arguments)
+                continue
+            if changed.content != mine.content and any(
+                one_id != memory and changed.is_same(other, changed.known_as)
+                for one_id, other in self.world.stored(namespace).items()
+            ):
+                self._refused("ML409", "update_memory", **arguments)
                 continue
             row = one(self.db, "update_memory", **arguments, now=self.world.now)
             changed = self.world.held(changed)
-            self.world.memories[memory] = replace(
-                changed, edits=changed.edits + 1,
-                # what says something else is known as what it is now
-                known_as=changed.kind if "content" in changes else changed.known_as,
-            )  # fmt: skip
+            self.world.memories[memory] = replace(changed, edits=changed.edits + 1)
             assert row["expires_at"] == changed.expires_at
             assert row["has_embedding"] is (changed.vector is not None)
 
@@ -263,7 +268,7 @@ class MemoryMachine(RuleBasedStateMachine):
         for namespace in NAMESPACES:
             mine = self.world.live(namespace).get(memory)
             if mine is None:
-                self._missing("get", namespace=namespace, id=memory)
+                self._refused("ML404", "get", namespace=namespace, id=memory)
                 continue
             row = one(self.db, "get", namespace=namespace, id=memory, now=self.world.now)
             assert (row["content"], row["kind"]) == (mine.content, mine.kind)
@@ -378,7 +383,7 @@ class MemoryMachine(RuleBasedStateMachine):
         assert {row["id"] for row in listed} == set(live)
         assert {row["namespace"] for row in listed} <= {namespace}
 
-    def _missing(self, function: str, **arguments: Any) -> None:
+    def _refused(self, code: str, function: str, **arguments: Any) -> None:
         with pytest.raises(psycopg.Error) as caught, self.db.transaction():
             call(self.db, function, **arguments, now=self.world.now)
-        assert caught.value.sqlstate == "ML404"
+        assert caught.value.sqlstate == code
