@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     ("examples", "steps"),
     [
         (15, 30),
-        pytest.param(1_000, 60, marks=[pytest.mark.drill, pytest.mark.timeout(4 * 3600)]),
+        pytest.param(400, 60, marks=[pytest.mark.drill, pytest.mark.timeout(4 * 3600)]),
     ],
 )
 def test_lives_go_as_the_oracle_says(db: Connection[Any], examples: int, steps: int) -> None:
