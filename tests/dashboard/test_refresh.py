@@ -88,3 +88,20 @@ def test_a_long_word_does_not_widen_the_page(service: Running, page: Page) -> No
     page.keyboard.press("Enter")
     expect(page.locator("#found li").first).to_contain_text(word)
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+@pytest.mark.parametrize("part", ["kpis", "jobs"])
+def test_a_telephone_shows_rows_of_a_few_lines(page: Page, part: str) -> None:
+    rows = page.locator(f"#table-{part} tbody tr")
+    assert rows.count() > 10
+    heights = rows.evaluate_all("rows => rows.map(row => row.offsetHeight)")
+    assert max(heights) < 100  # four lines
+
+
+def test_a_telephone_shows_the_value_beside_its_kpi(page: Page) -> None:
+    rights = page.locator("#table-kpis tr[data-kpi] td.number").evaluate_all(
+        "cells => cells.map(cell => cell.getBoundingClientRect().right)"
+    )
+    frame = page.locator("#table-kpis").bounding_box()
+    assert frame is not None
+    assert max(rights) <= frame["x"] + frame["width"]
