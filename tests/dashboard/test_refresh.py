@@ -99,6 +99,11 @@ def test_a_telephone_shows_rows_of_a_few_lines(page: Page, part: str) -> None:
 
 
 def test_a_telephone_shows_the_value_beside_its_kpi(page: Page) -> None:
+    longest = ["0.01341 per second", "100.0 % (context relevance)", "2026-11-26 20:27"]
+    page.locator("#table-kpis tr[data-kpi] td.number").evaluate_all(
+        "(cells, longest) => longest.forEach((text, i) => { cells[i].textContent = text; })",
+        longest,
+    )
     rights = page.locator("#table-kpis tr[data-kpi] td.number").evaluate_all(
         "cells => cells.map(cell => cell.getBoundingClientRect().right)"
     )
