@@ -174,6 +174,15 @@ def test_a_dry_run_tells_what_the_real_one_does(db: Connection[Any]) -> None:
         assert {(row["action"], row["records"]) for row in rest} <= {("drop", 0), ("free", 0)}
 
 
+def expired_partitions(db: Connection[Any], now: datetime) -> dict[str, Any]:
+    """What `magray check` says of them."""
+    (told,) = (
+        row for row in call(db, "check_database", now=now)
+        if row["condition"] == "expired partitions"
+    )  # fmt: skip
+    return told
+
+
 def gone_tables(db: Connection[Any]) -> list[str]:
     found = rows(db, "select tablename from pg_tables where tablename like 'gone%%' order by 1")
     return [row["tablename"] for row in found]
@@ -204,10 +213,7 @@ def test_what_was_taken_out_and_is_in_use_is_freed_later(clone_url: str) -> None
         with dump.transaction():
             dump.execute(f"lock table memory_data.{gone} in access share mode")
             assert call(db, "expire", now=end) == []
-            (told,) = (
-                row for row in call(db, "check_database", now=end)
-                if row["condition"] == "expired partitions"
-            )  # fmt: skip
+            told = expired_partitions(db, end)
             assert not told["ok"]
             assert str(dump.info.backend_pid) in told["detail"]
         assert [row["partition_name"] for row in call(db, "expire", now=end)] == [gone]
@@ -319,10 +325,7 @@ def test_a_long_reader_keeps_the_partition_and_makes_nobody_wait(clone_url: str,
             assert name not in dropped(work.result())
             assert exists(other, name)
             assert value(other, "select count(*) from memory_data.decision") == 0
-            (told,) = (
-                row for row in call(other, "check_database", now=later)
-                if row["condition"] == "expired partitions"
-            )  # fmt: skip
+            told = expired_partitions(other, later)
             assert not told["ok"]
             assert str(reader.info.backend_pid) in told["detail"]
         assert dropped(call(db, "expire", now=later)) == {name: 1}
