@@ -96,5 +96,6 @@ end;
 $function$;
 
 comment on function memory.expire is
-'Drop partitions whose time is past and delete single records whose time is; returns what went, and '
-'which pinned memories were given more time. p_dry_run changes nothing.';
+'Take out partitions whose time is past, drop what the last run took out, and delete single records '
+'whose time is past; returns what went, and which pinned memories were given more time. p_dry_run '
+'changes nothing.';
