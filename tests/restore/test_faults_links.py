@@ -53,8 +53,7 @@ def test_fault_32_what_changes_between_links(make_place: Callable[..., Place]) -
     place.write(4)
     place.take("full")
     place.sql(CUT)
-    place.sql("vacuum (truncate) big")
-    assert 1 << 30 < place.sql("select pg_table_size('big')")[0][0] < 1100 << 20
+    assert 1 << 30 < _cut(place) < 1100 << 20
     for statement in filter(str.strip, AFTER.split(";")):
         place.sql(statement)
     place.sql("create database copied template template0 strategy file_copy")
@@ -73,6 +72,20 @@ def test_fault_32_what_changes_between_links(make_place: Callable[..., Place]) -
         assert _psql(server, "select count(*) from pg_database where datname = 'copied'") == "1"
     finally:
         server.stop("immediate", force=True)
+
+
+def _cut(place: Place) -> int:
+    """The size of the big table without its end, in bytes.
+
+    One vacuum passes over what another holds at that moment: a page the background writer is
+    writing, or rows an analyze elsewhere may still see. It cuts nothing before such a page.
+    """
+    for _ in range(20):
+        place.sql("vacuum (truncate) big")
+        size: int = place.sql("select pg_table_size('big')")[0][0]
+        if size < 1100 << 20:
+            break
+    return size
 
 
 def _dump(server: EmbeddedServer) -> list[str]:
