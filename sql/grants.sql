@@ -96,7 +96,7 @@ revoke execute on function
     memory.restore_outbox, memory.restore_archived, memory._restore, memory._put_back,
     memory.find_archived, memory.archive_work, memory.replace_archive, memory.archive_files,
     memory.note_deletion, memory.note_archive_check, memory.drop_copies, memory.lock_archive,
-    memory.archive_backlog, memory.count_memories, memory.announce_file, memory.settle_missing
+    memory.archive_backlog, memory.count_memories, memory.announce_file, memory.settle_archive
     from memory_app;
 
 -- KPIs and alerts: over all namespaces, so the operator's.

@@ -13,7 +13,7 @@ from jobs.archive.write import Outcome, delete, erase
 from service.errors import DamagedObjectError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from jobs.storage.store import Store, StoredObject
     from service.memory import Archive
@@ -55,11 +55,12 @@ async def _check(store: Store, one: dict[str, Any]) -> tuple[str, str]:
 
 
 @dataclass
-class Missing:
-    """A registered file that is not in the store.
+class Faulty:
+    """A registered file that is not in the store, or not whole there.
 
     Attributes:
         file: its name.
+        fault: missing or damaged.
         settled: what it held was settled, or would be.
         erased: forgotten records that went with it.
         lost: records that lay in it alone.
@@ -67,6 +68,7 @@ class Missing:
     """
 
     file: str
+    fault: str
     settled: bool = False
     erased: int = 0
     lost: int = 0
@@ -81,14 +83,14 @@ class Cleaned:
         orphans: objects nobody knows.
         kept: objects nobody knows that are the only ones of an archive whose own file is missing:
             after a restore of the database to a moment before the file was rewritten.
-        missing: files that are gone, without one in `kept`.
+        faulty: files that are gone, without one in `kept`, or known to be damaged.
         copies: copies of restored records that were queued for erasure.
         outcome: erasures and deletions carried out.
     """
 
     orphans: list[StoredObject] = field(default_factory=list)
     kept: list[StoredObject] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
+    faulty: list[Faulty] = field(default_factory=list)
     copies: int = 0
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -98,7 +100,7 @@ async def clean(
     store: Store,
     *,
     copies_after_days: float | None,
-    accept_missing: bool = False,
+    accept: Collection[str] = (),
     dry_run: bool,
 ) -> Cleaned:
     """Delete what lies in this database's folder of the store and belongs to no archive.
@@ -109,7 +111,8 @@ async def clean(
         archive: the database.
         store: where the files are.
         copies_after_days: drop the copies of records restored longer ago than this; None: keep.
-        accept_missing: files that are gone are gone for good: settle what they held.
+        accept: missing, damaged or both: files with that fault are lost for good. Settle what they
+            held; a damaged one is deleted.
         dry_run: only tell.
 
     Raises:
@@ -118,7 +121,7 @@ async def clean(
     answer = Cleaned()
     known = await archive.files()
     site = await archive.site()
-    if accept_missing:
+    if "missing" in accept:
         store.require_folder(site)
     there = await store.names(f"{site}/")
     registered = {row["file"] for row in known}
@@ -127,7 +130,12 @@ async def clean(
         if one.name not in registered:
             successor = one.name.rpartition("/")[0] in lost
             (answer.kept if successor else answer.orphans).append(one)
-    answer.missing = await _missing(archive, store, known, there, accept_missing, dry_run)
+    answer.faulty = await _missing(
+        archive, store, known, there, accept="missing" in accept, dry_run=dry_run
+    )
+    answer.faulty += await _damaged(
+        archive, store, known, accept="damaged" in accept, dry_run=dry_run
+    )
     if copies_after_days is not None:
         answer.copies = await _drop_copies(archive, copies_after_days, dry_run=dry_run)
     if dry_run:
@@ -148,9 +156,10 @@ async def _missing(
     store: Store,
     known: list[dict[str, Any]],
     there: list[StoredObject],
+    *,
     accept: bool,
     dry_run: bool,
-) -> list[Missing]:
+) -> list[Faulty]:
     """Files that are gone and left no other one in their folder; settled if that is accepted."""
     names = {one.name for one in there}
     folders = {name.rpartition("/")[0] for name in names}
@@ -159,7 +168,7 @@ async def _missing(
         name = one["file"]
         if one["leaving"] or name in names or name.rpartition("/")[0] in folders:
             continue
-        missing = Missing(name, settled=accept)
+        missing = Faulty(name, "missing", settled=accept)
         if accept:
             try:  # the store itself says so, not only its list
                 await store.get(name)
@@ -171,16 +180,37 @@ async def _missing(
     return answer
 
 
-async def _settle(
-    archive: Archive, one: dict[str, Any], missing: Missing, *, dry_run: bool
-) -> None:
+async def _damaged(
+    archive: Archive, store: Store, known: list[dict[str, Any]], *, accept: bool, dry_run: bool
+) -> list[Faulty]:
+    """Files some check or try found damaged and that still are; settled if that is accepted."""
+    noted = {row["file"] for row in await archive.archives() if row["state"] == "damaged"}
+    answer = []
+    for one in known:
+        if one["file"] not in noted:
+            continue
+        try:
+            data = await store.get(one["file"])
+        except MissingObjectError:
+            continue  # told as missing
+        # mended meanwhile, or of a version this program does not read: nothing is lost
+        if await anyio.to_thread.run_sync(parquet.is_whole, one["file"], data):
+            continue
+        damaged = Faulty(one["file"], "damaged", settled=accept)
+        if accept:
+            await _settle(archive, one, damaged, dry_run=dry_run)
+        answer.append(damaged)
+    return answer
+
+
+async def _settle(archive: Archive, one: dict[str, Any], faulty: Faulty, *, dry_run: bool) -> None:
     # a dry run would tell the same batch for ever; no file holds more than its rows
     limit = one["rows"] if dry_run else _BATCH
-    while rows := await archive.settle_missing(one["archive"], one["file"], limit, dry_run=dry_run):
+    while rows := await archive.settle_archive(one["archive"], one["file"], limit, dry_run=dry_run):
         told = Counter(row["outcome"] for row in rows)
-        missing.erased += told["erased"]
-        missing.lost += told["lost"]
-        missing.copies += told["copy"]
+        faulty.erased += told["erased"]
+        faulty.lost += told["lost"]
+        faulty.copies += told["copy"]
         if dry_run:
             return
 

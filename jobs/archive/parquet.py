@@ -98,17 +98,21 @@ def name_of(site: str, created: str, archive: UUID | str, data: bytes) -> str:
     return f"{site}/{created}/{archive}/{hashlib.sha256(data).hexdigest()}.parquet"
 
 
+def is_whole(name: str, data: bytes) -> bool:
+    """Whether a file's bytes are those its name says, whichever version wrote them."""
+    return name.rpartition("/")[2] == f"{hashlib.sha256(data).hexdigest()}.parquet"
+
+
 def check(name: str, data: bytes) -> None:
     """Make sure that a file's bytes are those its name says, and that this version reads them.
 
     Raises:
         DamagedObjectError: they are not, or it does not.
     """
-    digest = hashlib.sha256(data).hexdigest()
-    if name.rpartition("/")[2] != f"{digest}.parquet":
+    if not is_whole(name, data):
         raise DamagedObjectError(
             f"{name} is damaged",
-            detail=f"its {len(data)} bytes have sha256 {digest}",
+            detail=f"its {len(data)} bytes have sha256 {hashlib.sha256(data).hexdigest()}",
             hint="magray archive verify",
         )
     try:

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from jobs.archive import parquet
-from service.errors import MagrayError, MissingObjectError, StorageError
+from service.errors import DamagedObjectError, MagrayError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,14 +150,15 @@ async def _rewrite(archive: Archive, store: Store, work: dict[str, Any]) -> int:
     was: str = work["file"]
     try:
         data = await store.get(was)
-    except MissingObjectError as error:
-        await archive.note_check(work["archive"], "missing")  # for `magray check` to tell
-        raise MissingObjectError(
+        table = await anyio.to_thread.run_sync(parquet.read, was, data)
+    except (MissingObjectError, DamagedObjectError) as error:
+        fault = "missing" if isinstance(error, MissingObjectError) else "damaged"
+        await archive.note_check(work["archive"], fault)  # for `magray check` to tell
+        raise type(error)(
             f"{error.message}: {len(work['ids'])} records cannot be erased from it",
             detail=error.detail,
-            hint="magray archive clean --accept-missing --dry-run",
+            hint=f"magray archive clean --accept-{fault} --dry-run",
         ) from error
-    table = await anyio.to_thread.run_sync(parquet.read, was, data)
     rest = parquet.without(table, work["namespaces"], work["ids"])
     if not rest.num_rows:
         return await archive.replace(work, None, store.tier, None, 0)

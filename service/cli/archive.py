@@ -176,15 +176,25 @@ async def _verify(settings: Settings) -> list[dict[str, Any]]:
     help="Files that are not in the store any more are gone for good: what was to be erased from "
     "them is done, what lay in them alone is noted as lost. Look with --dry-run first.",
 )
+@click.option(
+    "--accept-damaged",
+    is_flag=True,
+    help="The same for files found damaged that still are, and delete them: keep a copy elsewhere "
+    "of one you may mend.",
+)
 @json_option
 def clean(
-    dry_run: bool, copies_after_days: float | None, accept_missing: bool, as_json: bool
+    dry_run: bool,
+    copies_after_days: float | None,
+    accept_missing: bool,
+    accept_damaged: bool,
+    as_json: bool,
 ) -> None:
     """Delete objects in the archive's folder that belong to no file of it."""
     settings = _settings()
-    cleaned = asyncio.run(
-        _clean(settings, copies_after_days, accept_missing=accept_missing, dry_run=dry_run)
-    )
+    told = {"missing": accept_missing, "damaged": accept_damaged}
+    accept = [fault for fault, accepted in told.items() if accepted]
+    cleaned = asyncio.run(_clean(settings, copies_after_days, accept=accept, dry_run=dry_run))
     if cleaned is None:
         _say("The archive is being written by another program.", as_json=as_json)
         sys.exit(75)  # sysexits: try again
@@ -202,7 +212,7 @@ def clean(
     ]
     rows += [
         {"file": one.file, "bytes": None, "action": _fate(one, dry_run=dry_run)}
-        for one in cleaned.missing
+        for one in cleaned.faulty
     ]
     if cleaned.copies:
         rows.append({"file": None, "bytes": None, "action": f"copies dropped: {cleaned.copies}"})
@@ -210,16 +220,16 @@ def clean(
     _tell_problems(cleaned.outcome.problems)
 
 
-def _fate(one: check.Missing, *, dry_run: bool) -> str:
-    """What becomes of a missing file, in words."""
+def _fate(one: check.Faulty, *, dry_run: bool) -> str:
+    """What becomes of a missing or damaged file, in words."""
     if not one.settled:
-        return "missing: if it is gone for good, magray archive clean --accept-missing"
+        return f"{one.fault}: if it is lost for good, magray archive clean --accept-{one.fault}"
     verb = "would settle" if dry_run else "settled"
-    return f"missing, {verb}: {one.erased} erased, {one.lost} lost, {one.copies} copies"
+    return f"{one.fault}, {verb}: {one.erased} erased, {one.lost} lost, {one.copies} copies"
 
 
 async def _clean(
-    settings: Settings, copies_after_days: float | None, *, accept_missing: bool, dry_run: bool
+    settings: Settings, copies_after_days: float | None, *, accept: list[str], dry_run: bool
 ) -> check.Cleaned | None:
     async with _opened(settings) as archive:
         if not await writing.take(archive, patience=10):
@@ -228,7 +238,7 @@ async def _clean(
             archive,
             open_store(settings.archive_url),
             copies_after_days=copies_after_days,
-            accept_missing=accept_missing,
+            accept=accept,
             dry_run=dry_run,
         )
 

@@ -87,10 +87,10 @@ class Archive(Calls):
         """Note what a check of a file found: None, damaged or missing."""
         await self._dicts("select * from memory.note_archive_check(%s, %s)", (archive, fault))
 
-    async def settle_missing(self, archive: UUID, file: str, limit: int, *, dry_run: bool) -> Rows:
-        """Settle a batch of what a file held that is gone: outcome erased, lost or copy."""
+    async def settle_archive(self, archive: UUID, file: str, limit: int, *, dry_run: bool) -> Rows:
+        """Settle a batch of what a lost file held: outcome erased, lost or copy."""
         return await self._dicts(
-            "select * from memory.settle_missing(%s, %s, %s, %s)", (archive, file, limit, dry_run)
+            "select * from memory.settle_archive(%s, %s, %s, %s)", (archive, file, limit, dry_run)
         )
 
     async def find(self, namespace: str, ids: Sequence[UUID] | None, file: str | None) -> Rows:

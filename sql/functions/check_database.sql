@@ -55,15 +55,16 @@ union all
 select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
     string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')
                || coalesce(' (' || b.note || ')', ''), ', '),
-    -- of a file that is gone nothing can be erased
-    case when exists (select from memory.archives as a where a.state = 'missing' and a.erasing > 0)
-         then 'magray archive clean --accept-missing --dry-run' else 'magray archive run' end
+    -- from a file that is gone or damaged nothing can be erased
+    coalesce((select format('magray archive clean --accept-%s --dry-run', a.state)
+              from memory.archives as a where a.state in ('damaged', 'missing') and a.erasing > 0
+              order by a.state desc limit 1), 'magray archive run')
 from memory.archive_backlog() as b
 union all
 select 'archive files', count(*) = 0, false,
     coalesce(string_agg(a.file || ' is ' || a.state, ', '), 'whole as far as they were checked'),
-    case when bool_or(a.state = 'missing')
-         then 'magray archive clean --accept-missing --dry-run' else 'magray archive verify' end
+    case when count(*) = 0 then 'magray archive verify'
+         else format('magray archive clean --accept-%s --dry-run', max(a.state)) end
 from memory.archives as a where a.state in ('damaged', 'missing')
 union all
 -- tried for longer than a receiver takes to restart; the newest reason

@@ -87,7 +87,18 @@ def test_a_damaged_file_is_told_with_its_name(place: Home, memories: list[uuid.U
     assert verified["state"] == "damaged"
     checked = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
     assert not checked["archive files"]["ok"]
-    assert checked["archive files"]["hint"] == "magray archive verify"
+    hint = "magray archive clean --accept-damaged --dry-run"
+    assert checked["archive files"]["hint"] == hint
+
+    (would,) = rows(place.run(*hint.split()[1:], "--json").stdout)
+    assert would["action"] == "damaged, would settle: 0 erased, 2 lost, 0 copies"
+    (left,) = rows(place.run("archive", "clean", "--json").stdout)
+    assert left["action"].endswith("magray archive clean --accept-damaged")
+    assert path.exists()
+    (done,) = rows(place.run("archive", "clean", "--accept-damaged", "--json").stdout)
+    assert done["action"] == "damaged, settled: 0 erased, 2 lost, 0 copies"
+    assert not path.exists()
+    place.run("archive", "verify")
 
 
 def test_strange_objects_are_cleaned(place: Home, memories: list[uuid.UUID]) -> None:

@@ -1,14 +1,15 @@
--- Settles what a file of the archive held when it is gone from the store for good, as its operator says:
--- who calls has looked there. What was to be erased went with the file. What still lay in it alone is
+-- Settles what a file of the archive held when it is gone from the store or damaged for good, as its
+-- operator says: who calls has looked. What was to be erased goes with the file. What lay in it alone is
 -- lost: its entry goes and a decision a record says so (forget, with lost and the file's name). What
 -- lives, waits in the outbox or lies in another file as well loses only this copy.
 --
 -- One bounded batch of each; called until it returns nothing. With the last one the archive itself
--- goes, and its name is left to be deleted: the file may turn up again, and nobody knows it any more.
+-- goes, and its name is left to be deleted: a damaged file lies there still, one that is gone may turn up
+-- again, and nobody knows it any more.
 -- p_dry_run tells what the same call would do.
 --
 -- Entries are locked before the archive, as memory.forget does.
-create or replace function memory.settle_missing(
+create or replace function memory.settle_archive(
     p_archive uuid, p_was text, p_limit integer default 10000, p_dry_run boolean default false,
     p_now timestamptz default now()
 )
@@ -28,7 +29,7 @@ begin
     if v_file <> p_was then
         raise exception 'file % is not the one of this archive any more', p_was
             using errcode = 'ML409', detail = format('It is %s.', v_file),
-                  hint = 'magray archive clean --accept-missing --dry-run';
+                  hint = 'magray archive clean --dry-run';
     end if;
     select array_agg(l.namespace), array_agg(l.id) into v_namespaces, v_ids
     from (
@@ -97,5 +98,5 @@ begin
 end;
 $function$;
 
-comment on function memory.settle_missing is
-'Settle what a file of the archive held that is gone from the store; outcome erased, lost or copy.';
+comment on function memory.settle_archive is
+'Settle what a file of the archive held that is gone or damaged for good; outcome erased, lost or copy.';

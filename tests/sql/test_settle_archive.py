@@ -1,4 +1,4 @@
-"""memory.settle_missing: what a file held that is gone, in bounded batches."""
+"""memory.settle_archive: what a lost file held, in bounded batches."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def test_each_record_is_told_for_what_it_was(db: Connection[Any]) -> None:
     )  # fmt: skip
 
     at: dict[str, Any] = {"archive": archive, "was": file, "now": now}
-    told = call(db, "settle_missing", **at, dry_run=True)
+    told = call(db, "settle_archive", **at, dry_run=True)
     assert {row["id"]: row["outcome"] for row in told} == {
         erased: "erased", restored: "copy", filed_again: "copy", lost: "lost",
     }  # fmt: skip
     with refused(db, "ML409", file):
-        call(db, "settle_missing", archive=archive, was="another")
+        call(db, "settle_archive", archive=archive, was="another")
     decided = "select id, action, detail from memory_data.decision where detail ? 'lost'"
     assert rows(db, decided) == []
 
     batches = []
-    while batch := call(db, "settle_missing", **at, limit=2):
+    while batch := call(db, "settle_archive", **at, limit=2):
         batches.append(len(batch))
         gone = value(db, "select count(*) = 0 from memory_data.archive where id = %s", archive)
         assert gone is (len(batches) == 2)
@@ -72,6 +72,6 @@ def test_what_waits_in_the_outbox_or_lives_is_not_lost(db: Connection[Any]) -> N
     )
     call(db, "restore_outbox", namespace="n", ids=made[:1], now=now)
     db.execute("update memory_data.archived set restored_at = null")
-    answer = call(db, "settle_missing", archive=archive, was=value(db, FILE, archive), now=now)
+    answer = call(db, "settle_archive", archive=archive, was=value(db, FILE, archive), now=now)
     assert {row["id"]: row["outcome"] for row in answer} == dict.fromkeys(made, "copy")
-    assert call(db, "settle_missing", archive=archive, was="whatever", now=now) == []
+    assert call(db, "settle_archive", archive=archive, was="whatever", now=now) == []

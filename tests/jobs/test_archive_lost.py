@@ -1,4 +1,4 @@
-"""Files of the archive that are gone: what is owed and what is lost is settled when told to."""
+"""Files of the archive that are gone or damaged: what they held is settled when told to."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def accept(url: str, store: Store, *, dry_run: bool = False) -> check.Cleaned:
+async def accept(
+    url: str, store: Store, fault: str = "missing", *, dry_run: bool = False
+) -> check.Cleaned:
     async with archive_of(url) as archive:
         return await check.clean(
-            archive, store, copies_after_days=None, accept_missing=True, dry_run=dry_run
+            archive, store, copies_after_days=None, accept=[fault], dry_run=dry_run
         )
 
 
@@ -59,7 +61,7 @@ async def test_what_was_owed_and_lost_with_a_file_is_settled(
     assert len((await run(clone_url, store)).problems) == 1
     before = counts(clone_url)
     told = await accept(clone_url, store, dry_run=True)
-    assert told.missing == [check.Missing(place["file"], True, erased=6, lost=5, copies=1)]
+    assert told.faulty == [check.Faulty(place["file"], "missing", True, erased=6, lost=5, copies=1)]
     assert counts(clone_url) == before
     with session(clone_url) as db:
         for condition in ("archive files", "archive backlog"):
@@ -67,10 +69,10 @@ async def test_what_was_owed_and_lost_with_a_file_is_settled(
                 db, "select hint from memory.check_database() where condition = %s", condition
             )
     done = await accept(clone_url, store)
-    assert (done.missing, done.outcome.problems) == (told.missing, [])
+    assert (done.faulty, done.outcome.problems) == (told.faulty, [])
     assert counts(clone_url) == dict.fromkeys(before, 0)
     assert (await run(clone_url, store)).problems == []
-    assert (await accept(clone_url, store)).missing == []
+    assert (await accept(clone_url, store)).faulty == []
 
     detail = {"archived": True, "lost": True, "file": place["file"]}
     for memory in lost:
@@ -93,21 +95,65 @@ async def test_without_being_told_a_missing_file_is_only_named(
     before = counts(clone_url)
     async with archive_of(clone_url) as archive:
         answer = await check.clean(archive, store, copies_after_days=None, dry_run=False)
-    assert answer.missing == [check.Missing(str(path.relative_to(folder)))]
+    assert answer.faulty == [check.Faulty(str(path.relative_to(folder)), "missing")]
     assert counts(clone_url) == before
     # another file in its place may be what it was rewritten to: that stays for somebody to look at
     successor = path.with_name(f"{'1' * 64}.parquet")
     successor.write_bytes(data)
     kept = await accept(clone_url, store)
-    assert ([one.size for one in kept.kept], kept.missing) == ([len(data)], [])
+    assert ([one.size for one in kept.kept], kept.faulty) == ([len(data)], [])
     assert successor.exists()
     assert counts(clone_url) == before
     # a file that turns up again after all is nobody's
     successor.unlink()
-    assert (await accept(clone_url, store)).missing[0].lost == 6
+    assert (await accept(clone_url, store)).faulty[0].lost == 6
     path.write_bytes(data)
     assert len((await accept(clone_url, store)).orphans) == 1
     assert not path.exists()
+
+
+async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
+    clone_url: str, store: Store, folder: Path
+) -> None:
+    forgotten, *lost = hand_over(clone_url)
+    await run(clone_url, store)
+    hand_over(clone_url, namespace="safe")
+    await run(clone_url, store)
+    async with archive_of(clone_url) as archive:
+        (place,) = await archive.find("n", None, None)
+        path = folder / place["file"]
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        before = counts(clone_url)
+        # nothing has looked at it yet, so it is not known to be damaged
+        assert (await accept(clone_url, store, "damaged")).faulty == []
+        answer = await forget_memories(archive, lambda: store, "n", ids=[forgotten])
+        assert "1 records cannot be erased" in answer.outcome.problems[0]
+    with session(clone_url) as db:
+        for condition in ("archive files", "archive backlog"):
+            assert "clean --accept-damaged" in value(
+                db, "select hint from memory.check_database() where condition = %s", condition
+            )
+
+    owed = counts(clone_url)
+    assert owed != before
+    told = await accept(clone_url, store, "damaged", dry_run=True)
+    assert told.faulty == [check.Faulty(place["file"], "damaged", True, erased=1, lost=5)]
+    assert (await accept(clone_url, store)).faulty == [check.Faulty(place["file"], "damaged")]
+    assert (counts(clone_url), path.exists()) == (owed, True)
+    # mended: nothing is lost any more
+    damaged = path.read_bytes()
+    path.write_bytes(whole)
+    assert (await accept(clone_url, store, "damaged", dry_run=True)).faulty == []
+    path.write_bytes(damaged)
+
+    done = await accept(clone_url, store, "damaged")
+    assert (done.faulty, done.outcome.problems) == (told.faulty, [])
+    assert (path.exists(), len(stored(folder))) == (False, 1)
+    assert (await run(clone_url, store)).problems == []
+    for memory in lost:
+        last = history(clone_url, "n", memory)[-1]
+        assert (last["event"], last["detail"]["detail"]["file"]) == ("forget", place["file"])
 
 
 async def test_a_disk_that_is_not_mounted_is_no_missing_file(
@@ -146,7 +192,7 @@ async def test_a_store_that_does_not_answer_is_no_missing_file(
         with pytest.raises(StorageError, match="would not read"):
             await accept(clone_url, store)
         bucket.faults.deny = set()
-        assert (await accept(clone_url, store, dry_run=True)).missing == []
+        assert (await accept(clone_url, store, dry_run=True)).faulty == []
     # nor is a bucket that is none: S3 tells that as it tells a missing object
     strange = open_store("s3://no-such-bucket/archive")
     with pytest.raises(StorageError):
@@ -160,7 +206,7 @@ async def test_a_store_that_does_not_answer_is_no_missing_file(
 
     await store.delete(name)
     answer = await accept(clone_url, store)
-    assert answer.missing == [check.Missing(name, True, erased=1, lost=5)]
+    assert answer.faulty == [check.Faulty(name, "missing", True, erased=1, lost=5)]
     server.close()
 
 
