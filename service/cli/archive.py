@@ -75,8 +75,9 @@ def run(as_json: bool) -> None:
     if row is None:
         _say("The archive is being written by another program.", as_json=as_json)
         return
-    print_rows([row], as_json=as_json, empty="")
-    _tell_problems(row["problems"])
+    problems = row["problems"]  # on a terminal each is told below
+    print_rows([row if as_json else {**row, "problems": len(problems)}], as_json=as_json, empty="")
+    _tell_problems(problems)
 
 
 async def _run(settings: Settings) -> dict[str, Any] | None:
