@@ -1,7 +1,7 @@
 -- Takes one partition out of a table whose lock the caller has, if nobody uses it and nothing in it is
--- pinned, and names it for memory._drop_detached: its files are freed when no lock of ours is held.
--- So are indexes of its own, or no partition of the same time could be made again. A detach that
--- somebody left unfinished is finished.
+-- pinned, for memory._drop_detached: its files are freed when no lock of ours is held. It is named
+-- gone_<oid>_<its name>, and indexes of its own anew, for a partition of the same time may be made, and
+-- taken out, again. A detach that somebody left unfinished is finished.
 create or replace function memory._detach_partition(p_parent text, p_name text)
 returns boolean
 language plpgsql
@@ -32,7 +32,7 @@ begin
         'alter table memory_data.%I detach partition memory_data.%I %s', p_parent, p_name,
         case when (select i.inhdetachpending from pg_inherits as i where i.inhrelid = v_partition)
              then 'finalize' else '' end);
-    execute format('alter table memory_data.%I rename to %I', p_name, v_gone);
+    execute format('alter table memory_data.%I rename to %I', p_name, format('%s_%s', v_gone, p_name));
     return true;
 exception when lock_not_available then
     raise notice '% is in use, it is dropped later', p_name;

@@ -7,7 +7,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 select c.relname::text
 from pg_class as c
-where c.relnamespace = 'memory_data'::regnamespace and c.relkind = 'r' and c.relname ~ '^gone_\d+$'
+where c.relnamespace = 'memory_data'::regnamespace and c.relkind = 'r' and c.relname ~ '^gone_\d+'
 order by c.oid
 $function$;
 

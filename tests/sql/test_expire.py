@@ -194,6 +194,7 @@ def test_the_next_run_frees_what_was_taken_out(db: Connection[Any]) -> None:
     prepare(db, end)
     assert dropped(call(db, "expire", now=end)) == {name: 1}
     (gone,) = gone_tables(db)
+    assert gone.endswith(f"_{name}")
     # where the clock was set back, a partition of the same time is made again meanwhile
     prepare(db, NOW)
     assert exists(db, name)
