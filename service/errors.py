@@ -7,7 +7,8 @@
      ├─ TrainingError      MLT01  nothing to learn from, or a model that may not be loaded
      │   └─ NotReadyError      MLT02  nothing is wrong, but there is nothing to train or score yet
      ├─ StorageError       MLO01  an object store refused, or did not give back what it was given
-     │   └─ DamagedObjectError  MLO02  stored bytes are not what they were
+     │   ├─ DamagedObjectError  MLO02  stored bytes are not what they were
+     │   └─ UnreadableObjectError  they are, and another version wrote them
      ├─ BackupError        MLB01  a backup or restore was refused or failed; `jobs/backup/errors.py`
      └─ EmbeddingError     MLE01  a provider could not turn text into vectors
 
@@ -101,6 +102,12 @@ class DamagedObjectError(StorageError):
     """An object's bytes are not those that were stored."""
 
     code = "MLO02"
+    exit_code = 65
+
+
+class UnreadableObjectError(StorageError):
+    """An object is whole, and of a form this version does not know."""
+
     exit_code = 65
 
 

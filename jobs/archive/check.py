@@ -10,7 +10,12 @@ import anyio.to_thread
 
 from jobs.archive import parquet
 from jobs.archive.write import Outcome, delete, erase
-from service.errors import DamagedObjectError, MissingObjectError, StorageError
+from service.errors import (
+    DamagedObjectError,
+    MissingObjectError,
+    StorageError,
+    UnreadableObjectError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from service.memory import Archive
 
 _BATCH = 1000
+_FAULTS = ("damaged", "missing")
 
 
 async def verify(
@@ -29,13 +35,14 @@ async def verify(
     """Read every file and compare bytes, digest and rows with what was registered.
 
     Returns:
-        One row a file: file, state (ok, damaged, missing), detail.
+        One row a file: file, state (ok, damaged, missing, or unreadable: whole, but written by
+        another version), detail.
     """
     files = [one for one in await archive.files() if not one["leaving"]]
     answer = []
     for number, one in enumerate(files, 1):
         state, detail = await _check(store, one)
-        await archive.note_check(one["archive"], None if state == "ok" else state)
+        await archive.note_check(one["archive"], state if state in _FAULTS else None)
         answer.append({"file": one["file"], "state": state, "detail": detail})
         on_progress(number, len(files))
     return answer
@@ -49,6 +56,8 @@ async def _check(store: Store, one: dict[str, Any]) -> tuple[str, str]:
         return "missing", error.message
     except DamagedObjectError as error:
         return "damaged", error.detail or error.message
+    except UnreadableObjectError as error:
+        return "unreadable", error.detail or error.message
     if table.num_rows != one["rows"]:
         return "damaged", f"{table.num_rows} rows instead of {one['rows']}"
     return "ok", f"{table.num_rows} rows, {len(data)} bytes"
@@ -189,13 +198,11 @@ async def _damaged(
     for one in known:
         if one["file"] not in noted:
             continue
-        try:
-            data = await store.get(one["file"])
-        except MissingObjectError:
-            continue  # told as missing
-        # mended meanwhile, or of a version this program does not read: nothing is lost
-        if await anyio.to_thread.run_sync(parquet.is_whole, one["file"], data):
-            continue
+        state, _ = await _check(store, one)
+        if state not in _FAULTS and not dry_run:
+            await archive.note_check(one["archive"], None)  # mended meanwhile
+        if state != "damaged":
+            continue  # or told as missing
         damaged = Faulty(one["file"], "damaged", settled=accept)
         if accept:
             await _settle(archive, one, damaged, dry_run=dry_run)

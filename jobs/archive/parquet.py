@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
-from service.errors import DamagedObjectError
+from service.errors import DamagedObjectError, UnreadableObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,21 +98,18 @@ def name_of(site: str, created: str, archive: UUID | str, data: bytes) -> str:
     return f"{site}/{created}/{archive}/{hashlib.sha256(data).hexdigest()}.parquet"
 
 
-def is_whole(name: str, data: bytes) -> bool:
-    """Whether a file's bytes are those its name says, whichever version wrote them."""
-    return name.rpartition("/")[2] == f"{hashlib.sha256(data).hexdigest()}.parquet"
-
-
 def check(name: str, data: bytes) -> None:
     """Make sure that a file's bytes are those its name says, and that this version reads them.
 
     Raises:
-        DamagedObjectError: they are not, or it does not.
+        DamagedObjectError: they are not.
+        UnreadableObjectError: it does not.
     """
-    if not is_whole(name, data):
+    digest = hashlib.sha256(data).hexdigest()
+    if name.rpartition("/")[2] != f"{digest}.parquet":
         raise DamagedObjectError(
             f"{name} is damaged",
-            detail=f"its {len(data)} bytes have sha256 {hashlib.sha256(data).hexdigest()}",
+            detail=f"its {len(data)} bytes have sha256 {digest}",
             hint="magray archive verify",
         )
     try:
@@ -121,7 +118,7 @@ def check(name: str, data: bytes) -> None:
         raise DamagedObjectError(f"{name} is no Parquet file", detail=str(error)) from error
     found = metadata.get(b"magray.archive.version", b"none").decode()
     if found != VERSION:
-        raise DamagedObjectError(
+        raise UnreadableObjectError(
             f"{name} was written by another version of MAGRAY",
             detail=f"its version is {found}, this program reads {VERSION}",
             hint="update MAGRAY",

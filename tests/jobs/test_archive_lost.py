@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.archive import check
+from jobs.archive import check, parquet
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
 from jobs.storage.store import Store, open_store
-from service.errors import StorageError
+from service.errors import StorageError, UnreadableObjectError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, run, stored
 from tests.jobs.buckets import serve_bucket
 from tests.sql.calls import call, session, value
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
+
+STATE = "select state from memory.archives where file = %s"
 
 
 async def accept(
@@ -145,6 +147,8 @@ async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
     damaged = path.read_bytes()
     path.write_bytes(whole)
     assert (await accept(clone_url, store, "damaged", dry_run=True)).faulty == []
+    with session(clone_url) as db:
+        assert value(db, STATE, place["file"]) == "damaged"
     path.write_bytes(damaged)
 
     done = await accept(clone_url, store, "damaged")
@@ -154,6 +158,27 @@ async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
     for memory in lost:
         last = history(clone_url, "n", memory)[-1]
         assert (last["event"], last["detail"]["detail"]["file"]) == ("forget", place["file"])
+
+
+async def test_a_file_of_another_version_is_no_damaged_one(
+    clone_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over(clone_url)
+    await run(clone_url, store)
+    (name,) = files(clone_url)
+    monkeypatch.setattr(parquet, "VERSION", "99")
+    async with archive_of(clone_url) as archive:
+        (told,) = await check.verify(archive, store)
+        assert (told["state"], "this program reads 99" in told["detail"]) == ("unreadable", True)
+        with pytest.raises(UnreadableObjectError, match="another version") as caught:
+            await restore(archive, store, "n")
+        assert caught.value.hint == "update MAGRAY"
+        await archive.note_check((await archive.files())[0]["archive"], "damaged")
+    before = counts(clone_url)
+    assert (await accept(clone_url, store, "damaged")).faulty == []
+    assert counts(clone_url) == before
+    with session(clone_url) as db:
+        assert value(db, STATE, name) == "stored"
 
 
 async def test_a_disk_that_is_not_mounted_is_no_missing_file(
