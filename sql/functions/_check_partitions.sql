@@ -1,16 +1,23 @@
--- Conditions of the partitions: made ahead, and not left lying when their time is past.
+-- Conditions of the partitions: made ahead, and not left lying when their time is past. Right after a
+-- step has passed the next one is not made yet: an hour, four runs of the job, is no delay. What is late
+-- is a warning while every memory stored now has its partition, for seven steps or more are made ahead:
+-- a service that starts after a pause must come up, and makes them then.
 create or replace function memory._check_partitions(p_now timestamptz)
 returns table (condition text, ok boolean, needed boolean, detail text, hint text)
 language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $function$
-select 'partitions ahead', count(*) filter (where w.missing) = 0, true,
+select 'partitions ahead', count(*) filter (where w.missing) = 0,
+    coalesce(bool_or(w.in_use) filter (where w.missing), true),
     format('%s missing of %s', count(*) filter (where w.missing), count(*)),
     'select * from memory.make_partitions();'
 from (
-    select to_regclass(format('memory_data.%I', p.parent || '_' || p.suffix)) is null as missing
-    from memory._wanted_partitions(p_now) as p) as w
+    select to_regclass(format('memory_data.%I', p.parent || '_' || p.suffix)) is null as missing,
+        p.starts <= p_now + coalesce(l.ttl, '0') as in_use
+    from memory._wanted_partitions(p_now - interval '1 hour') as p
+    left join memory_data.layer as l on l.name = p.parent
+    where p.ends > p_now) as w
 union all
 -- Someone who reads for long keeps them; a quarter of an hour is more than a few retries. A table that
 -- was taken out already is told of while somebody keeps it.

@@ -58,6 +58,19 @@ def test_a_partition_without_row_security_is_seen(db: Connection[Any]) -> None:
     assert "assets_" in told["detail"]
 
 
+def test_the_next_partition_may_be_made_within_the_hour(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    while call(db, "make_partitions", now=midnight - timedelta(seconds=1)):
+        pass
+    # interact: 7 steps of 8 hours ahead, and until they are over every memory has its place
+    for minutes, ok in ((0, True), (59, True), (60, False), (56 * 60 - 1, False)):
+        told = conditions(db, now=midnight + timedelta(minutes=minutes))["partitions ahead"]
+        assert (told["ok"], told["needed"]) == (ok, ok), minutes
+    told = conditions(db, now=midnight + timedelta(hours=56))["partitions ahead"]
+    assert (told["ok"], told["needed"]) == (False, True)
+
+
 def test_missing_partitions_are_seen(db: Connection[Any]) -> None:
     later = datetime.now(UTC) + timedelta(days=4000)
     told = conditions(db, now=later)["partitions ahead"]

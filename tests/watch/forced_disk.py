@@ -46,6 +46,8 @@ def force_disk(
     """
     known: dict[tuple[str, str], tuple[float, str | None]] = {}
     size = free = 0.0
+    # a partition whose time passed since the database was made is on disk and presses no more
+    call(db, "expire", now=now)
     for layer, wanted in _LAYERS.items():
         _fill(db, layer, wanted.emptied, now)
         on_disk = _bytes(db, f"memory_data.{layer}")
