@@ -21,6 +21,8 @@ def keep(
     layer: str = "interact", **more: Any,
 ) -> uuid.UUID:  # fmt: skip
     """Remember, use, rate and edit a memory; its id."""
+    # after midnight nothing was made yet for the evening before
+    call(db, "make_partitions", now=now - timedelta(minutes=9))
     made = one(
         db, "remember", namespace=namespace, content=content, kind=LAYERS[layer], session="s",
         metadata={"speaker": "Ann", "n": [1.5, None, "ü"]}, importance=0.3,

@@ -49,6 +49,7 @@ def test_nothing_goes_unless_the_policy_says_so(db: Connection[Any]) -> None:
 def test_just_below_at_and_above_the_threshold(db: Connection[Any]) -> None:
     switch_on(db, "insights")
     now = datetime.now(UTC)
+    call(db, "make_partitions", now=now - timedelta(hours=1))  # maybe the day before
     young = remember(db, "a microsecond short", now + TICK)
     exact, older = remember(db, "exactly", now), remember(db, "older", now - TICK)
     used = remember(db, "used since", now - timedelta(days=1))
