@@ -1,7 +1,7 @@
 -- Conditions of the partitions: made ahead, and not left lying when their time is past. Right after a
 -- step has passed the next one is not made yet: an hour, four runs of the job, is no delay. What is late
--- is a warning while every memory stored now has its partition, for seven steps or more are made ahead:
--- a service that starts after a pause must come up, and makes them then.
+-- is a warning while a memory stored now for its layer's whole ttl has its partition, for seven steps or
+-- more are made ahead: a service that starts after a pause must come up, and makes them then.
 create or replace function memory._check_partitions(p_now timestamptz)
 returns table (condition text, ok boolean, needed boolean, detail text, hint text)
 language sql
