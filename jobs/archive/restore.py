@@ -69,6 +69,7 @@ async def restore(
 
     Raises:
         DamagedObjectError: a file is not what was written; nothing was restored.
+        UnreadableObjectError: another version wrote a file; nothing was restored.
         StorageError: a file is missing or the store refused; nothing was restored.
     """
     places = await archive.find(namespace, ids, file)
