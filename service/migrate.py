@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import psycopg
-import sqlalchemy as sa
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from alembic import command
 from service.paths import ALEMBIC_DIR, SQL_DIR
 
+# Alembic and SQLAlchemy are imported where they are used: a quarter of the start of every command
+# went into them, and few commands migrate.
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import sqlalchemy as sa
+    from alembic.config import Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,8 @@ def sql_digest() -> str:
 
 def head_revision() -> str | None:
     """The newest Alembic revision this program knows."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
@@ -108,6 +110,8 @@ def migrate(url: str, model: Model | None = None) -> Migration:
     Raises:
         psycopg.Error: a statement failed; nothing was changed.
     """
+    import sqlalchemy as sa
+
     # libpq reads the URL, for it knows forms that SQLAlchemy does not.
     engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
     try:
@@ -120,6 +124,10 @@ def migrate(url: str, model: Model | None = None) -> Migration:
 
 
 def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
+    from alembic.runtime.migration import MigrationContext
+
+    from alembic import command
+
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     _run(driver, SQL_DIR / "bootstrap.sql")
     connection.exec_driver_sql("set local role memory_owner")
@@ -189,6 +197,8 @@ def _run(driver: psycopg.Connection, path: Path) -> None:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(ALEMBIC_DIR).replace("%", "%%"))
     return config
