@@ -21,13 +21,18 @@ from psycopg.conninfo import make_conninfo
 
 from service.embedded import EmbeddedServer
 from service.migrate import Model, migrate
+from tests.memory_disk import fast_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TEMPLATE = "magray_template"
+SERVER = "MAGRAY_TEST_DATABASE_URL"
 # Small vectors keep tests readable; the dimension is the model's, not a constant.
 MODEL, DIM = "test-model", 8
+# What the server does in the background belongs to no test: a vacuum that comes by itself changes
+# bytes between two measurements, and visits hundreds of databases in turn.
+OPTIONS = {"autovacuum": "off", "summarize_wal": "off"}
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +43,23 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """URL of a server for this session, database postgres."""
-    given = os.environ.get("MAGRAY_TEST_DATABASE_URL")
+    given = os.environ.get(SERVER)
     if given:
         yield given
         return
     # pytest's own folders are private to root, and the server runs as another user
-    with tempfile.TemporaryDirectory(prefix="magray-tests-") as name:
+    with tempfile.TemporaryDirectory(prefix="magray-tests-", dir=fast_place()) as name:
         folder = Path(name)
         folder.chmod(0o755)
         server = EmbeddedServer(
-            folder / "data", memory=1 << 30, durable=False, system_dir=folder / "system"
-        )
+            folder / "data", memory=1 << 30, durable=False, system_dir=folder / "system",
+            options=OPTIONS,
+        )  # fmt: skip
         server.start()
         try:
             yield server.url(dbname="postgres")
         finally:
-            server.stop(force=True)
+            server.stop("immediate", force=True)  # nothing of it is kept
 
 
 def database_url(server_url: str, name: str) -> str:
@@ -79,32 +85,44 @@ def template(server_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def clone(server_url: str, template: str) -> Iterator[Callable[[], str]]:
-    """Make a database from the template; returns its URL. All are dropped at the end."""
+    """Make a database from the template; returns its URL. It lasts as long as the session."""
     made: list[str] = []
 
     def make() -> str:
-        name = f"magray_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create database {} template {} strategy file_copy").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
-        made.append(name)
-        return database_url(server_url, name)
+        made.append(_copy(server_url, template))
+        return made[-1]
 
     yield make
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        for name in made:
-            connection.execute(
-                sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-            )
+    if os.environ.get(SERVER):  # the embedded server goes as a whole
+        for url in made:
+            _drop(server_url, url)
 
 
 @pytest.fixture
-def clone_url(clone: Callable[[], str]) -> str:
+def clone_url(server_url: str, template: str) -> Iterator[str]:
     """A database of this test's own."""
-    return clone()
+    url = _copy(server_url, template)
+    yield url
+    _drop(server_url, url)
+
+
+def _copy(server_url: str, template: str) -> str:
+    name = f"magray_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return database_url(server_url, name)
+
+
+def _drop(server_url: str, url: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(str(name)))
+        )
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from service.backup_rules import Moment, due, moment_of
 from service.backups import BackupKeeper
 from service.settings import BackupSettings
 from tests.api.running import PROBLEM, running
-from tests.restore.places import Place, fast_place, flip, now
+from tests.memory_disk import fast_place
+from tests.restore.places import Place, flip, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ import pytest
 
 from service.settings import BackupSettings
 from tests.cli.program import Home
-from tests.restore.places import fast_place
+from tests.memory_disk import fast_place
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()

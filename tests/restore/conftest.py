@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.restore.places import Place, fast_place, make_chain
+from tests.memory_disk import fast_place
+from tests.restore.places import Place, make_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

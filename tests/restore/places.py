@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -27,21 +25,13 @@ from service.settings import BackupSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jobs.backup.catalogue import Manifest
 
 MEMORY = 128 << 20  # bytes a test server plans with
 NAMESPACE = "ann"
-ROOM = 4 << 30  # bytes
 STATE = "select id, encode(sha256(content::bytea), 'hex') from memory._memories"
-
-
-def fast_place() -> Path | None:
-    """A file system in memory, where the machine has one with room."""
-    shm = Path("/dev/shm")
-    if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > ROOM:
-        return shm
-    return None
 
 
 @dataclass(frozen=True)
