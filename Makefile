@@ -1,12 +1,15 @@
 # make serve   sets up everything and runs the service on the embedded PostgreSQL
 # make test    sets up everything and passes the tests
 # make test-full   adds what needs root, Debian's PostgreSQL or minutes
+# make test-edges  the tests of time, two seconds before days, months and years end, under load
 # make drill     the long forms of tests
 # make lint    ruff, mypy, sqlfluff
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test test-full drill lint setup clean
+EDGES := day month year february leap
+
+.PHONY: serve test test-full test-edges drill lint setup clean
 
 serve: .venv/installed
 	$(BIN)/magray serve
@@ -19,6 +22,12 @@ test-full: .venv/installed-dev
 	if docker info >/dev/null 2>&1; then MAGRAY_BASE="$$(tools/docker-base)" && export MAGRAY_BASE; fi; \
 	  MAGRAY_DEBIAN_DATABASE_URL="$$(tools/debian-postgres url)" $(BIN)/python -m pytest -m full; \
 	  status=$$?; tools/debian-postgres stop; exit $$status
+
+test-edges: .venv/installed-dev
+	for n in 1 2; do while :; do :; done & loops="$$loops $$!"; done; trap "kill $$loops" EXIT; \
+	  for edge in $(EDGES); do \
+	    $(BIN)/python -m pytest tests/sql tests/model tests/watch tests/schedule --now $$edge \
+	      -m "not full and not drill" --numprocesses auto --maxprocesses 4 || exit 1; done
 
 drill: .venv/installed-dev
 	$(BIN)/python -m pytest -m drill

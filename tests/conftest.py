@@ -26,6 +26,8 @@ from tests.memory_disk import fast_place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytest_plugins = ["tests.clock"]
+
 TEMPLATE = "magray_template"
 SERVER = "MAGRAY_TEST_DATABASE_URL"
 # Small vectors keep tests readable; the dimension is the model's, not a constant.
@@ -76,10 +78,14 @@ def template(server_url: str) -> str:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"drop database if exists {TEMPLATE}")
         connection.execute(f"create database {TEMPLATE}")
+    from tests import clock  # a plugin, not to be imported before pytest does
+
     url = database_url(server_url, TEMPLATE)
     migrate(url, Model(name=MODEL, dim=DIM))
     with psycopg.connect(url) as connection:
-        connection.execute("select memory.make_partitions()")
+        connection.execute(
+            "select memory.make_partitions(coalesce(%s::timestamptz, now()))", (clock.moved_to,)
+        )
     return TEMPLATE
 
 

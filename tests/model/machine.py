@@ -8,7 +8,7 @@ counts agree; no row of another namespace ever appears.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.looked_at = cycle(NAMESPACES)
-        self.world = World(now=value(self.db, "select now()").astimezone(UTC))
+        self.world = World(now=datetime.now(UTC))
         # every criterion holds for what was used more than once
         self.db.execute("update memory_data.promotion_rule set threshold = -1")
         self.db.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from tests import clock
 from tests.conftest import DIM
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ Row = dict[str, Any]
 
 def call(db: Connection[Any], function: str, **arguments: Any) -> list[Row]:
     """Rows of `memory.<function>(p_<name> => value, …)`."""
+    if clock.moved_to and "now" not in arguments and _takes_now(db, function):
+        arguments["now"] = datetime.now(UTC)
     names = [
         sql.SQL("{} => {}").format(sql.Identifier(f"p_{name}"), sql.Placeholder(name))
         for name in arguments
@@ -108,6 +112,18 @@ def until_waiting(waiter: Connection[Any], work: Future[Any]) -> None:
             waiter.info.backend_pid,
         ):
             pass
+
+
+_TAKES_NOW: dict[str, bool] = {}
+
+
+def _takes_now(db: Connection[Any], function: str) -> bool:
+    if function not in _TAKES_NOW:
+        _TAKES_NOW[function] = value(
+            db, "select exists (select from pg_proc where pronamespace = 'memory'::regnamespace"
+            " and proname = %s and 'p_now' = any (proargnames))", function,
+        )  # fmt: skip
+    return _TAKES_NOW[function]
 
 
 def _sent(argument: Any) -> Any:

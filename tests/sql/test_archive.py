@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.sql.archiving import LAYERS
 from tests.sql.calls import call, one, refused, session, value
 
@@ -100,6 +102,7 @@ def test_a_full_layer_leaves_the_others_their_share(db: Connection[Any]) -> None
     assert answer[-1]["id"] == late
 
 
+@pytest.mark.own_clock
 def test_one_run_of_the_job_takes_all_that_waited_an_hour(db: Connection[Any]) -> None:
     switch_on(db, "interact")
     db.execute("update memory_data.layer set archive_after = '12 hours' where name = 'interact'")

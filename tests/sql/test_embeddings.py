@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.sql.calls import call, found, one, refused, rows, value, vector
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ def test_another_models_vectors_are_refused(db: Connection[Any]) -> None:
         write(db, *pending)
 
 
+@pytest.mark.own_clock
 def test_a_vector_of_zeros_is_a_failed_attempt_and_holds_nothing_up(db: Connection[Any]) -> None:
     bad, good = remembered(db, "bad"), remembered(db, "good")
     answer = call(

@@ -133,18 +133,18 @@ def test_without_the_right_it_estimates_and_says_so(own: Connection[Any]) -> Non
 def test_the_level_is_kept_with_since(own: Connection[Any]) -> None:
     fill(own, "interact", 1000)
     first, second, third = cold(0), cold(0.001), cold(0.002)
-    budget(own, "interact", 80)
+    budget(own, "interact", 80, now=first)
     row = measured(own, "interact", now=first)
     assert (row["level"], row["since"]) == ("medium", first)
     # hysteresis: not low before 70%
-    budget(own, "interact", 71)
+    budget(own, "interact", 71, now=second)
     row = measured(own, "interact", now=second)
     assert (row["level"], row["since"]) == ("medium", first)
-    budget(own, "interact", 69)
+    budget(own, "interact", 69, now=third)
     row = measured(own, "interact", now=third)
     assert (row["level"], row["since"]) == ("low", third)
     # and not medium again before 75%
-    budget(own, "interact", 74)
+    budget(own, "interact", 74, now=third)
     assert measured(own, "interact", now=third)["level"] == "low"
 
 

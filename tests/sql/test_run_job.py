@@ -92,6 +92,7 @@ def test_a_job_runs_once_at_a_time(clone_url: str) -> None:
         assert call(second, "run_job", name="expire", runner="manual")
 
 
+@pytest.mark.own_clock
 def test_two_services_run_a_due_job_once(clone_url: str) -> None:
     with session(clone_url) as first, session(clone_url) as second, ThreadPoolExecutor(2) as pool:
         add_job(first, "select pg_sleep(0.2)")
@@ -103,6 +104,7 @@ def test_two_services_run_a_due_job_once(clone_url: str) -> None:
         assert value(first, "select count(*) from memory_data.job_run") == 1
 
 
+@pytest.mark.own_clock
 def test_decisions_know_the_run_they_come_from(db: Connection[Any]) -> None:
     one(db, "remember", namespace="n", content="x", kind="core_concept", ttl="1 microsecond")
     db.execute("update memory_data.assets set expires_at = now()")
@@ -294,6 +296,7 @@ def run_ahead(db: Connection[Any], now: datetime, runner: str = "service") -> No
     )
 
 
+@pytest.mark.own_clock
 def test_runs_in_the_future_hold_no_job_back(clone_url: str) -> None:
     with session(clone_url) as db:
         now = datetime.now(UTC)
@@ -311,6 +314,7 @@ def test_runs_in_the_future_hold_no_job_back(clone_url: str) -> None:
         assert "expire" not in told["jobs without error"]["detail"]
 
 
+@pytest.mark.own_clock
 def test_a_schedule_that_counts_from_the_future_is_due_at_once(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     db.execute("update memory_data.schedule set since = %s", (now + timedelta(days=30),))
