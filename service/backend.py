@@ -16,6 +16,7 @@ import structlog
 
 from service.database import UNMIGRATED, connect, make_pool
 from service.embedded import EmbeddedServer
+from service.embedded.network import open_to_loopback
 from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
 from service.errors import PlatformError, SchemaError
@@ -75,9 +76,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         yield Database(url=settings.database_url.get_secret_value(), server=None)
         return
+    options = {}
+    if settings.postgres_port is not None:
+        closed = EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
+        options = await anyio.to_thread.run_sync(open_to_loopback, closed, settings.postgres_port)
     server = EmbeddedServer(
         settings.data_dir,
         bin_dir=settings.backup.bin_dir,
+        options=options,
         on_progress=lambda line: log.info(line),
     )
     await anyio.to_thread.run_sync(server.start)

@@ -35,6 +35,7 @@ COMMANDS = {
     "backup": "service.cli.backup:backup",
     "restore": "service.cli.restore:restore",
     "keys": "service.cli.keys:keys",
+    "logins": "service.cli.logins:logins",
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",
 }
