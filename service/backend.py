@@ -14,7 +14,7 @@ import anyio.to_thread
 import psycopg
 import structlog
 
-from service.database import UNMIGRATED, connect, make_pool
+from service.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.embedded import EmbeddedServer
 from service.embedded.network import open_to_loopback
 from service.embedding.cache import CachedEmbedder
@@ -138,7 +138,7 @@ async def verify(database: Database, model: Model | None) -> None:
     except UNMIGRATED as error:
         raise SchemaError("the database has no schema memory yet", hint="magray migrate") from error
     except psycopg.OperationalError as error:
-        if "memory_owner" in str(error):
+        if is_unprepared(error):
             raise SchemaError(
                 "the database is not prepared for MAGRAY", detail=str(error), hint="magray migrate"
             ) from error

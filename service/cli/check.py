@@ -14,7 +14,7 @@ from jobs.backup.repository import open_repository
 from jobs.backup.status import conditions
 from service.backend import Database, open_database
 from service.cli.output import edge, fold, json_option, print_line, print_rows
-from service.database import UNMIGRATED, connect
+from service.database import UNMIGRATED, connect, is_unprepared
 from service.errors import MagrayError
 from service.logs import configure_logs
 from service.memory import Operator
@@ -57,13 +57,11 @@ async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
     async with open_database(settings) as database:
         try:
             return await _conditions(database, settings, fix=fix)
-        except UNMIGRATED as error:
-            detail = error.diag.message_primary or str(error)
-            return [_row("schema", ok=False, detail=detail, hint="magray migrate")]
-        except psycopg.OperationalError as error:
-            detail = str(error).strip()
-            # the role is made by the first migration
-            hint = "magray migrate" if "memory_owner" in detail else "correct MAGRAY_DATABASE_URL"
+        except (psycopg.OperationalError, *UNMIGRATED) as error:
+            detail = error.diag.message_primary or str(error).strip()
+            if is_unprepared(error):
+                return [_row("schema", ok=False, detail=detail, hint="magray migrate")]
+            hint = "correct MAGRAY_DATABASE_URL"
             return [_row("connection", ok=False, detail=detail, hint=hint)]
 
 

@@ -72,11 +72,13 @@ def run() -> None:
         _tell(error.message, error.detail, error.hint)
         sys.exit(error.exit_code)
     except psycopg.Error as error:
+        from service.database import is_unprepared  # half a second that no help page has to wait
+
         diag = error.diag
         _tell(
             diag.message_primary or str(error).strip() or "the database failed",
             diag.message_detail or "",
-            diag.message_hint or "magray check",
+            diag.message_hint or ("magray migrate" if is_unprepared(error) else "magray check"),
         )
         sys.exit(EXIT_DATABASE)
 
