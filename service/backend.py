@@ -14,8 +14,9 @@ import anyio.to_thread
 import psycopg
 import structlog
 
-from service.database import UNMIGRATED, connect, make_pool
+from service.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.embedded import EmbeddedServer
+from service.embedded.network import open_to_loopback
 from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
 from service.errors import PlatformError, SchemaError
@@ -75,9 +76,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     if settings.database_url is not None:
         yield Database(url=settings.database_url.get_secret_value(), server=None)
         return
+    options = {}
+    if settings.postgres_port is not None:
+        closed = EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
+        options = await anyio.to_thread.run_sync(open_to_loopback, closed, settings.postgres_port)
     server = EmbeddedServer(
         settings.data_dir,
         bin_dir=settings.backup.bin_dir,
+        options=options,
         on_progress=lambda line: log.info(line),
     )
     await anyio.to_thread.run_sync(server.start)
@@ -132,7 +138,7 @@ async def verify(database: Database, model: Model | None) -> None:
     except UNMIGRATED as error:
         raise SchemaError("the database has no schema memory yet", hint="magray migrate") from error
     except psycopg.OperationalError as error:
-        if "memory_owner" in str(error):
+        if is_unprepared(error):
             raise SchemaError(
                 "the database is not prepared for MAGRAY", detail=str(error), hint="magray migrate"
             ) from error

@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 # What PostgreSQL and the driver say of a database that was never migrated.
 UNMIGRATED = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
 
+
 # The service's statements are short; what takes longer than this is stuck.
 _STATEMENT_TIMEOUT = "60s"
+
+
+def is_unprepared(error: psycopg.Error) -> bool:
+    """Whether a database refused because no migration has made schema and roles yet."""
+    return isinstance(error, UNMIGRATED) or 'role "memory_' in str(error)
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:

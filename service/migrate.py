@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import psycopg
 
+from service.errors import SchemaError
 from service.paths import ALEMBIC_DIR, SQL_DIR
 
 # Alembic and SQLAlchemy are imported where they are used: a quarter of the start of every command
@@ -109,6 +110,7 @@ def migrate(url: str, model: Model | None = None) -> Migration:
 
     Raises:
         psycopg.Error: a statement failed; nothing was changed.
+        SchemaError: a newer program migrated it; nothing was changed.
     """
     import sqlalchemy as sa
 
@@ -134,6 +136,7 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     connection.exec_driver_sql("set local check_function_bodies = off")
     context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
     found = context.get_current_revision()
+    _refuse_newer(found)
     if found != head_revision():
         _reset(driver)
         config = _config()
@@ -154,6 +157,25 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     return Migration(
         from_revision=found, to_revision=head_revision(), digest=digest, files=len(files)
     )
+
+
+def _refuse_newer(found: str | None) -> None:
+    """A revision this program has not is one that was made after it.
+
+    Raises:
+        SchemaError: the database is at such a one.
+    """
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(_config())
+    known = {revision.revision for revision in script.walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaError(
+            "the database was migrated by a newer MAGRAY than this one",
+            detail=f"It is at revision {found}, this program knows those to {head_revision()}."
+            " Nothing was changed.",
+            hint="pip install --upgrade magray-memory",
+        )
 
 
 def _is_active(connection: sa.Connection, model: Model) -> bool:

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from psycopg_pool import PoolTimeout
 
 from service.errors import EmbeddingError, MagrayError
+from service.hints import for_callers
 
 if TYPE_CHECKING:
     from litestar import Request
@@ -70,7 +71,8 @@ _HTTP_TITLES = {
     413: "the body is too large",
 }
 _HTTP_HINTS = {
-    401: "magray keys create --name app",
+    401: "Send the header Authorization: Bearer KEY. Whoever runs the service makes one: "
+    "magray keys create --name app",
     413: "Send a larger batch in parts.",
 }
 
@@ -126,7 +128,7 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
         status_code=503,
         title="all database connections are busy",
         detail="",
-        extra=_extra("53300", "Try again, or raise MAGRAY_POOL_SIZE."),
+        extra=_extra("53300", "Try again in a second."),
         headers={"Retry-After": "1"},
     )
 
@@ -176,7 +178,7 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Any:
 
 
 def _extra(code: str, hint: str) -> dict[str, Any]:
-    return {"code": code, "hint": hint}
+    return {"code": code, "hint": for_callers(hint)}
 
 
 def plugin() -> ProblemDetailsPlugin:

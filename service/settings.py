@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from service.errors import ConfigError
 from service.settings_memory import MemorySettings, Section
+from service.settings_values import DatabaseUrl, Host, UserPath
 
 
 class EmbeddingSettings(Section):
@@ -41,9 +42,9 @@ class EmbeddingSettings(Section):
 
     provider: Literal["minilm", "e5", "onnx", "openai", "none"] = "minilm"
     model: str | None = None
-    path: Path | None = None
+    path: UserPath | None = None
     url: str | None = None
-    api_key_file: Path | None = None
+    api_key_file: UserPath | None = None
     threads: int = Field(1, ge=1, le=256)
     dim: int | None = Field(None, ge=1, le=4000)
     batch_size: int = Field(32, ge=1, le=1024)
@@ -95,15 +96,15 @@ class BackupSettings(Section):
         drill_days: how old the last proof may be before the service restores one; 0 never.
     """
 
-    directory: Path | None = None
-    wal_directory: Path | None = None
-    bin_dir: Path | None = None
+    directory: UserPath | None = None
+    wal_directory: UserPath | None = None
+    bin_dir: UserPath | None = None
     cloud: str | None = None
     cold: str | None = None
     cloud_options: dict[str, str] = Field(default_factory=dict)
     cold_options: dict[str, str] = Field(default_factory=dict)
-    key_file: Path | None = None
-    former_key_files: list[Path] = Field(default_factory=list)
+    key_file: UserPath | None = None
+    former_key_files: list[UserPath] = Field(default_factory=list)
     compression_level: int = Field(3, ge=1, le=19)
     allow_untrusted_incremental: bool = False
     max_chain: int = Field(14, ge=2, le=100)
@@ -137,12 +138,12 @@ class AlertSettings(Section):
 
     channels: tuple[Literal["log", "webhook", "smtp"], ...] = ("log",)
     webhook_url: str | None = Field(None, pattern="^https?://.+")
-    webhook_secret_file: Path | None = None
+    webhook_secret_file: UserPath | None = None
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     smtp_user: str | None = None
-    smtp_password_file: Path | None = None
+    smtp_password_file: UserPath | None = None
     mail_from: str | None = None
     mail_to: list[str] = Field(default_factory=list)
     timeout_seconds: float = Field(10, gt=0, le=300)
@@ -160,14 +161,21 @@ class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MAGRAY_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="MAGRAY_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
     )
 
-    database_url: SecretStr | None = None
+    database_url: DatabaseUrl | None = None
     # holds the password of database_url, for those who keep secrets in files
-    database_password_file: Path | None = None
-    data_dir: Path = Path(".magray")
-    host: str = "127.0.0.1"
+    database_password_file: UserPath | None = None
+    data_dir: UserPath = Path(".magray")
+    # where the embedded PostgreSQL listens on loopback, for logins with a password; None: nowhere,
+    # it is reached by its Unix socket only
+    postgres_port: int | None = Field(None, ge=1, le=65535)
+    host: Host = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     api_key: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -265,7 +273,13 @@ def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "magray.toml"
     if fault["type"] == "extra_forbidden":
         return f"{place}: unknown key; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
-    return f"{place}: {fault['msg']}, given: {fault['input']!r}"
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {said}" + ("" if _is_secret(fault["loc"]) else f", given: {fault['input']!r}")
+
+
+def _is_secret(place: tuple[Any, ...]) -> bool:
+    """Whether a value is one that is never shown, or a section that may hold one."""
+    return len(place) == 1 and "SecretStr" in repr(Settings.model_fields[place[0]].annotation)
 
 
 def _known_keys(place: tuple[Any, ...]) -> list[str]:

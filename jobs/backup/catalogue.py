@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from jobs.backup.crypto import NAME_THE_KEY
 from jobs.backup.errors import BackupError, DamagedError, MissingError, NoKeyError
 
 if TYPE_CHECKING:
@@ -192,20 +193,40 @@ class Catalogue:
     Attributes:
         backups: oldest first.
         incomplete: folders without a readable manifest, by id: why, and the tier.
+        locked: of these, those whose key is not at hand, by id: what says so.
     """
 
     backups: list[Backup] = field(default_factory=list)
     incomplete: dict[str, tuple[str, Storage]] = field(default_factory=dict)
+    locked: dict[str, NoKeyError] = field(default_factory=dict)
+
+    def require_keys(self) -> None:
+        """Tell a repository that is locked from one that is empty.
+
+        Raises:
+            NoKeyError: no backup can be read, and some only for want of their key.
+        """
+        if self.locked and not self.backups:
+            raise self.locked_out()
+
+    def locked_out(self, what: str = "no backup can be read") -> NoKeyError:
+        """The error of who has not the keys: names every key, and what each one locks."""
+        keys = "; ".join(sorted({error.message for error in self.locked.values()}))
+        locks = (f"{name}: {error.message}" for name, error in sorted(self.locked.items()))
+        return NoKeyError(f"{what}: {keys}", detail="\n".join(locks), hint=NAME_THE_KEY)
 
     def get(self, backup_id: str) -> Backup:
         """A backup by id.
 
         Raises:
             MissingError: there is none.
+            NoKeyError: it is there, and its key is not at hand.
         """
         for one in self.backups:
             if one.id == backup_id:
                 return one
+        if backup_id in self.locked:
+            raise self.locked[backup_id]
         reason = self.incomplete.get(backup_id)
         raise MissingError(
             f"there is no backup {backup_id}",
@@ -226,8 +247,9 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
             try:
                 backup = _load_one(tier, backup_id, entries, keys)
             except (DamagedError, MissingError, NoKeyError) as error:
-                reason = f"{error.message} {error.detail}".strip()
-                found.incomplete.setdefault(backup_id, (reason, tier))
+                found.incomplete.setdefault(backup_id, (_said(error), tier))
+                if isinstance(error, NoKeyError):
+                    found.locked[backup_id] = error
             else:
                 if known is None or backup.fault is None:
                     best[backup_id] = backup
@@ -235,8 +257,13 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
     found.backups.sort(key=lambda one: one.id)
     for backup_id in best:
         found.incomplete.pop(backup_id, None)
+        found.locked.pop(backup_id, None)
     spread(found)
     return found
+
+
+def _said(error: BackupError) -> str:
+    return f"{error.message}: {error.detail}" if error.detail else error.message
 
 
 def _folders(tier: Storage) -> dict[str, dict[str, Entry]]:
@@ -307,7 +334,7 @@ def store_verdict(backup: Backup) -> None:
 
 def quarantine(backup: Backup, error: BackupError) -> None:
     """Note beside a backup that it must not be used: nobody builds on it, or restores it, again."""
-    backup.verdict.damage = f"{error.message} {error.detail}".strip()
+    backup.verdict.damage = _said(error)
     backup.fault = backup.verdict.damage
     backup.verdict.verified_at = None
     try:

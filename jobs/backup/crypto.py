@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NONCE = 12
+# what mends that a key is not at hand
+NAME_THE_KEY = "name its file in backup.key_file or backup.former_key_files of magray.toml"
 
 
 class Key:
@@ -98,7 +100,7 @@ class Keys:
         raise NoKeyError(
             f"the key {key_id} is not at hand",
             detail="The backup is encrypted with it.",
-            hint="name its file in backup.key_file or backup.former_key_files of magray.toml",
+            hint=NAME_THE_KEY,
         )
 
 

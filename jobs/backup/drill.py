@@ -107,6 +107,7 @@ def _newest(repository: Repository) -> Backup:
     for one in reversed(known.backups):
         if usable(one, known):
             return one
+    known.require_keys()
     raise NotRestorableError("there is no backup to prove", hint="magray backup full")
 
 

@@ -71,6 +71,8 @@ def make_plan(
         else:
             return Plan(target, chain, timeline, history, listing)
     broken = [f"{name}: {why}" for name, (why, _) in known.incomplete.items()]
+    if known.locked and not found:
+        raise known.locked_out(f"cannot restore {target}")
     raise refusal(
         repository, known, target, system,
         "no backup was complete by then" if not found else "no chain of backups is whole",
@@ -83,6 +85,7 @@ def _only_system(known: Catalogue) -> str:
     if len(systems) == 1:
         return systems[0]
     if not systems:
+        known.require_keys()
         broken = "; ".join(f"{name}: {why}" for name, (why, _) in known.incomplete.items())
         raise NotRestorableError("there is no backup", detail=broken, hint="magray backup full")
     raise NotRestorableError(

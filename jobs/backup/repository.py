@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from jobs.backup import catalogue
 from jobs.backup.archive_wal import pack, place
 from jobs.backup.crypto import Keys
-from jobs.backup.errors import MissingError
+from jobs.backup.errors import MissingError, StorageError
 from jobs.backup.programs import Programs
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
 from jobs.storage.tier import Storage
 from service.embedded.binaries import packaged_bin_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from jobs.backup.catalogue import Catalogue
@@ -89,20 +89,26 @@ class Repository:
         return new
 
 
-def open_repository(settings: BackupSettings, home: Path, bin_dir: Path | None) -> Repository:
+def open_repository(
+    settings: BackupSettings, home: Path, bin_dir: Path | None,
+    away: dict[str, StorageError] | None = None,
+) -> Repository:  # fmt: skip
     """The repository the settings describe.
 
     Args:
         settings: section `[backup]`.
         home: where the embedded server and its neighbours lie; defaults go there.
         bin_dir: the server's programs.
+        away: for who only looks: takes the remote tiers that do not answer, by name with their
+            error, and the repository goes without them. None: such a tier is an error.
+
+    Raises:
+        StorageError: a tier cannot be opened.
     """
     keys = Keys(settings.key_file, settings.former_key_files)
     local = Storage("local", settings.directory or home / "repository")
-    cloud = Storage("cloud", settings.cloud, settings.cloud_options) if settings.cloud else None
-    cold = (
-        Storage("cold", settings.cold, settings.cold_options, cold=True) if settings.cold else None
-    )
+    cloud = _remote("cloud", settings.cloud, settings.cloud_options, away)
+    cold = _remote("cold", settings.cold, settings.cold_options, away)
     archive = settings.wal_directory or home / "wal-archive"
     places = [WalPlace(Storage("wal", archive))]
     stream = home / "wal-stream"
@@ -114,3 +120,20 @@ def open_repository(settings: BackupSettings, home: Path, bin_dir: Path | None) 
         wal=WalArchive(places, keys),
         programs=Programs(settings.bin_dir or bin_dir or packaged_bin_dir()),
     )  # fmt: skip
+
+
+def _remote(
+    name: str, url: str | None, options: Mapping[str, str], away: dict[str, StorageError] | None
+) -> Storage | None:
+    if not url:
+        return None
+    try:
+        tier = Storage(name, url, options, cold=name == "cold")
+        if away is not None:
+            next(tier.entries(catalogue.FOLDER), None)
+    except StorageError as error:
+        if away is None:
+            raise
+        away[name] = error
+        return None
+    return tier

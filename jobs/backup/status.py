@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from jobs.backup import wal_verdict
 from jobs.backup.chain import chain_of
+from jobs.backup.crypto import NAME_THE_KEY
 from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import gaps
 from jobs.backup.windows import windows_of
@@ -78,6 +79,7 @@ def summary(repository: Repository) -> dict[str, Any]:
         "backups": len(known.backups),
         "restorable": sum(one.fault is None for one in known.backups),
         "incomplete": sorted(known.incomplete),
+        "locked": {name: error.message for name, error in sorted(known.locked.items())},
         "stored_bytes": sum(one.manifest.stored for one in known.backups),
         "windows": window_rows(windows),
         "wal_gaps": [f"{first} to {last}" for first, last in holes],
@@ -93,10 +95,16 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     told = await anyio.to_thread.run_sync(summary, repository)
     async with connect(database.url) as connection:
         archiver = await Backups(connection).archiver()
-    if not told["backups"]:
+    if not told["backups"] and not told["locked"]:
         return [_line("backups", False, "there is none", "magray backup full")]
     broken = told["backups"] - told["restorable"]
     counts = f"{told['restorable']} restorable, {broken} not, {len(told['incomplete'])} incomplete"
+    remedy = "magray backup list"
+    if told["locked"]:
+        counts += f", {len(told['locked'])} of them locked: " + ", ".join(
+            sorted(set(told["locked"].values()))
+        )
+        remedy = NAME_THE_KEY
     now = datetime.now(UTC)
     proven = told["proven_until"]
     days = repository.settings.drill_days
@@ -109,15 +117,14 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     wal = [*told["wal_gaps"], *told["wal_damaged"]]
     return [
         _line("backups", not broken and not told["incomplete"],
-              counts,
-              "magray backup list"),
+              counts, remedy),
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
         _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
               _archiving(archiver, failing), "df -h; the server's log says why it fails"),
         _line("verification", not unread,
-              f"every byte read since {read.isoformat() if read else 'never'}",
+              f"every byte read since {_second(read)}" if read else "nothing to read",
               "magray backup verify"),
-        _line("proof", not stale, f"last restored {proven.isoformat() if proven else 'never'}",
+        _line("proof", not stale, f"last restored {_second(proven) if proven else 'never'}",
               "magray backup drill"),
     ]  # fmt: skip
 
@@ -128,10 +135,17 @@ def _is_failing(archiver: dict[str, Any]) -> bool:
 
 
 def _archiving(archiver: dict[str, Any], failing: bool) -> str:
-    told = f"{archiver['waiting']} segments wait ({archiver['waiting'] * 16} MB in pg_wal)"
+    wait = "segment waits" if archiver["waiting"] == 1 else "segments wait"
+    told = f"{archiver['waiting']} {wait} ({archiver['waiting'] * 16} MB in pg_wal)"
     if failing:
-        told += f", {archiver['last_failed_wal']} fails since {archiver['last_failed_time']}"
+        told += (
+            f", {archiver['last_failed_wal']} fails since {_second(archiver['last_failed_time'])}"
+        )
     return told
+
+
+def _second(instant: datetime) -> str:
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _line(condition: str, ok: bool, detail: str, hint: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import rich_click as click
 
 from jobs.backup.catalogue import store_verdict
 from jobs.backup.drill import drill as run_drill
-from jobs.backup.errors import DamagedError
+from jobs.backup.errors import DamagedError, StorageError
 from jobs.backup.marks import list_marks, make_mark
 from jobs.backup.prune import prune as run_prune
 from jobs.backup.repository import Repository, open_repository
@@ -26,6 +26,7 @@ from jobs.backup.stream import stream as run_stream
 from jobs.backup.take import take
 from jobs.backup.verify import verify as run_verify
 from service.backend import Database, open_database
+from service.cli.cells import after, shown
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
@@ -35,7 +36,7 @@ from service.memory import Backups
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from rich.progress import Progress
 
@@ -82,7 +83,11 @@ async def _take(settings: Settings, kind: str) -> dict[str, Any]:
 @json_option
 def list_backups(marks: bool, as_json: bool) -> None:
     """List the backups, newest first; the database need not run."""
-    repository = closed(_settings())
+    with looked_at(_settings()) as repository:
+        _list(repository, marks=marks, as_json=as_json)
+
+
+def _list(repository: Repository, *, marks: bool, as_json: bool) -> None:
     known = repository.catalogue()
     if marks:
         systems = repository.wal.systems() | {int(one.manifest.system) for one in known.backups}
@@ -92,7 +97,12 @@ def list_backups(marks: bool, as_json: bool) -> None:
         return
     rows = rows_of(known)
     rows += [
-        {**dict.fromkeys(_SHOWN), "id": name, "tier": tier.name, "fault": f"incomplete: {why}"}
+        {
+            **dict.fromkeys(_SHOWN),
+            "id": name,
+            "tier": tier.name,
+            "fault": f"{'locked' if name in known.locked else 'incomplete'}: {why}",
+        }
         for name, (why, tier) in known.incomplete.items()
     ]
     shown = rows if as_json else [{name: row[name] for name in _SHOWN} for row in rows]
@@ -103,16 +113,20 @@ def list_backups(marks: bool, as_json: bool) -> None:
 @json_option
 def info(as_json: bool) -> None:
     """Tell what can be restored: windows, gaps, sizes, the last proof."""
-    told = summary(closed(_settings()))
+    with looked_at(_settings()) as repository:
+        _tell(summary(repository), as_json=as_json)
+
+
+def _tell(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_rows([told], as_json=True, empty="")
         return
-    rows = [{"": name, "value": value} for name, value in told.items() if name != "windows"]
-    rows += [
-        {"": f"restorable on timeline {w['timeline']}", "value": f"{w['since']} to {w['until']}"}
-        for w in told["windows"]
-    ]
-    print_rows(rows, as_json=False, empty="")
+    facts = {name: value for name, value in told.items() if name != "windows"}
+    for window in told["windows"]:
+        # to the second, and both of them inside
+        since, until = shown(after(window["since"])), shown(window["until"])
+        facts[f"restorable on timeline {window['timeline']}"] = f"{since} to {until}"
+    print_facts(facts, as_json=False)
 
 
 @backup.command()
@@ -223,12 +237,24 @@ def embedded(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
 
 
-def closed(settings: Settings) -> Repository:
+def closed(settings: Settings, away: dict[str, StorageError] | None = None) -> Repository:
     """The repository alone: the database is neither asked nor started."""
     server = None if settings.database_url is not None else embedded(settings)
     return open_repository(
-        settings.backup, home_of(settings), server.bin_dir if server is not None else None
+        settings.backup, home_of(settings), server.bin_dir if server is not None else None, away
     )
+
+
+@contextmanager
+def looked_at(settings: Settings) -> Iterator[Repository]:
+    """The repository for who only looks: a tier that is away hides nothing of the others.
+
+    It is told at the end, with the exit code of a store that refused.
+    """
+    away: dict[str, StorageError] = {}
+    yield closed(settings, away)
+    for error in away.values():
+        raise error
 
 
 @asynccontextmanager

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import psycopg
 import rich_click as click
 
 from jobs.backup.repository import open_repository
 from jobs.backup.status import conditions
 from service.backend import Database, open_database
-from service.cli.output import json_option, print_rows
-from service.database import UNMIGRATED, connect
+from service.cli.output import edge, fold, json_option, print_line, print_rows
+from service.database import UNMIGRATED, connect, is_unprepared
+from service.errors import MagrayError
 from service.logs import configure_logs
 from service.memory import Operator
 from service.migrate import sql_digest
 from service.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from jobs.backup.errors import StorageError
 
 
 @click.command()
@@ -26,33 +31,37 @@ from service.settings import Settings, load_settings
 def check(fix: bool, as_json: bool) -> None:
     """Check settings, database, schema and policy; exit code 1 when something is not right."""
     settings = load_settings()
-    configure_logs(settings)
+    configure_logs(settings.model_copy(update={"log_level": "warning"}))
     rows = asyncio.run(_check(settings, fix=fix))
-    shown = [
-        {
-            "": "ok" if row["ok"] else "WRONG" if row["needed"] else "note",
-            "condition": row["condition"],
-            "detail": row["detail"],
-            "hint": "" if row["ok"] else row["hint"],
-        }
-        for row in rows
-    ]
-    print_rows(rows if as_json else shown, as_json=as_json, empty="")
+    if as_json:
+        print_rows(rows, as_json=True, empty="")
+    else:
+        _tell(rows)
     if any(row["needed"] and not row["ok"] for row in rows):
         sys.exit(1)
+
+
+def _tell(rows: list[dict[str, Any]]) -> None:
+    """A line a condition; below what is not right stands the command that mends it."""
+    room = max(len(row["condition"]) for row in rows) + 2
+    for row in rows:
+        state = "ok" if row["ok"] else "WRONG" if row["needed"] else "note"
+        head, width = f"{state:<7}{row['condition']:<{room}}", edge() - room - 7
+        hint = [] if row["ok"] or not row["hint"] else [f"try: {row['hint']}"]
+        for line in [*fold(row["detail"], width), *hint]:
+            print_line(head + line)
+            head = " " * len(head)
 
 
 async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
     async with open_database(settings) as database:
         try:
             return await _conditions(database, settings, fix=fix)
-        except UNMIGRATED as error:
-            detail = error.diag.message_primary or str(error)
-            return [_row("schema", ok=False, detail=detail, hint="magray migrate")]
-        except psycopg.OperationalError as error:
-            detail = str(error).strip()
-            # the role is made by the first migration
-            hint = "magray migrate" if "memory_owner" in detail else "correct MAGRAY_DATABASE_URL"
+        except (psycopg.OperationalError, *UNMIGRATED) as error:
+            detail = error.diag.message_primary or str(error).strip()
+            if is_unprepared(error):
+                return [_row("schema", ok=False, detail=detail, hint="magray migrate")]
+            hint = "correct MAGRAY_DATABASE_URL"
             return [_row("connection", ok=False, detail=detail, hint=hint)]
 
 
@@ -95,8 +104,20 @@ async def _backups(database: Database, settings: Settings) -> list[dict[str, Any
     if database.server is None and settings.backup.directory is None:
         return []
     home = settings.data_dir if database.server is None else database.server.home
-    repository = open_repository(settings.backup, home, database.bin_dir)
-    return await conditions(repository, database)
+    away: dict[str, StorageError] = {}
+    try:
+        repository = await anyio.to_thread.run_sync(
+            open_repository, settings.backup, home, database.bin_dir, away
+        )
+        rows = await conditions(repository, database)
+    except MagrayError as error:
+        rows = [_unread("backups", error)]
+    return [*(_unread(f"tier {name}", error) for name, error in away.items()), *rows]
+
+
+def _unread(condition: str, error: MagrayError) -> dict[str, Any]:
+    detail = f"{error.message}: {error.detail}" if error.detail else error.message
+    return _row(condition, ok=False, needed=False, detail=detail, hint=error.hint)
 
 
 def _row(

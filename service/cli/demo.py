@@ -15,6 +15,7 @@ from rich.text import Text
 from jobs.demo.conversation import NAMESPACE
 from jobs.demo.tour import take_tour
 from service.backend import open_backend
+from service.cli.cells import counted
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
 
@@ -53,7 +54,8 @@ def _show(console: Console, tour: Tour) -> None:
     created = sum(row.created for row in tour.stored)
     known = len(tour.stored) - created
     before = f", {known} recognised from a run before" if known else ""
-    console.print(f"[bold]1. Remember[/] {len(tour.stored)} memories: {created} new{before}")
+    told = counted(len(tour.stored), "memory", "memories")
+    console.print(f"[bold]1. Remember[/] {told}: {created} new{before}")
     console.print("\n[bold]2. Recall[/] score = words + meaning + speaker")
     for answer in tour.answers:
         _show_answer(console, answer)

@@ -12,6 +12,7 @@ import rich_click as click
 from jobs.archive.forget import forget as forget_memories
 from jobs.storage.store import open_store
 from service.backend import open_database
+from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
@@ -49,7 +50,11 @@ def forget(namespace: str, ids: tuple[UUID, ...], dry_run: bool, yes: bool, as_j
         return
     total = sum(place["memories"] for place in places)
     if not yes:
-        click.confirm(f"Forget {total:,} memories of {namespace} for good?", abort=True, err=True)
+        click.confirm(
+            f"Forget {counted(total, 'memory', 'memories')} of {namespace} for good?",
+            abort=True,
+            err=True,
+        )
     began = time.monotonic()
     answer = asyncio.run(_forget(settings, namespace, wanted, total))
     row = {

@@ -35,6 +35,7 @@ COMMANDS = {
     "backup": "service.cli.backup:backup",
     "restore": "service.cli.restore:restore",
     "keys": "service.cli.keys:keys",
+    "logins": "service.cli.logins:logins",
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",
 }
@@ -71,11 +72,13 @@ def run() -> None:
         _tell(error.message, error.detail, error.hint)
         sys.exit(error.exit_code)
     except psycopg.Error as error:
+        from service.database import is_unprepared  # half a second that no help page has to wait
+
         diag = error.diag
         _tell(
             diag.message_primary or str(error).strip() or "the database failed",
             diag.message_detail or "",
-            diag.message_hint or "magray check",
+            diag.message_hint or ("magray migrate" if is_unprepared(error) else "magray check"),
         )
         sys.exit(EXIT_DATABASE)
 

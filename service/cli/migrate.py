@@ -46,7 +46,7 @@ from service.settings import Settings, load_settings
 def migrate(replace_model: bool, dry_run: bool, secrets_dir: Path | None, as_json: bool) -> None:
     """Migrate the database and apply the policy of magray.toml to its rows."""
     settings = load_settings()
-    configure_logs(settings)
+    configure_logs(settings.model_copy(update={"log_level": "warning"}))
     dropped = asyncio.run(_migrate(settings, replace_model=replace_model, dry_run=dry_run))
     if secrets_dir is not None and not dry_run:
         asyncio.run(_prepare_services(settings, secrets_dir))

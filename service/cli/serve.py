@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,15 @@ from rich.console import Console
 
 from service.app import make_app
 from service.backend import open_backend
+from service.cli.listening import base_url, listen
 from service.database import connect
-from service.errors import ConfigError
 from service.keys import first_key
 from service.logs import configure_logs
 from service.memory import Operator
 from service.settings import load_settings
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from service.backend import Backend
@@ -49,7 +49,7 @@ def serve(**flags: str | int | None) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    listener = _listen(settings)
+    listener = listen(settings.host, settings.port)
     stop = _StopSignal()
     async with open_backend(settings) as backend:
         await _greet(backend, listener)
@@ -100,31 +100,9 @@ class _StopSignal:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """Take the port before anything else is started, so that a taken one is told at once."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named, because asyncio switches Nagle's algorithm off only where it sees TCP; with it on,
-    # every answer waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        # Who calls from now on waits until the service is there.
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port}",
-            detail=str(error),
-            hint="MAGRAY_PORT=8081 magray serve",
-        ) from error
-    return listener
-
-
 async def _greet(backend: Backend, listener: socket.socket) -> None:
     """Say where the service is and how to call it."""
-    host, port = listener.getsockname()[:2]
-    base = f"http://{host}:{port}"
+    base = base_url(listener)
     key = "$MAGRAY_API_KEY"
     if backend.database.server is not None:
         async with connect(backend.database.url, role="memory_owner") as connection:

@@ -15,6 +15,7 @@ from jobs.simulate.compare import EVICT, LIFECYCLE, outcome_row, replay, rival_r
 from jobs.simulate.replay import LAYERS, Outcome
 from jobs.simulate.rivals import has_libcachesim, policy_names
 from jobs.simulate.trace import read_trace
+from service.cli.cells import counted
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
@@ -184,8 +185,10 @@ def _means(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _print_trace(console: Console, trace: Trace, share: float) -> None:
+    requests = counted(len(trace.objects), "request")
+    objects = counted(len(trace.object_sizes), "object")
     console.print(
-        f"{trace.name}: {len(trace.objects):,} requests for {len(trace.object_sizes):,} objects of"
+        f"{trace.name}: {requests} for {objects} of"
         f" {trace.bytes:,} bytes over {trace.times[-1] / 86400:.1f} days;"
         f" {int(trace.bytes * share):,} bytes may be held",
         markup=False,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.backend import open_database, verify
+from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
@@ -217,7 +218,9 @@ def _print(trained: Trained, scored: int) -> None:
         would = "would" if learned.evaluation.beats_fallback else "would not"
         console.print(f"Dry run: nothing was stored; it {would} be used.")
     elif trained.activated:
-        console.print(f"In use as model {trained.model}; {scored:,} memories scored.")
+        console.print(
+            f"In use as model {trained.model}; {counted(scored, 'memory', 'memories')} scored."
+        )
     else:
         console.print(
             f"Stored as model {trained.model}, not used: it is not better than the fixed weighting"

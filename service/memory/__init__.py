@@ -10,7 +10,7 @@ from service.memory.archive import Archive
 from service.memory.backups import Backups
 from service.memory.dashboard import DashboardCalls
 from service.memory.jobs import Jobs
-from service.memory.logins import Logins
+from service.memory.logins import LOGIN_ROLES, Logins
 from service.memory.operator import Operator
 from service.memory.pressure import Pressure
 from service.memory.replay import ReplayCalls
@@ -21,6 +21,7 @@ from service.memory.vectors import to_vector
 from service.memory.watch import Notifications, Watch
 
 __all__ = [
+    "LOGIN_ROLES",
     "Archive",
     "Backups",
     "DashboardCalls",

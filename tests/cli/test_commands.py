@@ -9,19 +9,21 @@ import signal
 import socket
 import subprocess
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.cli.program import PROGRAM
+from service.cli.psql import where_to
+from tests.cli.program import PROGRAM, Home
 from tests.conftest import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.program import Home, Service
+    from tests.cli.program import Service
 
 
 def rows(text: str) -> list[dict[str, Any]]:
@@ -59,6 +61,74 @@ def test_psql_opens_the_database_of_the_service(service: Service, home: Home) ->
     )
     failed = home.run("psql", "-Atc", "select nonsense", code=1)
     assert "nonsense" in failed.stderr
+
+
+def test_psql_obeys_its_own_arguments(service: Service, home: Home) -> None:
+    """Another database or login than the service's is what was asked for, or an error."""
+    home.psql("create role julia login in role memory_analyst")
+    who = ("-Atc", "select current_user || ' ' || current_database()")
+    for arguments, told in (
+        ((), "postgres magray"),
+        (("postgres",), "postgres postgres"),
+        (("-d", "postgres"), "postgres postgres"),
+        (("-U", "julia"), "julia magray"),
+        (("postgres", "julia"), "julia postgres"),
+        (("--username=julia", "--dbname=postgres"), "julia postgres"),
+    ):
+        assert home.run("psql", *arguments, *who).stdout.strip() == told
+    refused = home.run("psql", "-U", "nobody-here", *who, code=2)
+    assert "nobody-here" in refused.stderr
+    home.psql("drop role julia")
+
+
+def test_a_password_is_offered_to_its_own_host_and_user_only(tmp_path: Path) -> None:
+    variables = where_to(r"postgresql://ann:a:b\c@one,two:5433/memory?connect_timeout=3", tmp_path)
+    assert Path(variables["PGPASSFILE"]).read_text().splitlines() == [
+        r"one:*:*:ann:a\:b\\c", r"two:*:*:ann:a\:b\\c"]  # fmt: skip
+    assert "a:b" not in Path(variables["PGSERVICEFILE"]).read_text()
+    assert "connect_timeout=3" in Path(variables["PGSERVICEFILE"]).read_text()
+    assert "PGPASSFILE" not in where_to("postgresql://ann@one/memory", tmp_path)
+
+
+def test_an_analyst_gets_in_over_loopback_with_a_password(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    place = Home(home.path / "loopback", {"MAGRAY_DATA_DIR": "data"})
+    place.path.mkdir()
+    place.more["MAGRAY_POSTGRES_PORT"] = str(port)
+    served = place.serve()
+    (made,) = rows(place.run("logins", "create", "julia", "--json").stdout)
+    assert str(port) in made["connect"]
+    url = f"postgresql://julia@127.0.0.1:{port}/magray"
+    with psycopg.connect(url, password=made["password"]) as db:
+        assert db.execute("select count(*) from memory.layers").fetchone() == (3,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("select * from memory_data.interact")
+    for login, password in (("julia", "wrong"), ("postgres", made["password"])):
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(url, user=login, password=password)
+    assert "julia" in place.run("logins", "list").stdout
+    place.run("logins", "create", "julia", code=78)
+    place.run("logins", "revoke", "postgres", code=78)
+    place.run("logins", "revoke", "julia", "--dry-run")
+    assert "julia" in place.run("logins", "list").stdout
+    place.run("logins", "revoke", "julia")
+    assert "no login yet" in place.run("logins", "list").stdout
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url, password=made["password"])
+    assert served.stop() == 0
+
+
+def test_check_goes_on_past_a_tier_that_cannot_be_opened(home: Home) -> None:
+    """A table, and a line of it says what is away; whoever lists backups sees the others."""
+    place = Home(home.path, {"MAGRAY_BACKUP__CLOUD": "nowhere://bucket"})
+    told = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
+    assert "nowhere://bucket" in told["tier cloud"]["detail"]
+    assert not told["tier cloud"]["ok"]
+    assert {"schema", "partitions ahead", "backups"} <= set(told)
+    listed = place.run("backup", "list", code=74)
+    assert "There is no backup yet" in listed.stdout
+    assert "nowhere://bucket" in listed.stderr
 
 
 def test_ctrl_c_is_for_psql_and_not_for_the_database(service: Service, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import os
@@ -14,8 +15,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from jobs.backup.crypto import Key, Keys
+from jobs.backup.drill import drill
 from jobs.backup.errors import (
-    BackupError,
     DamagedError,
     NoKeyError,
     NotReadyError,
@@ -23,12 +24,13 @@ from jobs.backup.errors import (
 )
 from jobs.backup.prune import move
 from jobs.backup.repository import open_repository
+from jobs.backup.status import summary
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.storage.tier import Storage
 from service.backups import ship_wal
 from service.settings import BackupSettings
-from tests.restore.places import Chain, Place, restore_into, state_of
+from tests.restore.places import Chain, Place, line_of, restore_into, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -295,7 +297,10 @@ def key_file(folder: Path, name: str = "key") -> Path:
 
 
 def test_fault_36_keys(make_place: Callable[..., Place], folder: Path) -> None:
-    """No backup without a usable key; after a rotation old and new ones are readable."""
+    """No backup without a usable key; after a rotation old and new ones are readable.
+
+    Who has another key, or none, is told which key it takes, never that there is no backup.
+    """
     first, second = key_file(folder, "first"), key_file(folder, "second")
     place = make_place(key_file=first)
     place.write(3)
@@ -316,11 +321,28 @@ def test_fault_36_keys(make_place: Callable[..., Place], folder: Path) -> None:
     lost.server = place.server
     with pytest.raises(NoKeyError):
         lost.take("full")
-    plain = Place(place.folder)
-    plain.server = place.server
-    with pytest.raises(BackupError) as refused:
-        plain.restore(at, into="never")
-    assert made.key in refused.value.detail
+    stranger = Place(place.folder, key_file=key_file(folder, "third"))
+    for locked_out in (Place(place.folder), stranger):
+        locked_out.server = place.server
+        with pytest.raises(NoKeyError) as refused:
+            locked_out.restore(at, into="never")
+        assert made.key in refused.value.message
+        assert "backup.former_key_files" in refused.value.hint
+        with pytest.raises(NoKeyError, match=made.key):
+            locked_out.repository.catalogue().get(made.id)
+        with pytest.raises(NoKeyError, match=r"is not at hand"):
+            asyncio.run(drill(locked_out.repository))
+        told = summary(locked_out.repository)
+        assert (told["backups"], set(told["locked"])) == (0, {made.id, newer.id})
+        line = line_of(locked_out, "backups")
+        assert made.key in line["detail"]
+        assert not line["ok"]
+    # what is older than the first backup that can be read needs the key as well
+    own = stranger.take("full")
+    with pytest.raises(NoKeyError, match=made.key):
+        stranger.restore(at, into="never")
+    for storage in place.repository.tiers:
+        storage.delete([entry.path for entry in storage.entries(f"backups/{own.id}")])
     stored = b"".join(p.read_bytes() for p in (place.data / "repository").rglob("*.zst"))
     assert b"memory 1 of" not in stored
     rotated.restore(at)

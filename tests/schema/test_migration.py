@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from alembic import command
 from service import migrate as module
+from service.errors import SchemaError
 from service.migrate import head_revision, migrate, sql_digest, sql_files
 from service.paths import ALEMBIC_DIR, SQL_DIR
 from tests.conftest import database_url
@@ -283,6 +284,20 @@ def test_uses_survive_the_new_order_of_their_columns(empty_url: str) -> None:
     with session(empty_url) as db:
         assert [rows(db, fact) for fact in facts] == before
         assert len(before[0]) == 51
+
+
+def test_a_database_of_a_newer_program_is_left_alone(clone_url: str) -> None:
+    """A revision this program has not: a sentence, and nothing is changed."""
+    with session(clone_url) as db:
+        db.execute("update memory_data.alembic_version set version_num = '9999'")
+        before = picture(db)
+    with pytest.raises(SchemaError, match="newer MAGRAY") as refused:
+        migrate(clone_url)
+    assert "9999" in refused.value.detail
+    assert str(head_revision()) in refused.value.detail
+    with session(clone_url) as db:
+        assert picture(db) == before
+        assert value(db, "select version_num from memory_data.alembic_version") == "9999"
 
 
 def test_revisions_are_frozen() -> None:
