@@ -20,7 +20,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from service.environment import NESTED, PREFIX, refuse_unknown
 from service.errors import ConfigError
+from service.names import known_instead
 from service.settings_memory import MemorySettings, Section
 
 
@@ -160,7 +162,7 @@ class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MAGRAY_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True
     )
 
     database_url: SecretStr | None = None
@@ -224,8 +226,10 @@ def load_settings(**flags: Any) -> Settings:
     """Read all sources; `flags` win, those that are None are left out.
 
     Raises:
-        ConfigError: a key is unknown or a value out of range; says which and what is allowed.
+        ConfigError: a variable or key is unknown or a value out of range; says which and what is
+            allowed.
     """
+    refuse_unknown(os.environ, Settings)
     named = os.environ.get("MAGRAY_CONFIG")
     if named and not Path(named).is_file():
         raise ConfigError(
@@ -264,12 +268,13 @@ def _with_password(settings: Settings) -> Settings:
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "magray.toml"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
+        *section, key = fault["loc"]
+        return f"{place}: unknown key; {known_instead(str(key), _known_keys(section))}"
     return f"{place}: {fault['msg']}, given: {fault['input']!r}"
 
 
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
+def _known_keys(place: list[Any]) -> list[str]:
     model: Any = Settings
     for part in place:
         model = model.model_fields[part].annotation
-    return sorted(model.model_fields)
+    return list(model.model_fields)
