@@ -33,6 +33,7 @@ from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
 from service.routes.metrics import Metrics
+from service.routes.query import check_query, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
@@ -134,12 +135,14 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
+        before_request=check_query,
         plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
         request_max_body_size=_LARGEST_BODY,
         logging_config=None,
     )
+    app.state.parameters = parameters_of(app)
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
     app.asgi_handler = account(app.asgi_handler, tally)
