@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 NO_NUL = r"^[^\x00]*$"
 # Something must stand in it. Where a field may be left out, null, "", a blank text and [] count as
 # left out (`service/routes/given.py`), so a limit here only says what is right at once.
-_NOT_BLANK = r"\S"
+NOT_BLANK = r"\S"
 # Of a field's schema: blank is a fault even where it may be left out.
 NEVER_BLANK = "x-never-blank"
 
@@ -24,7 +24,7 @@ Namespace = Annotated[
     Meta(
         min_length=1,
         max_length=200,
-        pattern=_NOT_BLANK,
+        pattern=NOT_BLANK,
         description="Whose memory it is: a user, agent, project. May be left out when the key is"
         " bound to one namespace.",
     ),
@@ -35,14 +35,14 @@ Vector = Annotated[
 # A time without a zone is UTC.
 Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 Score = Annotated[float, Meta(ge=0, le=1)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NOT_BLANK)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Content = Annotated[
     str,
-    Meta(min_length=1, max_length=65536, pattern=_NOT_BLANK, extra_json_schema={NEVER_BLANK: True}),
+    Meta(min_length=1, max_length=65536, pattern=NOT_BLANK, extra_json_schema={NEVER_BLANK: True}),
 ]
 Ttl = (
     Annotated[float, Meta(ge=0.001, le=1e10)]
-    | Annotated[str, Meta(min_length=1, max_length=100, pattern=_NOT_BLANK)]
+    | Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 )
 Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z][a-z0-9_]*$")]
 
@@ -159,7 +159,7 @@ class SearchRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A question, a vector, or both. `touch` false: the search does not count as a use."""
 
     namespace: Namespace = ""
-    query: Annotated[str, Meta(max_length=10_000)] | None = None
+    query: Annotated[str, Meta(max_length=10_000, pattern=NOT_BLANK)] | None = None
     embedding: Vector | None = None
     top_k: Annotated[int, Meta(ge=1, le=1000)] = 10
     filters: Filters = Filters()
