@@ -15,11 +15,13 @@ from service import openapi, problems
 from service.access import require_key
 from service.accounting import account
 from service.backups import BackupKeeper
+from service.cross_origin import cross_origin
 from service.dashboard import routes as dashboard
 from service.dashboard.panels import Panels
 from service.dashboard.visitors import Visitors
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
+from service.heads import answer_heads
 from service.housework import housework
 from service.keys import KeyRing
 from service.memory import DashboardCalls, Watch
@@ -136,6 +138,7 @@ def make_app(backend: Backend) -> Litestar:
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
         before_request=check_query,
+        cors_config=cross_origin(backend.settings.cors_origins),
         plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
@@ -145,5 +148,5 @@ def make_app(backend: Backend) -> Litestar:
     app.state.parameters = parameters_of(app)
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = account(app.asgi_handler, tally)
+    app.asgi_handler = account(answer_heads(app.asgi_handler), tally)
     return app

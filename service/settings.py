@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -17,6 +17,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -24,6 +25,9 @@ from service.environment import NESTED, PREFIX, refuse_unknown
 from service.errors import ConfigError
 from service.names import known_instead
 from service.settings_memory import MemorySettings, Section
+
+# As browsers say it: no path, and no slash at its end.
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s]+)$")]
 
 
 class EmbeddingSettings(Section):
@@ -179,6 +183,8 @@ class Settings(BaseSettings):
     jobs: bool = True
     # searches that take longer are told in the log: ms; 0 tells none
     slow_search_ms: float = Field(1000, ge=0)
+    # origins whose pages may call from a browser, such as https://app.example.org; "*": all
+    cors_origins: tuple[Origin, ...] = ()
     # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
     otlp_endpoint: str | None = Field(None, pattern="^https?://.+")
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -243,6 +249,12 @@ def load_settings(**flags: Any) -> Settings:
             "the settings are wrong",
             detail="\n".join(_fault(fault) for fault in error.errors()),
             hint=f"correct {config_file()} or the MAGRAY_* variable, then: magray check",
+        ) from error
+    except SettingsError as error:
+        raise ConfigError(
+            "a variable MAGRAY_* holds no JSON, and its setting is a list or a table",
+            detail=str(error),
+            hint="""MAGRAY_CORS_ORIGINS='["https://app.example.org"]'""",
         ) from error
     except ValueError as error:  # TOML that does not parse
         raise ConfigError(

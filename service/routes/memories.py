@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from service.access import namespace_for
+from service.heads import is_head
 from service.memory import to_vector
 from service.metrics import REMEMBERED
 from service.model import (
@@ -133,7 +134,8 @@ class Memories(Controller):
         """A live memory with its place, life and use. Reading counts as a use."""
         found_in = namespace_for(request.user, namespace)
         record = await services.memory.get(found_in, memory_id)
-        services.touches.add(found_in, [memory_id], session=None, source="get")
+        if not is_head(request):
+            services.touches.add(found_in, [memory_id], session=None, source="get")
         return record
 
     @patch(
