@@ -44,27 +44,34 @@ async def require_key(
     connection.scope["user"] = caller
 
 
-def namespace_for(caller: ApiKey, namespace: str | None) -> str:
+def namespace_for(caller: ApiKey, namespace: str | None, *, place: str = "") -> str:
     """The namespace of a request: the one named, or the only one the key is bound to.
+
+    Args:
+        caller: who asks.
+        namespace: as it was named; None and "" name none.
+        place: where in the body it stands; empty: in the query.
 
     Raises:
         ProblemDetailsException: none is named and the key has several (422), or the key is not
             bound to it (403).
     """
-    if namespace is None:
+    at = f" - at `{place}`" if place else ""
+    if not namespace:
         if len(caller.namespaces) == 1 and caller.namespaces[0] != ALL_NAMESPACES:
             return caller.namespaces[0]
+        hint = 'Give it a field "namespace".' if place else "Add ?namespace=… to the request."
         raise ProblemDetailsException(
             status_code=422,
             title="which namespace?",
-            detail="The key is bound to more than one.",
-            extra={"code": "ML422", "hint": "Add ?namespace=… to the request."},
+            detail=f"The key is bound to more than one{at}.",
+            extra={"code": "ML422", "hint": hint},
         )
     if ALL_NAMESPACES in caller.namespaces or namespace in caller.namespaces:
         return namespace
     raise forbidden(
         f"the key is not bound to namespace “{namespace}”",
-        f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}.",
+        f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}{at}.",
         "magray keys create --namespace NAME",
     )
 

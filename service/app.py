@@ -15,11 +15,13 @@ from service import openapi, problems
 from service.access import require_key
 from service.accounting import account
 from service.backups import BackupKeeper
+from service.cross_origin import cross_origin
 from service.dashboard import routes as dashboard
 from service.dashboard.panels import Panels
 from service.dashboard.visitors import Visitors
 from service.embedding.batcher import MicroBatcher
 from service.embedding.worker import EmbeddingWorker
+from service.heads import answer_heads
 from service.housework import housework
 from service.keys import KeyRing
 from service.memory import DashboardCalls, Watch
@@ -33,6 +35,7 @@ from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
 from service.routes.metrics import Metrics
+from service.routes.query import check_query, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
@@ -134,13 +137,16 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
+        before_request=check_query,
+        cors_config=cross_origin(backend.settings.cors_origins),
         plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
         request_max_body_size=_LARGEST_BODY,
         logging_config=None,
     )
+    app.state.parameters = parameters_of(app)
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = account(app.asgi_handler, tally)
+    app.asgi_handler = account(answer_heads(app.asgi_handler), tally)
     return app

@@ -13,14 +13,20 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 # PostgreSQL's texts hold every character but this one.
 NO_NUL = r"^[^\x00]*$"
+# Something must stand in it. Where a field may be left out, null, "", a blank text and [] count as
+# left out (`service/routes/given.py`), so a limit here only says what is right at once.
+NOT_BLANK = r"\S"
+# Of a field's schema: blank is a fault even where it may be left out.
+NEVER_BLANK = "x-never-blank"
 
 Namespace = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=200,
-        pattern=NO_NUL,
-        description="Whose memory it is: a user, agent, project.",
+        pattern=NOT_BLANK,
+        description="Whose memory it is: a user, agent, project. May be left out when the key is"
+        " bound to one namespace.",
     ),
 ]
 Vector = Annotated[
@@ -29,24 +35,30 @@ Vector = Annotated[
 # A time without a zone is UTC.
 Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 Score = Annotated[float, Meta(ge=0, le=1)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+Content = Annotated[
+    str,
+    Meta(min_length=1, max_length=65536, pattern=NOT_BLANK, extra_json_schema={NEVER_BLANK: True}),
+]
+Ttl = (
+    Annotated[float, Meta(ge=0.001, le=1e10)]
+    | Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
+)
 Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z][a-z0-9_]*$")]
 
 
 class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A memory to store. `ttl`: seconds, or an interval such as "90 minutes"."""
 
-    namespace: Namespace
-    content: Annotated[str, Meta(min_length=1, max_length=65536)]
+    namespace: Namespace = ""
+    content: Content
     kind: Kind = "user_interaction"
     embedding: Vector | None = None
     metadata: dict[str, Any] = {}
     session: Name | None = None
     importance: Score | None = None
     pinned: bool = False
-    ttl: Annotated[float, Meta(ge=0.001, le=1e10)] | Annotated[str, Meta(max_length=100)] | None = (
-        None
-    )
+    ttl: Ttl | None = None
     language: Name | None = None
     created_at: Moment | None = None
 
@@ -110,16 +122,14 @@ class MemoryPage(Struct, frozen=True, kw_only=True):
 
 
 class MemoryChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a memory; what is left out stays."""
+    """What to change of a memory; what is left out stays, and so does what is null, "" or []."""
 
-    content: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
+    content: Content | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     importance: Score | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
-    ttl: (
-        Annotated[float, Meta(ge=0.001, le=1e10)] | Annotated[str, Meta(max_length=100)] | UnsetType
-    ) = UNSET
+    ttl: Ttl | UnsetType = UNSET
     language: Name | UnsetType = UNSET
 
 
@@ -136,8 +146,8 @@ class Changed(Struct, frozen=True, kw_only=True):
 class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Narrow a search. `metadata` by containment, times as created_after <= t < created_before."""
 
-    layers: Annotated[list[str], Meta(max_length=3)] | None = None
-    kinds: Annotated[list[str], Meta(max_length=50)] | None = None
+    layers: Annotated[list[str], Meta(min_length=1, max_length=3)] | None = None
+    kinds: Annotated[list[str], Meta(min_length=1, max_length=50)] | None = None
     session: Name | None = None
     metadata: dict[str, Any] | None = None
     created_after: Moment | None = None
@@ -148,8 +158,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 class SearchRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question, a vector, or both. `touch` false: the search does not count as a use."""
 
-    namespace: Namespace
-    query: Annotated[str, Meta(max_length=10_000)] | None = None
+    namespace: Namespace = ""
+    query: Annotated[str, Meta(max_length=10_000, pattern=NOT_BLANK)] | None = None
     embedding: Vector | None = None
     top_k: Annotated[int, Meta(ge=1, le=1000)] = 10
     filters: Filters = Filters()

@@ -8,6 +8,8 @@ from uuid import UUID  # noqa: TC003 - msgspec and Litestar read the annotations
 
 from msgspec import Meta, Struct
 
+from service.model import NOT_BLANK
+
 Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 
 
@@ -21,9 +23,9 @@ class RestoreRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A restore into `restores/<into>` of the data directory: exactly one of the first four."""
 
     into: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-    to: Annotated[str, Meta(max_length=64)] | None = None
-    name: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
-    lsn: Annotated[str, Meta(max_length=20)] | None = None
+    to: Annotated[str, Meta(max_length=64, pattern=NOT_BLANK)] | None = None
+    name: Annotated[str, Meta(max_length=60, pattern=NOT_BLANK)] | None = None
+    lsn: Annotated[str, Meta(max_length=20, pattern=NOT_BLANK)] | None = None
     latest: bool = False
     exclusive: bool = False
 

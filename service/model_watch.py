@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from service.model import NO_NUL, Moment
+from service.model import Moment, Name  # noqa: TC001 - msgspec reads the annotations
 
 
 class Kpi(Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class Alerts(Struct, frozen=True, kw_only=True):
 class Silence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Tell nobody about the alerts of a rule until then; null: tell again."""
 
-    rule: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+    rule: Name
     until: Moment | None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, OpenAPIType, Parameter, Schema, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from service import model, model_backups, model_watch
@@ -19,6 +19,10 @@ from service.routes.health import Answer
 if TYPE_CHECKING:
     from litestar import Litestar, Router
 
+# What counts as not given: `service/routes/given.py`.
+_BLANK = r"^\s*$"
+_NO_TEXT = [{"type": "null"}, {"type": "array", "maxItems": 0}]
+_NOTHING = {"$ref": "#/components/schemas/Nothing"}
 # The name of the security scheme: an API key as bearer.
 KEY = "key"
 
@@ -54,7 +58,8 @@ def assets() -> Router:
 def describe_exactly(app: Litestar) -> None:
     """Put msgspec's own schemas of the structs into the document.
 
-    Litestar's leave out that a body takes no unknown fields, and limits inside of unions.
+    Litestar's leave out that a body takes no unknown fields, and limits inside of unions. What may
+    be left out may be said by a value that says nothing, too.
     """
     shapes = {**vars(model), **vars(model_backups), **vars(model_watch)}
     structs = [one for one in shapes.values() if _is_struct(one)]
@@ -63,6 +68,45 @@ def describe_exactly(app: Litestar) -> None:
     )
     described: dict[str, Any] = app.openapi_schema.components.schemas or {}
     described.update({name: schemas[name] for name in described})
+    for schema in described.values():
+        if isinstance(schema, dict) and schema.get("additionalProperties") is False:
+            _allow_nothing(schema)
+    described["Nothing"] = {
+        "description": "Says nothing: the same as to leave the field out.",
+        "anyOf": [*_NO_TEXT, {"type": "string", "pattern": _BLANK}],
+    }
+    _allow_empty_parameters(app)
+
+
+def _allow_nothing(body: dict[str, Any]) -> None:
+    """Say of the optional fields of a body which values count as not given."""
+    for name, field in body.get("properties", {}).items():
+        if name in body.get("required", ()):
+            continue
+        default = field.pop("default", None)
+        # a content that is blank is a fault, not one that is left out
+        nothing = _NO_TEXT if model.NEVER_BLANK in field else [_NOTHING]
+        body["properties"][name] = {"anyOf": [field, *nothing]} | (
+            {} if default in (None, "") else {"default": default}
+        )
+
+
+def _allow_empty_parameters(app: Litestar) -> None:
+    """Say the same of the query: an optional parameter may be empty, unless it is a flag."""
+    blank = Schema(type=OpenAPIType.STRING, pattern=_BLANK)
+    for path in (app.openapi_schema.paths or {}).values():
+        for operation in (path.get, path.post, path.put, path.patch, path.delete):
+            for one in (operation and operation.parameters) or ():
+                if (
+                    isinstance(one, Parameter)
+                    and isinstance(one.schema, Schema)
+                    and (one.param_in, one.required) == ("query", False)
+                    and one.schema.type != OpenAPIType.BOOLEAN
+                ):
+                    if one.schema.items is not None:
+                        one.schema.items = Schema(any_of=[one.schema.items, blank])
+                    else:
+                        one.schema = Schema(any_of=[one.schema, blank])
 
 
 def _is_struct(one: object) -> bool:

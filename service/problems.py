@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout
 
 from service.errors import EmbeddingError, MagrayError
 from service.hints import for_callers
+from service.memory.faults import noted_place, renumbered
 
 if TYPE_CHECKING:
     from litestar import Request
@@ -96,6 +97,11 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         log.warning("database error", sqlstate=state, error=text)
         detail = message if about_a_value else None
         message, hint = _TITLES.get(status), _HINTS.get(status)
+    place = noted_place(error)
+    if place is not None:
+        message = renumbered(message or "" if ours else f"memory 1: {message}", place)
+        hint = renumbered(hint or "", place)
+        detail = f"{(detail or '').rstrip('.')} - at `$.memories[{place}]`"
     return ProblemDetailsException(
         status_code=status,
         title=message or "the database failed",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -17,12 +17,18 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
+from service.environment import NESTED, PREFIX, refuse_unknown
 from service.errors import ConfigError
+from service.names import known_instead
 from service.settings_memory import MemorySettings, Section
 from service.settings_values import DatabaseUrl, Host, UserPath
+
+# As browsers say it: no path, and no slash at its end.
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s]+)$")]
 
 
 class EmbeddingSettings(Section):
@@ -161,8 +167,8 @@ class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MAGRAY_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
@@ -185,6 +191,8 @@ class Settings(BaseSettings):
     jobs: bool = True
     # searches that take longer are told in the log: ms; 0 tells none
     slow_search_ms: float = Field(1000, ge=0)
+    # origins whose pages may call from a browser, such as https://app.example.org; "*": all
+    cors_origins: tuple[Origin, ...] = ()
     # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
     otlp_endpoint: str | None = Field(None, pattern="^https?://.+")
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -232,8 +240,10 @@ def load_settings(**flags: Any) -> Settings:
     """Read all sources; `flags` win, those that are None are left out.
 
     Raises:
-        ConfigError: a key is unknown or a value out of range; says which and what is allowed.
+        ConfigError: a variable or key is unknown or a value out of range; says which and what is
+            allowed.
     """
+    refuse_unknown(os.environ, Settings)
     named = os.environ.get("MAGRAY_CONFIG")
     if named and not Path(named).is_file():
         raise ConfigError(
@@ -247,6 +257,12 @@ def load_settings(**flags: Any) -> Settings:
             "the settings are wrong",
             detail="\n".join(_fault(fault) for fault in error.errors()),
             hint=f"correct {config_file()} or the MAGRAY_* variable, then: magray check",
+        ) from error
+    except SettingsError as error:
+        raise ConfigError(
+            "a variable MAGRAY_* holds no JSON, and its setting is a list or a table",
+            detail=str(error),
+            hint="""MAGRAY_CORS_ORIGINS='["https://app.example.org"]'""",
         ) from error
     except ValueError as error:  # TOML that does not parse
         raise ConfigError(
@@ -272,7 +288,8 @@ def _with_password(settings: Settings) -> Settings:
 def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "magray.toml"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
+        *section, key = fault["loc"]
+        return f"{place}: unknown key; {known_instead(str(key), _known_keys(section))}"
     said = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {said}" + ("" if _is_secret(fault["loc"]) else f", given: {fault['input']!r}")
 
@@ -282,8 +299,8 @@ def _is_secret(place: tuple[Any, ...]) -> bool:
     return len(place) == 1 and "SecretStr" in repr(Settings.model_fields[place[0]].annotation)
 
 
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
+def _known_keys(place: list[Any]) -> list[str]:
     model: Any = Settings
     for part in place:
         model = model.model_fields[part].annotation
-    return sorted(model.model_fields)
+    return list(model.model_fields)

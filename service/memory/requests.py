@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import msgspec
+import psycopg
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
+from service.memory.faults import note_place
 from service.memory.shapes import Use, as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
@@ -90,19 +92,22 @@ class Memory:
             for namespace in sorted(places):
                 await connection.execute(_IN_NAMESPACE, (namespace,))
                 cursor = connection.cursor(row_factory=dict_row, binary=True)
-                await cursor.execute(
-                    "select r.id, %s as namespace, r.created, r.layer, r.kind, r.created_at,"
-                    " r.expires_at, r.has_embedding"
-                    " from memory.remember_many(%s, %s, %s, %s) as r order by r.ordinal",
-                    (
-                        namespace,
-                        namespace,
-                        Jsonb([as_row(memories[place]) for place in places[namespace]]),
-                        to_halfvectors([vectors[place] for place in places[namespace]]),
-                        idempotency_key,
-                    ),
-                )
-                answers[namespace] = await cursor.fetchall()
+                try:
+                    await cursor.execute(
+                        "select r.id, %s as namespace, r.created, r.layer, r.kind, r.created_at,"
+                        " r.expires_at, r.has_embedding"
+                        " from memory.remember_many(%s, %s, %s, %s) as r order by r.ordinal",
+                        (
+                            *(namespace, namespace),
+                            Jsonb([as_row(memories[place]) for place in places[namespace]]),
+                            to_halfvectors([vectors[place] for place in places[namespace]]),
+                            idempotency_key,
+                        ),
+                    )
+                    answers[namespace] = await cursor.fetchall()
+                except psycopg.Error as error:
+                    note_place(error, places[namespace], vectors)
+                    raise
         stored: list[Stored | None] = [None] * len(memories)
         for namespace, rows in answers.items():
             for place, row in zip(places[namespace], rows, strict=True):

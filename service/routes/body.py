@@ -1,7 +1,8 @@
 """Bodies read as JSON says they are: `"5"` is no number and `1` is no truth value.
 
 Litestar alone converts as leniently as it must for query parameters. This also reads the bytes
-straight into the structs, without a tree of dictionaries in between.
+straight into the structs, without a tree of dictionaries in between; only a body that is not right
+at once is read again, slowly, for what is wrong with it and where (`service/routes/given.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar.dto import AbstractDTO
-from litestar.exceptions import ValidationException
+
+from service.routes.given import read_again
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from litestar.openapi.spec import Reference, Schema
     from litestar.typing import FieldDefinition
 
+# The only way JSON has to say the one character PostgreSQL's texts do not hold.
+_NUL = b"\\u0000"
+
 
 class StrictBody(AbstractDTO[Any]):
     """Reads `data` as the type its handler declares, and nothing else."""
@@ -29,15 +34,17 @@ class StrictBody(AbstractDTO[Any]):
         """The body as a struct.
 
         Raises:
-            ValidationException: it is no JSON, or not of this shape; says where.
+            ValidationException: it is no JSON, or not of this shape; says where (400).
+            ProblemDetailsException: a text holds a NUL; says where (422).
         """
         field = self.asgi_connection.route_handler.parsed_data_field
-        try:
-            return _decoder(field.annotation if field else Any).decode(value)
-        except msgspec.DecodeError as error:
-            raise ValidationException(str(error)) from error
-        except UnicodeDecodeError as error:
-            raise ValidationException("The body is not UTF-8.") from error
+        annotation = field.annotation if field else Any
+        if _NUL not in value:
+            try:
+                return _decoder(annotation).decode(value)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+        return read_again(value, annotation)
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:

@@ -12,10 +12,12 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from service.access import namespace_for
+from service.heads import is_head
 from service.memory import to_vector
 from service.metrics import REMEMBERED
 from service.model import (
     NO_NUL,
+    ApiKey,
     Changed,
     Explanation,
     Feedback,
@@ -24,6 +26,7 @@ from service.model import (
     MemoryChange,
     MemoryPage,
     MemoryRecord,
+    NewMemory,
     Rated,
     Remember,
     Stored,
@@ -38,7 +41,6 @@ NamespaceQuery = Annotated[
     str | None,
     QueryParameter(
         name="namespace",
-        min_length=1,
         max_length=200,
         pattern=NO_NUL,
         description="May be left out when the key is bound to one namespace.",
@@ -77,15 +79,13 @@ class Memories(Controller):
         A memory that is there already answers with its id and `created: false`. With an
         `Idempotency-Key` a retried request answers as the first one did, for 24 hours.
         """
-        for namespace in {memory.namespace for memory in data.memories}:
-            namespace_for(request.user, namespace)
-        vectors = [
-            None if memory.embedding is None else to_vector(memory.embedding)
-            for memory in data.memories
+        memories = [
+            _placed(request.user, memory, place) for place, memory in enumerate(data.memories)
         ]
-        stored = await services.memory.remember(
-            data.memories, vectors, idempotency_key=idempotency_key
-        )
+        vectors = [
+            None if memory.embedding is None else to_vector(memory.embedding) for memory in memories
+        ]
+        stored = await services.memory.remember(memories, vectors, idempotency_key=idempotency_key)
         for row in stored:
             REMEMBERED.labels("created" if row.created else "known").inc()
         if services.worker is not None:
@@ -134,7 +134,8 @@ class Memories(Controller):
         """A live memory with its place, life and use. Reading counts as a use."""
         found_in = namespace_for(request.user, namespace)
         record = await services.memory.get(found_in, memory_id)
-        services.touches.add(found_in, [memory_id], session=None, source="get")
+        if not is_head(request):
+            services.touches.add(found_in, [memory_id], session=None, source="get")
         return record
 
     @patch(
@@ -249,6 +250,23 @@ class Memories(Controller):
         return History(
             events=await services.memory.history(namespace_for(request.user, namespace), memory_id)
         )
+
+
+def _placed(caller: ApiKey, memory: NewMemory, place: int) -> NewMemory:
+    """A memory of a batch with its namespace, which may have been left out.
+
+    Raises:
+        ProblemDetailsException: the key is not bound to it (403); it has a ttl and is pinned (422).
+    """
+    namespace = namespace_for(caller, memory.namespace, place=f"$.memories[{place}]")
+    if memory.pinned and memory.ttl is not None:
+        raise ProblemDetailsException(
+            status_code=422,
+            title=f"memory {place + 1}: a pinned memory takes no ttl",
+            detail=f"Pinned it never expires - at `$.memories[{place}]`",
+            extra={"code": "ML422", "hint": "Leave pinned or ttl out."},
+        )
+    return memory if memory.namespace else msgspec.structs.replace(memory, namespace=namespace)
 
 
 async def _with_vectors(services: Services, stored: list[Stored]) -> list[Stored]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, post
 from litestar.params import JSONBody
 
@@ -32,5 +33,5 @@ async def search(
     With words the score is the sum of its parts (words up to 1, meaning up to 0.5, the speaker the
     question names 0.2); with a vector alone it is the cosine similarity. `explain` gives the parts.
     """
-    namespace_for(request.user, data.namespace)
-    return await services.recall.search(data)
+    namespace = namespace_for(request.user, data.namespace, place="$")
+    return await services.recall.search(msgspec.structs.replace(data, namespace=namespace))

@@ -65,6 +65,11 @@ begin
         elsif jsonb_typeof(metadata) <> 'object' then
             v_fault := 'metadata is not an object';
             v_detail := format('It is of type %s.', jsonb_typeof(metadata));
+        elsif greatest(length(memory._speaker(metadata)), length(memory._spoken_date(metadata)))
+              > v_max_chars then
+            -- they are indexed with the content; more words than this no index of PostgreSQL takes
+            v_fault := 'speaker or date of metadata is too long';
+            v_detail := format('At most %s characters are allowed.', v_max_chars);
         elsif importance not between 0 and 1 then
             v_fault := 'importance is outside 0..1';
             v_detail := format('Given: %s.', importance);

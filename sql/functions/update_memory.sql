@@ -1,7 +1,7 @@
 -- Edit a memory in place: content, metadata, importance, pinned, kind (of the same layer), ttl
--- (counted from now). One that another live memory would be equal to is refused, for every search would
--- find it twice. What it was is kept as a revision. New words are searchable at once, and the
--- vector is made anew when the text changed.
+-- (counted from now; null: the layer's own; a pinned memory takes none). One that another live memory
+-- would be equal to is refused, for every search would find it twice. What it was is kept as a
+-- revision. New words are searchable at once, and the vector is made anew when the text changed.
 create or replace function memory.update_memory(
     p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now()
 )
@@ -54,6 +54,11 @@ begin
                                  or v_old.language <> memory._detect_language(v_old.content)
                              then v_old.language end) || p_changes),
         p_now) as p;
+    if v_new.pinned and p_changes ->> 'ttl' is not null then
+        raise exception 'a pinned memory takes no ttl'
+            using errcode = 'ML422', detail = 'Pinned it never expires, so that the ttl would be nobody''s.',
+                  hint = 'Send "pinned": false with the ttl, or leave one of the two out.';
+    end if;
     if v_new.layer <> v_old.layer then
         raise exception 'kind "%" belongs to layer %', v_new.kind, v_new.layer
             using errcode = 'ML422',

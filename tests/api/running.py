@@ -124,9 +124,12 @@ def bearer(key: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None
+    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None, **more: Any
 ) -> AsyncIterator[Running]:
-    """The service on the database at `url`; `memory` is the section of that name in magray.toml."""
+    """The service on the database at `url`.
+
+    `memory` is the section of that name in magray.toml, `more` are settings of their own.
+    """
     embedder = WordEmbedder()
     settings = Settings.model_validate(
         {
@@ -134,6 +137,7 @@ async def running(
             "pool_size": pool_size,
             "embedding": {"provider": "none", "dim": DIM},
             "memory": memory or {"performance": {"batch_timeout_ms": 0}},
+            **more,
         }
     )
     async with (

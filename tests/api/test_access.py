@@ -98,7 +98,9 @@ async def test_no_route_leaves_the_namespaces_of_its_key(
     service: Running, method: str, path: str, body: object, scope: str
 ) -> None:
     client = service.client(await service.key("mine", "mine-too"))
-    answer = await client.request(method, path, json=body, params={"namespace": "n"})
+    # where it is not in the body it is in the query
+    params = None if "'namespace': 'n'" in str(body) else {"namespace": "n"}
+    answer = await client.request(method, path, json=body, params=params)
     found = problem(answer, 403, code="ML403")
     assert "“n”" in found["title"]
     assert "mine, mine-too" in found["detail"]
@@ -115,17 +117,22 @@ async def test_no_key_of_a_namespace_reaches_the_house(
 
 async def test_a_key_of_one_namespace_need_not_name_it(service: Running, namespace: str) -> None:
     client = service.client(await service.key(namespace))
-    memories = [{"namespace": namespace, "content": "x"}]
-    stored = await client.post("/v1/memories", json={"memories": memories})
-    path = f"/v1/memories/{stored.json()['memories'][0]['id']}"
-    assert (await client.get("/v1/memories")).json()["memories"][0]["namespace"] == namespace
-    assert (await client.get("/v1/layers")).status_code == 200
-    assert (await client.get(path)).status_code == 200
-    assert (await client.get(f"{path}/explain")).status_code == 200
-    assert (await client.get(f"{path}/history")).status_code == 200
-    assert (await client.patch(path, json={"pinned": True})).status_code == 200
-    assert (await client.post(f"{path}/feedback", json={"rating": 3})).status_code == 201
-    assert (await client.delete(path)).status_code == 200
+    for said in ({}, {"namespace": None}, {"namespace": ""}, {"namespace": " "}):
+        memories = [{"content": "x", **said}, {"content": "y", "namespace": namespace}]
+        stored = await client.post("/v1/memories", json={"memories": memories})
+        assert {row["namespace"] for row in stored.json()["memories"]} == {namespace}
+        found = await client.post("/v1/search", json={"query": "x", **said})
+        assert {hit["namespace"] for hit in found.json()["results"]} == {namespace}
+    memory = stored.json()["memories"][0]["id"]
+    for method, path, body, _ in ROUTES:
+        asked = {"query": "x"} if path == "/v1/search" else body
+        asked = {"memories": [{"content": "x"}]} if path == "/v1/memories" and body else asked
+        here = path.replace(ID, memory)
+        for params in (None, {"namespace": ""}) if asked is None else (None,):
+            if method != "DELETE":
+                answer = await client.request(method, here, json=asked, params=params)
+                assert answer.is_success, (method, here, answer.text)
+    assert (await client.delete(f"/v1/memories/{memory}")).status_code == 200
 
 
 async def test_a_key_of_several_namespaces_has_to_name_one(
@@ -134,6 +141,12 @@ async def test_a_key_of_several_namespaces_has_to_name_one(
     for client in (api, service.client(await service.key("a", "b"))):
         found = problem(await client.get("/v1/memories"), 422, code="ML422")
         assert "namespace" in found["title"]
+        problem(await client.post("/v1/search", json={"query": "x"}), 422, code="ML422")
+        memories = [{"content": "x", "namespace": "a"}, {"content": "x"}]
+        answer = await client.post("/v1/memories", json={"memories": memories})
+        found = problem(answer, 422, code="ML422")
+        assert "namespace" in found["title"]
+        assert "$.memories[1]" in found["detail"]
 
 
 async def test_the_scheme_is_read_in_any_case(service: Running) -> None:

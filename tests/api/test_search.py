@@ -120,7 +120,7 @@ async def test_every_filter_narrows(api: httpx2.AsyncClient, namespace: str) -> 
         ({"query": "x", "filters": {"color": "red"}}, 400),
         ({"query": "x", "filters": {"created_after": "yesterday"}}, 400),
         ({"query": "x", "filters": {"language": "klingon"}}, 422),
-        ({"embedding": []}, 400),
+        ({"embedding": []}, 422),
         ({"embedding": [0.0] * DIM}, 422),
         ({"embedding": [1.0] * (DIM + 1)}, 422),
         ({"embedding": ["1"] * DIM}, 400),

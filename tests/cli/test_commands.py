@@ -302,6 +302,10 @@ def test_wrong_usage_is_a_sentence(home: Home, arguments: list[str], said: str) 
     [
         ("[memory.layers.attic]\n", {}, "memory.layers.attic: unknown key; known here: assets"),
         ("colour = 1\n", {}, "colour: unknown key"),
+        ("prot = 1\n", {}, "prot: unknown key; did you mean port?"),
+        ("[alerts]\nchanels = []\n", {}, "did you mean channels?"),
+        ("", {"MAGRAY_PROT": "1"}, "the variable MAGRAY_PROT is not known"),
+        ("", {"magray_embeding__dim": "1"}, "did you mean MAGRAY_EMBEDDING__DIM?"),
         ("[memory.performance]\nhnsw_m = 1\n", {}, "memory.performance.hnsw_m"),
         ("[memory", {}, "not valid TOML"),
         ("", {"MAGRAY_PORT": "99999"}, "port"),

@@ -166,6 +166,9 @@ class MemoryMachine(RuleBasedStateMachine):
             if mine is None or changed is None:
                 self._refused("ML404", "update_memory", **arguments)
                 continue
+            if mine.pinned and ttl is not None:
+                self._refused("ML422", "update_memory", **arguments)
+                continue
             if changed.content != mine.content and any(
                 one_id != memory and changed.is_same(other, changed.known_as)
                 for one_id, other in self.world.stored(namespace).items()

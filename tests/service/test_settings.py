@@ -265,6 +265,9 @@ def test_the_file_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("MAGRAY_EMBEDDING__COLOUR", "red"),
         ("MAGRAY_MEMORY__PERFORMANCE__BATCH_SIZE", "0"),
         ("MAGRAY_MEMORY", "{"),
+        ("MAGRAY_CORS_ORIGINS", "https://app.example.org"),
+        ("MAGRAY_CORS_ORIGINS", '["https://app.example.org/"]'),
+        ("MAGRAY_CORS_ORIGINS", '["app.example.org"]'),
     ],
 )
 def test_a_wrong_variable_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

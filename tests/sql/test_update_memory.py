@@ -107,6 +107,25 @@ def test_a_pin_holds_from_the_moment_it_is_set(db: Connection[Any]) -> None:
     assert (again["id"], again["created"]) == (stored["id"], False)
 
 
+def test_a_pinned_memory_takes_no_ttl_and_nothing_is_changed_by_half(db: Connection[Any]) -> None:
+    free, pinned = remembered(db, content="a"), remembered(db, content="b", pinned=True)
+    for at, changes in (
+        (free, {"pinned": True, "ttl": "1 hour", "importance": 0.9}),
+        (pinned, {"ttl": 60, "importance": 0.9}),
+        (pinned, {"pinned": True, "ttl": "30 days", "importance": 0.9}),
+    ):
+        before = one(db, "get", **at)
+        with refused(db, "ML422"):
+            call(db, "update_memory", **at, changes=changes)
+        assert one(db, "get", **at) == before
+    # what says one thing is obeyed
+    now = datetime.now(UTC)
+    answer = one(db, "update_memory", **pinned, changes={"pinned": False, "ttl": "1 hour"}, now=now)
+    assert answer["expires_at"] == now + timedelta(hours=1)
+    answer = one(db, "update_memory", **pinned, changes={"pinned": True, "ttl": None}, now=now)
+    assert answer["expires_at"] == now + timedelta(hours=24)
+
+
 def test_what_it_was_is_kept(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     at = remembered(db, metadata={"a": 1}, importance=0.25, now=now)
@@ -133,7 +152,8 @@ def test_what_it_was_is_kept(db: Connection[Any]) -> None:
         ({"metadata": {"date": "2023-05-08"}}, True),
         ({"metadata": {"mood": "fine"}}, False),
         ({"content": "Ann likes tea"}, False),
-        ({"importance": 0.9, "pinned": True, "ttl": "1 hour"}, False),
+        ({"importance": 0.9, "pinned": True}, False),
+        ({"importance": 0.9, "ttl": "1 hour"}, False),
     ],
 )
 def test_a_changed_text_is_embedded_anew(
