@@ -46,7 +46,7 @@ class BackupRoutes(Controller):
         )
 
     @post("/backups", status_code=202, summary="Take a backup", operation_id="take_backup",
-          responses=problems(404, 409))  # fmt: skip
+          responses=problems(404, 409, 413))  # fmt: skip
     async def take_backup(self, data: JSONBody[BackupRequest], services: Services) -> Begun:
         """Begin a backup."""
         run = await services.backups.begin("backup", {"kind": data.kind})
@@ -77,7 +77,7 @@ class BackupRoutes(Controller):
         return msgspec.convert(rows[0], Run)
 
     @post("/restores", status_code=202, summary="Restore an instant", operation_id="restore",
-          responses=problems(404, 409))  # fmt: skip
+          responses=problems(404, 409, 413))  # fmt: skip
     async def restore(self, data: JSONBody[RestoreRequest], services: Services) -> Begun:
         """Begin to restore beside the live database; it is held back until it is released."""
         target = parse_target(
