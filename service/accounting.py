@@ -34,6 +34,13 @@ IN_PROGRESS = Gauge("magray_requests_in_progress", "Requests that are being answ
 # Methods anyone may invent; each would be a series of its own.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _LONGEST_ID = 100
+# What nginx writes into its log where the caller went away; nobody reads this answer.
+_GONE = 499
+
+
+def count_refusal(status: int) -> None:
+    """Count a request that was refused before it was one: for Prometheus, and as no error."""
+    _series("other", "refused", status)[0].inc()
 
 
 def account(app: ASGIApp, tally: Tally) -> ASGIApp:
@@ -47,11 +54,20 @@ def account(app: ASGIApp, tally: Tally) -> ASGIApp:
         began = time.perf_counter()
         request_id = _id_of(scope["headers"])
         status = 500  # of one that ends before it was answered
+        gone = False  # who asked, before the request was whole
+
+        async def receive_and_look() -> Any:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def send_with_id(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if gone and status >= 500:
+                    status = message["status"] = _GONE
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 tally.count_request(status)
                 log.info("answered", method=scope["method"], path=scope["path"], status=status)
@@ -61,7 +77,7 @@ def account(app: ASGIApp, tally: Tally) -> ASGIApp:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         IN_PROGRESS.inc()
         try:
-            await app(scope, receive, send_with_id)
+            await app(scope, receive_and_look, send_with_id)
         finally:
             IN_PROGRESS.dec()
             # the route, for ids in paths would be a series each

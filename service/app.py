@@ -29,6 +29,7 @@ from service.metrics import CacheCollector, KpiCollector, TallyCollector
 from service.query_cache import QueryCache
 from service.recall import Recall
 from service.routes.backups import BackupRoutes
+from service.routes.body import LARGEST_OTHER
 from service.routes.decisions import decisions
 from service.routes.health import health, live, ready
 from service.routes.layers import layers
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from service.backend import Backend
-
-# A batch of 1000 memories with vectors and long texts still fits.
-_LARGEST_BODY = 64 << 20
 
 
 def make_app(backend: Backend) -> Litestar:
@@ -142,7 +140,7 @@ def make_app(backend: Backend) -> Litestar:
         plugins=[problems.plugin(), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
-        request_max_body_size=_LARGEST_BODY,
+        request_max_body_size=LARGEST_OTHER,
         logging_config=None,
     )
     app.state.parameters = parameters_of(app)

@@ -10,11 +10,11 @@ import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, OpenAPIType, Parameter, Schema, SecurityScheme
-from litestar.static_files import create_static_files_router
 
 from service import model, model_backups, model_watch
 from service.problems import Problem
 from service.routes.health import Answer
+from service.static_files import files
 
 if TYPE_CHECKING:
     from litestar import Litestar, Router
@@ -52,7 +52,7 @@ def assets() -> Router:
     if package is None or package.origin is None:
         raise ModuleNotFoundError("drf-spectacular-sidecar")
     folder = Path(package.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
-    return create_static_files_router(path="/schema/assets", directories=[folder])
+    return files("/schema/assets", folder)
 
 
 def describe_exactly(app: Litestar) -> None:

@@ -163,6 +163,27 @@ class AlertSettings(Section):
         return self
 
 
+class HttpSettings(Section):
+    """What a request may be. What goes beyond is refused while it comes, before it is parsed.
+
+    Attributes:
+        request_line_kb: of the address with its query (414).
+        header_kb: of the request line and all headers together (431); of what stands between the
+            pieces of a chunked body and behind it, too.
+        headers: how many there may be (431).
+        header_seconds: within which they have all come (408).
+        body_mb: of a batch of memories (413); other bodies are limited to what they need.
+        body_seconds: the longest pause within a body (408).
+    """
+
+    request_line_kb: int = Field(8, ge=1, le=1024)
+    header_kb: int = Field(64, ge=4, le=1024)
+    headers: int = Field(200, ge=20, le=10_000)
+    header_seconds: float = Field(10, gt=0, le=3600)
+    body_mb: int = Field(64, ge=1, le=64)
+    body_seconds: float = Field(30, gt=0, le=3600)
+
+
 class Settings(BaseSettings):
     """All settings of the service and the command line."""
 
@@ -195,6 +216,7 @@ class Settings(BaseSettings):
     cors_origins: tuple[Origin, ...] = ()
     # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
     otlp_endpoint: str | None = Field(None, pattern="^https?://.+")
+    http: HttpSettings = HttpSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     archive: ArchiveSettings = ArchiveSettings()
     memory: MemorySettings = MemorySettings()

@@ -26,12 +26,13 @@ BIN = Path(sys.executable).parent
 class Running:
     """A service of the test's own, and a shell in its working directory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("MAGRAY_")},
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "MAGRAY_PORT": "0",
+            **more,
         }
         self.log = folder / "serve.log"
         with self.log.open("w") as log:
@@ -75,11 +76,11 @@ class Running:
 
 
 @contextmanager
-def serving() -> Iterator[Running]:
-    """Serve until the end of the block; the end must be clean."""
+def serving(**environment: str) -> Iterator[Running]:
+    """Serve until the end of the block, with more of an environment; the end must be clean."""
     with tempfile.TemporaryDirectory(prefix="magray-serving-") as name:
         Path(name).chmod(0o755)
-        service = Running(Path(name))
+        service = Running(Path(name), **environment)
         yield service
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(60) == 0, service.log.read_text()

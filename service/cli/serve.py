@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -17,6 +18,7 @@ from service.app import make_app
 from service.backend import open_backend
 from service.cli.listening import base_url, listen
 from service.database import connect
+from service.http_limits import LimitedHttp
 from service.keys import first_key
 from service.logs import configure_logs
 from service.memory import Operator
@@ -60,6 +62,8 @@ async def _serve(settings: Settings) -> None:
         gc.set_threshold(20_000, 20, 20)
         config = uvicorn.Config(
             make_app(backend),
+            http=partial(LimitedHttp, limits=settings.http),  # type: ignore[arg-type] # called
+            ws="none",
             log_config=None,
             access_log=False,
             proxy_headers=False,

@@ -15,7 +15,6 @@ from litestar.params import Body, FromPath, QueryParameter
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Template
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from service.dashboard.panels import Panels
@@ -24,7 +23,9 @@ from service.dashboard.trouble import HANDLERS, to_login
 from service.dashboard.visitors import COOKIE, Visitors, require_visitor
 from service.dashboard.words import FILTERS
 from service.model import SearchRequest
+from service.routes.body import LARGEST_FORM
 from service.services import Services
+from service.static_files import files
 
 _HERE = Path(__file__).parent
 
@@ -45,8 +46,8 @@ def assets() -> list[Router]:
         raise ModuleNotFoundError("django-js-lib-htmx")
     htmx = Path(package.origin).parent / "static" / "htmx"
     return [
-        create_static_files_router(path="/assets", directories=[_HERE / "static"]),
-        create_static_files_router(path="/assets/htmx", directories=[htmx]),
+        files("/assets", _HERE / "static"),
+        files("/assets/htmx", htmx),
     ]
 
 
@@ -55,6 +56,7 @@ class Entrance(Controller):
 
     include_in_schema = False
     exception_handlers = HANDLERS
+    request_max_body_size = LARGEST_FORM
 
     @get("/login")
     async def login(self) -> Template:

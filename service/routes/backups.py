@@ -46,20 +46,20 @@ class BackupRoutes(Controller):
         )
 
     @post("/backups", status_code=202, summary="Take a backup", operation_id="take_backup",
-          responses=problems())  # fmt: skip
+          responses=problems(404, 409, 413))  # fmt: skip
     async def take_backup(self, data: JSONBody[BackupRequest], services: Services) -> Begun:
         """Begin a backup."""
         run = await services.backups.begin("backup", {"kind": data.kind})
         return Begun(run=run)
 
     @post("/backups/{backup_id:str}/verify", status_code=202, summary="Verify a backup",
-          operation_id="verify_backup", responses=problems(404))  # fmt: skip
+          operation_id="verify_backup", responses=problems(404, 409))  # fmt: skip
     async def verify_backup(self, backup_id: FromPath[str], services: Services) -> Begun:
         """Begin to read a backup in full."""
         return Begun(run=await services.backups.begin("verify", {"id": backup_id}))
 
     @post("/backups/drill", status_code=202, summary="Prove the newest chain",
-          operation_id="drill_backup", responses=problems())  # fmt: skip
+          operation_id="drill_backup", responses=problems(404, 409))  # fmt: skip
     async def drill_backup(self, services: Services) -> Begun:
         """Begin to restore the newest chain aside, to check and compare it."""
         return Begun(run=await services.backups.begin("drill", {}))
@@ -77,7 +77,7 @@ class BackupRoutes(Controller):
         return msgspec.convert(rows[0], Run)
 
     @post("/restores", status_code=202, summary="Restore an instant", operation_id="restore",
-          responses=problems())  # fmt: skip
+          responses=problems(404, 409, 413))  # fmt: skip
     async def restore(self, data: JSONBody[RestoreRequest], services: Services) -> Begun:
         """Begin to restore beside the live database; it is held back until it is released."""
         target = parse_target(

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from litestar.openapi.spec import Reference, Schema
     from litestar.typing import FieldDefinition
 
+# The largest bodies, bytes; the server itself lets none pass that is larger than `http.body_mb`.
+# A batch of 1000 memories with vectors and long texts still fits.
+LARGEST_BATCH = 64 << 20
+LARGEST_EDIT = 8 << 20
+LARGEST_SEARCH = 1 << 20
+LARGEST_OTHER = 64 << 10
+LARGEST_FORM = 8 << 10
 # The only way JSON has to say the one character PostgreSQL's texts do not hold.
 _NUL = b"\\u0000"
 

@@ -32,7 +32,7 @@ from service.model import (
     Stored,
     StoredBatch,
 )
-from service.routes.body import StrictBody
+from service.routes.body import LARGEST_BATCH, LARGEST_EDIT, StrictBody
 from service.routes.cursor import make_cursor, read_cursor
 from service.routes.responses import problems
 from service.services import Services
@@ -62,6 +62,7 @@ class Memories(Controller):
         summary="Store memories",
         operation_id="remember",
         opt={"scope": "write"},
+        request_max_body_size=LARGEST_BATCH,
         responses=problems(409, 413),
     )
     async def remember(
@@ -143,7 +144,8 @@ class Memories(Controller):
         summary="Edit a memory",
         operation_id="update",
         opt={"scope": "write"},
-        responses=problems(404, 409),
+        request_max_body_size=LARGEST_EDIT,
+        responses=problems(404, 409, 413),
     )
     async def update(
         self,
@@ -198,7 +200,7 @@ class Memories(Controller):
         summary="Rate a memory",
         operation_id="rate",
         opt={"scope": "write"},
-        responses=problems(404),
+        responses=problems(404, 413),
     )
     async def rate(
         self,

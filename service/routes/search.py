@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 
 from service.access import namespace_for
 from service.model import SearchAnswer, SearchRequest
-from service.routes.body import StrictBody
+from service.routes.body import LARGEST_SEARCH, StrictBody
 from service.routes.responses import problems
 from service.services import Services
 
@@ -23,6 +23,7 @@ from service.services import Services
     tags=["search"],
     dto=StrictBody,
     return_dto=None,
+    request_max_body_size=LARGEST_SEARCH,
     responses=problems(413),
 )
 async def search(

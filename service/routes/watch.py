@@ -76,7 +76,7 @@ class WatchRoutes(Controller):
         summary="Silence a rule",
         operation_id="silence_alert",
         opt={"scope": "admin"},
-        responses=problems(404),
+        responses=problems(404, 413),
     )
     async def silence(self, data: JSONBody[Silence], services: Services) -> Alerts:
         """Nobody is told about the rule's alerts until then; one that is open then is told."""

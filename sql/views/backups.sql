@@ -4,7 +4,7 @@ select
     b.id, b.kind, b.tier, b.chain, b.parent, b.reason, b.timeline, b.started_at, b.stopped_at,
     b.stopped_at - b.started_at as took,
     b.bytes, b.stored_bytes,
-    sum(b.stored_bytes) over (partition by b.chain) as chain_bytes,
+    (sum(b.stored_bytes) over (partition by b.chain))::bigint as chain_bytes,
     count(*) over (partition by b.chain) as chain_links,
     b.encrypted,
     b.fault is null as restorable,

@@ -14,7 +14,7 @@ select
     coalesce(r.bytes, 0) as bytes,
     coalesce(s.partitions, 0) as partitions,
     coalesce(s.disk_bytes, 0) as disk_bytes,
-    round(100.0 * coalesce(s.disk_bytes, 0) / l.max_bytes, 2) as used_percent,
+    round(100.0 * coalesce(s.disk_bytes, 0) / l.max_bytes, 2)::double precision as used_percent,
     r.oldest,
     r.newest,
     coalesce(r.accesses, 0) as accesses,
@@ -37,7 +37,7 @@ left join (
 left join (
     select
         p.relname::text as layer, count(*) as partitions,
-        sum(pg_total_relation_size(i.inhrelid)) as disk_bytes
+        sum(pg_total_relation_size(i.inhrelid))::bigint as disk_bytes
     from pg_inherits as i
     join pg_class as p on p.oid = i.inhparent
     where p.relnamespace = 'memory_data'::regnamespace

@@ -85,6 +85,22 @@ def test_every_view_says_what_it_shows(db: Connection[Any]) -> None:
     assert mute == []
 
 
+def test_no_sum_is_handed_out_as_numeric(db: Connection[Any]) -> None:
+    """What adds up integers is numeric, and JSON has no such number: drivers make text of it."""
+    found = rows(
+        db,
+        "select c.relname || '.' || a.attname as name from pg_class as c"
+        " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace = 'memory'::regnamespace"
+        " and a.atttypid in ('numeric'::regtype, 'numeric[]'::regtype)"
+        " union all"
+        " select p.oid::regprocedure::text from pg_proc as p"
+        " where p.pronamespace = 'memory'::regnamespace"
+        " and pg_get_function_result(p.oid) like '%%numeric%%'",
+    )
+    assert [row["name"] for row in found] == []
+
+
 def test_every_table_says_what_it_holds(db: Connection[Any]) -> None:
     mute = rows(
         db, "select relname::text from pg_class where relnamespace = 'memory_data'::regnamespace"
