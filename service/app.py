@@ -36,6 +36,7 @@ from service.routes.metrics import Metrics
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
+from service.supervisor import Supervisor
 from service.touches import TouchBuffer
 from service.tracing import plugins as tracing
 from service.watch.reporter import Reporter
@@ -67,6 +68,8 @@ def make_app(backend: Backend) -> Litestar:
     tally = Tally()
     watch = Watch(backend.memory.housekeeping)
     kpi_metrics = KpiCollector()
+    pools = (backend.pool, backend.memory.housekeeping)
+    supervisor = Supervisor(backend.database, pools, watch)
     services = Parts(
         memory=backend.memory,
         recall=Recall(
@@ -82,6 +85,7 @@ def make_app(backend: Backend) -> Litestar:
         backups=keeper,
         watch=watch,
         kpi_metrics=kpi_metrics,
+        supervisor=supervisor,
     )
     reporter = Reporter(watch, tally, backend.embedder, cache)
 
@@ -89,11 +93,14 @@ def make_app(backend: Backend) -> Litestar:
     async def background(app: Litestar) -> AsyncIterator[None]:
         app.state.key_ring = KeyRing(backend.memory)
         app.state.visitors = Visitors()
+        app.state.supervisor = supervisor
         app.state.panels = Panels(DashboardCalls(backend.memory.housekeeping), watch)
         async with AsyncExitStack() as stack:
             stack.enter_context(CacheCollector(backend.embedder, cache))
             stack.enter_context(TallyCollector(tally))
             stack.enter_context(kpi_metrics)
+            supervisor.start()
+            stack.push_async_callback(supervisor.stop)
             # begins first and ends last, for it tells what the others counted
             reporter.start()
             stack.push_async_callback(reporter.stop)
@@ -134,7 +141,7 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
-        plugins=[problems.plugin(), *tracing(backend.settings)],
+        plugins=[problems.plugin(supervisor), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
         request_max_body_size=_LARGEST_BODY,

@@ -20,6 +20,8 @@ from service.errors import EmbeddingError, MagrayError
 if TYPE_CHECKING:
     from litestar import Request
 
+    from service.supervisor import Supervisor, Trouble
+
 log = structlog.get_logger("magray.problems")
 
 
@@ -61,6 +63,13 @@ MAGRAY_STATUS = {
 _CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
 _TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
 _HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
+# Errors of a database that is there, and has run out of something.
+_WANTING = {
+    "53100": "the database has no space left on its device",
+    "53200": "the database has no memory left",
+    "53300": "the database has no connection left",
+}
+_AWAY = "57P03"  # cannot_connect_now
 # Litestar's own errors; the rest carry the name of their status.
 _HTTP_TITLES = {
     400: "the request is not valid",
@@ -93,7 +102,7 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         text = type(error).__name__ if status == 422 else str(error).partition("\n")[0]
         log.warning("database error", sqlstate=state, error=text)
         detail = message if about_a_value else None
-        message, hint = _TITLES.get(status), _HINTS.get(status)
+        message, hint = _WANTING.get(state) or _TITLES.get(status), _HINTS.get(status)
     return ProblemDetailsException(
         status_code=status,
         title=message or "the database failed",
@@ -129,6 +138,26 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
         extra=_extra("53300", "Try again, or raise MAGRAY_POOL_SIZE."),
         headers={"Retry-After": "1"},
     )
+
+
+def from_trouble(trouble: Trouble) -> ProblemDetailsException:
+    """The database is away: why, and when to try again."""
+    return ProblemDetailsException(
+        status_code=503,
+        title=trouble.sentence,
+        detail=trouble.cause.what,
+        extra=_extra(_AWAY, f"Try again in {trouble.retry_after} s: it comes back by itself."),
+        headers={"Retry-After": str(trouble.retry_after)},
+    )
+
+
+def of_database(error: psycopg.Error, trouble: Trouble | None) -> ProblemDetailsException:
+    """An error of the database, or of the way to it: by what is known to be the matter."""
+    state = error.sqlstate or ""
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    if trouble is not None and (lost or state[:2] in ("08", "57")) and state != "57014":
+        return from_trouble(trouble)
+    return from_pool(error) if isinstance(error, PoolTimeout) else from_database(error)
 
 
 def from_http(error: HTTPException) -> ProblemDetailsException:
@@ -179,14 +208,18 @@ def _extra(code: str, hint: str) -> dict[str, Any]:
     return {"code": code, "hint": hint}
 
 
-def plugin() -> ProblemDetailsPlugin:
+def plugin(supervisor: Supervisor) -> ProblemDetailsPlugin:
     """The plugin that turns all of these into `application/problem+json`."""
+
+    def of_now(error: psycopg.Error) -> ProblemDetailsException:
+        return of_database(error, supervisor.trouble)
+
     return ProblemDetailsPlugin(
         ProblemDetailsConfig(
             enable_for_all_http_exceptions=False,
             exception_to_problem_detail_map={
-                psycopg.Error: from_database,
-                PoolTimeout: from_pool,
+                psycopg.Error: of_now,
+                PoolTimeout: of_now,
                 MagrayError: from_magray,
                 HTTPException: from_http,
                 RecursionError: from_recursion,
