@@ -63,11 +63,11 @@ MAGRAY_STATUS = {
 _CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
 _TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
 _HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
-# Errors of a database that is there, and has run out of something.
+# Errors of a database that is there, and has run out of something: title and detail.
 _WANTING = {
-    "53100": "the database has no space left on its device",
-    "53200": "the database has no memory left",
-    "53300": "the database has no connection left",
+    "53100": ("the database has no space left on its device", "Reading goes on, writing does not."),
+    "53200": ("the database has no memory left", "Others may be served."),
+    "53300": ("the database has no connection left", "Its max_connections are in use."),
 }
 _AWAY = "57P03"  # cannot_connect_now
 # Litestar's own errors; the rest carry the name of their status.
@@ -102,7 +102,9 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         text = type(error).__name__ if status == 422 else str(error).partition("\n")[0]
         log.warning("database error", sqlstate=state, error=text)
         detail = message if about_a_value else None
-        message, hint = _WANTING.get(state) or _TITLES.get(status), _HINTS.get(status)
+        message, hint = _TITLES.get(status), _HINTS.get(status)
+        if state in _WANTING:
+            message, detail = _WANTING[state]
     return ProblemDetailsException(
         status_code=status,
         title=message or "the database failed",

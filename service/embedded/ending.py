@@ -132,10 +132,10 @@ def cause_of_refusal(site: Site, detail: str, hint: str) -> Cause:
 
 def _known(site: Site, text: str) -> Cause | None:
     if _FULL.search(text) or _free(site) < _SEGMENT:
-        hint = f"df -h {site.home}; free some space, nothing else is to be done"
+        hint = "df -h; free some space, nothing else is to be done"
         return Cause("no space left on device", text, hint)
     if _NO_MEMORY.search(text):
-        hint = f"free -m; lower shared_buffers in {site.pgdata}/user.conf"
+        hint = "free -m; lower shared_buffers in user.conf of the cluster"
         return Cause("the machine has no memory left", text, hint)
     return None
 

@@ -32,10 +32,9 @@ class Child:
     @property
     def is_running(self) -> bool:
         """Whether there is one, and it has not ended."""
-        return self._server is not None and self.code is None
+        return self._server is not None and self.poll() is None
 
-    @property
-    def code(self) -> int | None:
+    def poll(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs, or when there is none."""
         code = None if self._server is None else self._server.poll()
         if code is not None and self._guard is not None:

@@ -239,7 +239,7 @@ class EmbeddedServer:
 
     def cause_of_end(self) -> Cause:
         """Why the server this handle used is gone."""
-        return cause_of_end(self._site, self._watch, self._child.code)
+        return cause_of_end(self._site, self._watch, self._child.poll())
 
     def cause_of_refusal(self, error: PlatformError) -> Cause:
         """Why `start` or `revive` failed."""
@@ -261,6 +261,7 @@ class EmbeddedServer:
             found = living(self._site)
             self._users.leave()
             if found is not None and self._users.others() and not force:
+                self._child.poll()  # ours may have died, and this be its successor
                 _log.info("embedded_postgres_left_running", pid=found.pid)
                 return
             if found is not None:
@@ -323,8 +324,7 @@ class EmbeddedServer:
         return str(self._site.run_dir), PORT
 
     def _where(self) -> dict[str, str]:
-        site = self._site
-        return {"pgdata": str(site.pgdata), "user": site.account.name, "log": str(self.log_file)}
+        return {"pgdata": str(self.pgdata), "user": self.os_user, "log": str(self.log_file)}
 
     def _attach(self) -> bool:
         """Wait for a running server to be ready. False if there is none."""

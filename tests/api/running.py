@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
+    from service.embedded import EmbeddedServer
     from service.embedding.port import Vectors
 
 BASE = "http://magray.test"
@@ -124,9 +125,13 @@ def bearer(key: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None
-) -> AsyncIterator[Running]:
-    """The service on the database at `url`; `memory` is the section of that name in magray.toml."""
+    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None,
+    server: EmbeddedServer | None = None,
+) -> AsyncIterator[Running]:  # fmt: skip
+    """The service on the database at `url`; `memory` is the section of that name in magray.toml.
+
+    With a `server`, at whose database the url is, the service keeps that alive.
+    """
     embedder = WordEmbedder()
     settings = Settings.model_validate(
         {
@@ -142,7 +147,7 @@ async def running(
     ):
         backend = Backend(
             settings=settings,
-            database=Database(url=url, server=None),
+            database=Database(url=url, server=server),
             pool=pool,
             memory=Memory(pool, housekeeping),
             embedder=CachedEmbedder(embedder, 1000),
