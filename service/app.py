@@ -40,6 +40,7 @@ from service.routes.query import check_query, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
+from service.supervisor import Supervisor
 from service.touches import TouchBuffer
 from service.tracing import plugins as tracing
 from service.watch.reporter import Reporter
@@ -68,6 +69,8 @@ def make_app(backend: Backend) -> Litestar:
     tally = Tally()
     watch = Watch(backend.memory.housekeeping)
     kpi_metrics = KpiCollector()
+    pools = (backend.pool, backend.memory.housekeeping)
+    supervisor = Supervisor(backend.database, pools, watch)
     services = Parts(
         memory=backend.memory,
         recall=Recall(
@@ -83,6 +86,7 @@ def make_app(backend: Backend) -> Litestar:
         backups=keeper,
         watch=watch,
         kpi_metrics=kpi_metrics,
+        supervisor=supervisor,
     )
     reporter = Reporter(watch, tally, backend.embedder, cache)
 
@@ -90,11 +94,14 @@ def make_app(backend: Backend) -> Litestar:
     async def background(app: Litestar) -> AsyncIterator[None]:
         app.state.key_ring = KeyRing(backend.memory)
         app.state.visitors = Visitors()
+        app.state.supervisor = supervisor
         app.state.panels = Panels(DashboardCalls(backend.memory.housekeeping), watch)
         async with AsyncExitStack() as stack:
             stack.enter_context(CacheCollector(backend.embedder, cache))
             stack.enter_context(TallyCollector(tally))
             stack.enter_context(kpi_metrics)
+            supervisor.start()
+            stack.push_async_callback(supervisor.stop)
             # begins first and ends last, for it tells what the others counted
             reporter.start()
             stack.push_async_callback(reporter.stop)
@@ -137,7 +144,7 @@ def make_app(backend: Backend) -> Litestar:
         lifespan=[background],
         before_request=check_query,
         cors_config=cross_origin(backend.settings.cors_origins),
-        plugins=[problems.plugin(), *tracing(backend.settings)],
+        plugins=[problems.plugin(supervisor), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
         openapi_config=openapi.config(),
         request_max_body_size=LARGEST_OTHER,

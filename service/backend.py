@@ -86,12 +86,22 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         options=options,
         on_progress=lambda line: log.info(line),
     )
-    await anyio.to_thread.run_sync(server.start)
+    try:
+        await anyio.to_thread.run_sync(server.start)
+    except anyio.get_cancelled_exc_class():  # which comes once it has started
+        await _stop(server)
+        raise
+    if server.made:
+        log.warning("there was no database, a new one was made", data_dir=str(server.data_dir))
     try:
         yield Database(url=server.url(), server=server)
     finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(server.stop)
+        await _stop(server)
+
+
+async def _stop(server: EmbeddedServer) -> None:
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(server.stop)
 
 
 async def bring_up_to_date(database: Database, settings: Settings, model: Model | None) -> None:

@@ -74,13 +74,17 @@ def without_password(url: str) -> tuple[str, dict[str, str]]:
 def make_pool(url: str, *, size: int, role: str = "memory_app") -> AsyncConnectionPool:
     """A closed pool of at most `size` connections acting as `role`; open it with `async with`."""
     return AsyncConnectionPool(
-        service_conninfo(url, role=role, timeout=_STATEMENT_TIMEOUT),
+        make_conninfo(
+            service_conninfo(url, role=role, timeout=_STATEMENT_TIMEOUT), connect_timeout=8
+        ),
         # more are there as soon as they are asked for; they are handed out in turn, and a lone
         # caller who always meets the same backend finds its caches warm
         min_size=1,
         max_size=size,
         open=False,
         timeout=10,
+        # not longer: the pauses between attempts double, and a database that is back is to be found
+        reconnect_timeout=5,
         max_idle=60,
         configure=_configure,
         check=_check,

@@ -22,6 +22,8 @@ from service.memory.faults import noted_place, renumbered
 if TYPE_CHECKING:
     from litestar import Request
 
+    from service.supervisor import Supervisor, Trouble
+
 log = structlog.get_logger("magray.problems")
 
 
@@ -63,6 +65,13 @@ MAGRAY_STATUS = {
 _CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
 _TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
 _HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
+# Errors of a database that is there, and has run out of something: title and detail.
+_WANTING = {
+    "53100": ("the database has no space left on its device", "Reading goes on, writing does not."),
+    "53200": ("the database has no memory left", "Others may be served."),
+    "53300": ("the database has no connection left", "Its max_connections are in use."),
+}
+_AWAY = "57P03"  # cannot_connect_now
 # Litestar's own errors; the rest carry the name of their status.
 _HTTP_TITLES = {
     400: "the request is not valid",
@@ -97,6 +106,8 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         log.warning("database error", sqlstate=state, error=text)
         detail = message if about_a_value else None
         message, hint = _TITLES.get(status), _HINTS.get(status)
+        if state in _WANTING:
+            message, detail = _WANTING[state]
     place = noted_place(error)
     if place is not None:
         message = renumbered(message or "" if ours else f"memory 1: {message}", place)
@@ -137,6 +148,26 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
         extra=_extra("53300", "Try again in a second."),
         headers={"Retry-After": "1"},
     )
+
+
+def from_trouble(trouble: Trouble) -> ProblemDetailsException:
+    """The database is away: why, and when to try again."""
+    return ProblemDetailsException(
+        status_code=503,
+        title=trouble.sentence,
+        detail=trouble.cause.what,
+        extra=_extra(_AWAY, f"Try again in {trouble.retry_after} s: it comes back by itself."),
+        headers={"Retry-After": str(trouble.retry_after)},
+    )
+
+
+def of_database(error: psycopg.Error, trouble: Trouble | None) -> ProblemDetailsException:
+    """An error of the database, or of the way to it: by what is known to be the matter."""
+    state = error.sqlstate or ""
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    if trouble is not None and (lost or state[:2] in ("08", "57")) and state != "57014":
+        return from_trouble(trouble)
+    return from_pool(error) if isinstance(error, PoolTimeout) else from_database(error)
 
 
 def from_http(error: HTTPException) -> ProblemDetailsException:
@@ -187,14 +218,18 @@ def _extra(code: str, hint: str) -> dict[str, Any]:
     return {"code": code, "hint": for_callers(hint)}
 
 
-def plugin() -> ProblemDetailsPlugin:
+def plugin(supervisor: Supervisor) -> ProblemDetailsPlugin:
     """The plugin that turns all of these into `application/problem+json`."""
+
+    def of_now(error: psycopg.Error) -> ProblemDetailsException:
+        return of_database(error, supervisor.trouble)
+
     return ProblemDetailsPlugin(
         ProblemDetailsConfig(
             enable_for_all_http_exceptions=False,
             exception_to_problem_detail_map={
-                psycopg.Error: from_database,
-                PoolTimeout: from_pool,
+                psycopg.Error: of_now,
+                PoolTimeout: of_now,
                 MagrayError: from_magray,
                 HTTPException: from_http,
                 RecursionError: from_recursion,

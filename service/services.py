@@ -13,6 +13,7 @@ from service.embedding.worker import EmbeddingWorker
 from service.memory import Memory, Watch
 from service.metrics import KpiCollector
 from service.recall import Recall
+from service.supervisor import Supervisor
 from service.touches import TouchBuffer
 
 
@@ -28,6 +29,7 @@ class Parts:
         backups: takes, proves and restores backups.
         watch: KPIs and alerts.
         kpi_metrics: shows the KPIs to Prometheus.
+        supervisor: knows whether the database is away, and why.
     """
 
     memory: Memory
@@ -37,6 +39,7 @@ class Parts:
     backups: BackupKeeper
     watch: Watch
     kpi_metrics: KpiCollector
+    supervisor: Supervisor
 
 
 # How a route asks for them; Litestar has nothing to validate here.

@@ -102,7 +102,7 @@ revoke execute on function
 -- KPIs and alerts: over all namespaces, so the operator's.
 grant select, insert, update, delete on
     memory_data.service_report, memory_data.recall_sample, memory_data.kpi_sample, memory_data.alert,
-    memory_data.notification
+    memory_data.notification, memory_data.outage
     to memory_operator;
 grant select, update on memory_data.alert_rule to memory_operator;
 grant select on memory_data.promotion_run to memory_operator;
@@ -113,11 +113,12 @@ revoke execute on function
     memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
     memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
     memory._unarchived_since, memory._tell_alert, memory._check_gap,
-    memory._kpis_of_blocking
+    memory._kpis_of_blocking, memory.note_outage
     from memory_app;
 
 -- Analysts: views, nothing else.
 grant select on memory.kpi_catalogue, memory.kpi_history, memory.alerts to memory_analyst, memory_operator;
+grant select on memory.outages to memory_analyst, memory_operator;
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;

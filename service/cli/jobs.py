@@ -13,7 +13,9 @@ from service.backups import BackupKeeper
 from service.cli.told import until_told
 from service.housework import housework
 from service.logs import configure_logs
+from service.memory import Watch
 from service.settings import EmbeddingSettings, load_settings
+from service.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -32,6 +34,14 @@ def jobs() -> None:
 
 
 async def _jobs(settings: Settings) -> None:
-    async with open_backend(settings) as backend, housework(backend, BackupKeeper(backend)):
-        log.info("jobs run here")
-        await until_told()
+    async with open_backend(settings) as backend:
+        memory = backend.memory
+        pools = (backend.pool, memory.housekeeping)
+        supervisor = Supervisor(backend.database, pools, Watch(memory.housekeeping))
+        supervisor.start()
+        try:
+            async with housework(backend, BackupKeeper(backend)):
+                log.info("jobs run here")
+                await until_told()
+        finally:
+            await supervisor.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from service.backend import Backend
     from service.settings import Settings
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TOGETHER = 1.0  # seconds in which several signals are one
 _EXAMPLE_WRITE = '{"memories": [{"namespace": "demo", "content": "Ann moved to Lisbon in May."}]}'
 _EXAMPLE_SEARCH = '{"namespace": "demo", "query": "Where does Ann live?"}'
 
@@ -54,7 +57,8 @@ async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     stop = _StopSignal()
     async with open_backend(settings) as backend:
-        await _greet(backend, listener)
+        if not stop.came:
+            await _greet(backend, listener)
         # What is there now stays: the collector need not look at it in the midst of requests. It
         # looks for cycles less often, too: a request makes hundreds of objects and no cycle.
         gc.collect()
@@ -82,26 +86,44 @@ class _Server(uvicorn.Server):
 
 
 class _StopSignal:
-    """The first SIGINT or SIGTERM stops everything in order, a second one ends the process."""
+    """What the signals to stop do: the first stops everything in order.
+
+    Those that come with it say the same: a terminal, a shell and a process manager often all send
+    one. A later one waits for no request any more; another ends the process as it is, and the
+    embedded PostgreSQL is stopped by its guard.
+    """
 
     def __init__(self) -> None:
         self._server: uvicorn.Server | None = None
-        self._came = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
+        self._first: float | None = None
+        for number in _STOPPING:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, self._stop)
+
+    @property
+    def came(self) -> bool:
+        """Whether it is time to stop."""
+        return self._first is not None
 
     async def serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
         """Serve until the signal; not at all when it came already."""
-        if not self._came:
+        if not self.came:
             self._server = server
             await server.serve(sockets=[listener])
 
-    def _stop(self, *_: object) -> None:
-        self._came = True
-        if self._server is not None:
-            self._server.should_exit = True
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+    def _stop(self, number: int, _: object) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            if self._server is not None:
+                self._server.should_exit = True
+        elif now - self._first > _TOGETHER:
+            if self._server is None or self._server.force_exit:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            else:
+                self._first = now
+                self._server.force_exit = True
 
 
 async def _greet(backend: Backend, listener: socket.socket) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from litestar import Request
 
+    from service.supervisor import Trouble
+
 # The script that marks the page as out of date looks for it.
 _MARK = {"Magray-Trouble": "yes"}
 _AWAY = ("The database does not answer, or all its connections are busy.", "", "magray check")
@@ -33,8 +35,9 @@ def to_login(request: Request[Any, Any, Any], _: NotAuthorizedException) -> Resp
 
 def _trouble(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
     """A part says in its place why it is not there, a page on a page."""
-    problem = _problem(error)
-    if isinstance(error, PoolTimeout | TimeoutError):
+    trouble = request.app.state.supervisor.trouble
+    problem = _problem(error, trouble)
+    if trouble is None and isinstance(error, PoolTimeout | TimeoutError):
         text, detail, hint = _AWAY
     else:
         extra = problem.extra if isinstance(problem.extra, dict) else {}
@@ -49,14 +52,14 @@ def _trouble(request: Request[Any, Any, Any], error: Exception) -> Response[str]
     return answer(request, page, status=problem.status_code, part=False)
 
 
-def _problem(error: Exception) -> ProblemDetailsException:
+def _problem(error: Exception, trouble: Trouble | None) -> ProblemDetailsException:
     match error:
         case ProblemDetailsException():
             return error
-        case PoolTimeout() | TimeoutError():
-            return problems.from_pool(PoolTimeout())
+        case TimeoutError():
+            return problems.of_database(PoolTimeout(), trouble)
         case psycopg.Error():
-            return problems.from_database(error)
+            return problems.of_database(error, trouble)
         case MagrayError():
             return problems.from_magray(error)
         case HTTPException():

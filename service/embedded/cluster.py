@@ -112,6 +112,7 @@ def _initdb(draft: os.PathLike[str], site: Site, binaries: Binaries, *, durable:
             capture_output=True,
             text=True,
             errors="replace",
+            start_new_session=True,  # Ctrl-C in a terminal is for the service alone
             **site.account.process_options,
         )
         if done.returncode == 0:
@@ -138,6 +139,12 @@ def ensure_database(url: str, name: str) -> None:
             query = "select 1 from pg_database where datname = %s"
             if connection.execute(query, [name]).fetchone() is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    except psycopg.errors.DiskFull as error:
+        raise PlatformError(
+            "There is no space for the database.",
+            detail=str(error).strip(),
+            hint="df -h; a new database takes about 100 MB",
+        ) from error
     except psycopg.Error as error:
         raise PlatformError(
             "The embedded PostgreSQL runs, but does not let magray in.",

@@ -30,7 +30,7 @@ class StartLock:
     """
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._path = path
+        self.path = path
         self._timeout = timeout
 
     @contextmanager
@@ -40,7 +40,7 @@ class StartLock:
         Raises:
             PlatformError: another process holds it longer than the timeout, or it cannot be made.
         """
-        handle = _open(self._path)
+        handle = _open(self.path)
         try:
             self._acquire(handle)
             yield
@@ -56,8 +56,8 @@ class StartLock:
                 if time.monotonic() > deadline:
                     raise PlatformError(
                         "Another process is starting or stopping the same embedded PostgreSQL.",
-                        detail=f"It has held {self._path} for {self._timeout:.0f} s.",
-                        hint=f"fuser -v {self._path}",
+                        detail=f"It has held {self.path} for {self._timeout:.0f} s.",
+                        hint=f"fuser -v {self.path}",
                     ) from error
                 time.sleep(_POLL)
             else:
@@ -72,13 +72,17 @@ class Attendance:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._handle: int | None = None
+
+    def make(self) -> None:
+        """Make the file, so that others can open it."""
+        os.close(_open(self.path))
 
     def enter(self) -> None:
         """Use the server from now on."""
         if self._handle is None:
-            self._handle = _open(self._path)
+            self._handle = _open(self.path)
             fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     def leave(self) -> None:
@@ -92,7 +96,7 @@ class Attendance:
 
         Without the start lock the answer is a guess.
         """
-        handle = _open(self._path)
+        handle = _open(self.path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -31,6 +31,7 @@ _TELLING = re.compile(
     r"|unrecognized configuration parameter|invalid value for|syntax error|could not"
 )
 _TAIL_LINES = 12
+_TAIL_BYTES = 1 << 18  # of a file
 
 # First match wins. Texts of PostgreSQL 18; {home}, {pgdata} and {account} are filled in.
 _HINTS = (
@@ -178,13 +179,13 @@ class LogWatch:
         self._seen.pop(site.start_log, None)  # written anew by each start
 
     def lines(self) -> list[str]:
-        """Return the new lines of the start's own output, then those of the log."""
+        """Return the new lines of the start's own output, then those of the log (its end)."""
         text = ""
         for path in self._files():
             size = path.stat().st_size
             offset = self._seen.get(path, 0)
             with path.open("rb") as file:
-                file.seek(offset if offset <= size else 0)
+                file.seek(max(offset if offset <= size else 0, size - _TAIL_BYTES))
                 text += file.read().decode("utf-8", "replace")
         return [line for line in text.splitlines() if line.strip()]
 

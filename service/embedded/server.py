@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import structlog
@@ -19,11 +20,19 @@ from service.embedded.cluster import (
     ensure_cluster,
     ensure_database,
 )
-from service.embedded.launch import spawn
+from service.embedded.ending import (
+    Cause,
+    StopMode,
+    cause_of_end,
+    cause_of_refusal,
+    end_unwanted,
+    stop,
+)
+from service.embedded.launch import Child
 from service.embedded.lock import Attendance, StartLock
+from service.embedded.patience import POLL, Patience
 from service.embedded.postmaster import (
     LogWatch,
-    PidFile,
     disarm_stale_locks,
     end_orphans,
     explained,
@@ -35,24 +44,22 @@ from service.errors import PlatformError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from service.embedded.account import Account
 
 _log = structlog.get_logger("magray.embedded")
 
-StopMode = Literal["smart", "fast", "immediate"]
-_POLL = 0.02  # seconds between two looks at the pid file
 _DYING_PATIENCE = 5.0  # seconds a server that does not answer gets to be gone
 _PASSING = re.compile("the database system is (starting up|in recovery|not (yet )?accepting)")
-_REPORT_EVERY = 5.0  # seconds between two progress lines
 
 
 class EmbeddedServer:
     """The PostgreSQL of one data directory, shared by all processes that open that directory.
 
     The first starts the server, the others attach, and the last one to stop using it stops it; a
-    process that dies without a word counts as gone.
+    process that dies without a word counts as gone, and where it was the last a guard (`guard.py`)
+    stops the server.
 
     Args:
         data_dir: where everything lies; see ``site.py`` for the layout and the exception.
@@ -63,6 +70,9 @@ class EmbeddedServer:
         system_dir: where root puts what the server's user cannot reach in ``data_dir``.
         options: settings for this start only, above every configuration file.
         bin_dir: the folder ``bin`` of another PostgreSQL 18 than the packaged one.
+
+    Attributes:
+        made: whether a start of this handle made the cluster.
 
     Raises:
         PlatformError: from every method, when the system does not allow what it needs.
@@ -83,12 +93,13 @@ class EmbeddedServer:
         self._data_dir = Path(data_dir)
         self._memory = memory
         self._durable = durable
-        self._start_timeout = start_timeout
-        self._on_progress = on_progress
+        self._patience = Patience(start_timeout, on_progress)
         self._system_dir = system_dir.resolve()
         self._options = dict(options or {})
         self._bin_dir = bin_dir
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child = Child()
+        self._watch: LogWatch | None = None
+        self.made = False
 
     @cached_property
     def _site(self) -> Site:
@@ -165,9 +176,17 @@ class EmbeddedServer:
         return found is not None and found.status == "ready"
 
     @property
+    def is_reachable(self) -> bool:
+        """Whether it runs and its socket is there to be called."""
+        found = living(self._site)
+        if found is None or found.status != "ready":
+            return False
+        return (Path(found.socket_dir) / f".s.PGSQL.{found.port}").exists()
+
+    @property
     def started_here(self) -> bool:
         """Whether this handle started the server that runs, rather than attached to it."""
-        return self._child is not None and self._child.poll() is None
+        return self._child.is_running
 
     def url(self, user: str = SUPERUSER, dbname: str = DATABASE) -> str:
         """Return a libpq URL over the Unix socket."""
@@ -191,13 +210,40 @@ class EmbeddedServer:
                 self._site.prepare()
                 end_orphans(self._site)
                 made = ensure_cluster(self._site, self._binaries, durable=self._durable)
-                self._launch()
-                self._greet()
+                self.made = self.made or made
+                with self._not_left_behind():
+                    self._launch()
+                    self._greet()
             self._users.enter()
             if not attached:
                 _log.info("embedded_postgres_started", made=made, **self._where())
         seconds = round(time.monotonic() - began, 3)
         _log.info("embedded_postgres_ready", attached=attached, seconds=seconds)
+
+    def revive(self) -> None:
+        """Start, or attach to, a server that has ended or lost its socket; makes no new cluster.
+
+        Raises:
+            PlatformError: as `start`, and where the cluster itself is gone.
+        """
+        if not (self.pgdata / "PG_VERSION").exists():
+            raise PlatformError(
+                f"The database {self.pgdata} is gone.",
+                detail="It was removed, or its disk is no longer mounted.",
+                hint="mount its disk again, or magray restore",
+            )
+        with self._lock.held():
+            if not self.is_reachable:
+                end_unwanted(self._site)
+        self.start()
+
+    def cause_of_end(self) -> Cause:
+        """Why the server this handle used is gone."""
+        return cause_of_end(self._site, self._watch, self._child.poll())
+
+    def cause_of_refusal(self, error: PlatformError) -> Cause:
+        """Why `start` or `revive` failed."""
+        return cause_of_refusal(self._site, error.detail or error.message, error.hint)
 
     def stop(self, mode: StopMode = "fast", *, force: bool = False, timeout: float = 120.0) -> None:
         """Stop using the server, and stop it if nobody else uses it; wait until it is gone.
@@ -215,13 +261,12 @@ class EmbeddedServer:
             found = living(self._site)
             self._users.leave()
             if found is not None and self._users.others() and not force:
-                if self._child is not None:
-                    self._child.poll()  # ours may have died, and this be its successor
+                self._child.poll()  # ours may have died, and this be its successor
                 _log.info("embedded_postgres_left_running", pid=found.pid)
                 return
             if found is not None:
-                self._shut_down(found, mode, timeout)
-            self._reap()
+                stop(self._site, found, mode, timeout)
+            self._child.reap()
             self._site.tidy()
 
     def run(
@@ -266,7 +311,7 @@ class EmbeddedServer:
 
     @cached_property
     def _lock(self) -> StartLock:
-        return StartLock(self._site.data_dir / "lock", self._start_timeout)
+        return StartLock(self._site.data_dir / "lock", self._patience.seconds)
 
     @cached_property
     def _users(self) -> Attendance:
@@ -279,18 +324,18 @@ class EmbeddedServer:
         return str(self._site.run_dir), PORT
 
     def _where(self) -> dict[str, str]:
-        site = self._site
-        return {"pgdata": str(site.pgdata), "user": site.account.name, "log": str(self.log_file)}
+        return {"pgdata": str(self.pgdata), "user": self.os_user, "log": str(self.log_file)}
 
     def _attach(self) -> bool:
         """Wait for a running server to be ready. False if there is none."""
         found = living(self._site)
         if found is None:
             return False
+        watch = self._watch = LogWatch(self._site)
         if found.status == "stopping":
-            self._wait_until(lambda: living(self._site) is None, LogWatch(self._site), "to stop")
+            self._patience.until(lambda: living(self._site) is None, watch, "to stop")
             return False
-        if not self._await_ready(LogWatch(self._site)):
+        if not self._await_ready(watch):
             return False  # it ended while it was starting; the next start says why
         return self._answers()
 
@@ -310,10 +355,10 @@ class EmbeddedServer:
                 self._greet()
             except PlatformError as refused:
                 passing = _PASSING.search(refused.detail)
-                patience = self._start_timeout if passing else _DYING_PATIENCE
+                patience = self._patience.seconds if passing else _DYING_PATIENCE
                 if time.monotonic() - began > patience:
                     raise
-                time.sleep(_POLL)
+                time.sleep(POLL)
             else:
                 return True
         return False
@@ -324,11 +369,23 @@ class EmbeddedServer:
         configure(site, self._binaries, machine, durable=self._durable)
         if disarm_stale_locks(site):
             _log.warning("embedded_postgres_stale_locks", pgdata=str(site.pgdata))
-        self._reap()
-        watch = LogWatch(site)
-        self._child = spawn(site, self.bin_dir, durable=self._durable, options=self._options)
+        watch = self._watch = LogWatch(site)
+        self._users.make()
+        self._child.launch(
+            site, self.bin_dir, self._lock.path, self._users.path,
+            durable=self._durable, options=self._options,
+        )  # fmt: skip
         if not self._await_ready(watch):
             raise watch.failure("PostgreSQL could not be started.")
+
+    @contextmanager
+    def _not_left_behind(self) -> Iterator[None]:
+        """End a server that was started for nothing; one that still starts is left to its guard."""
+        try:
+            yield
+        except BaseException:
+            end_unwanted(self._site)
+            raise
 
     def _await_ready(self, watch: LogWatch) -> bool:
         """Wait for the status ``ready``. False if the server ended instead."""
@@ -336,49 +393,8 @@ class EmbeddedServer:
         def settled() -> bool:
             return self.is_running or self._ended()
 
-        self._wait_until(settled, watch, "to accept connections")
+        self._patience.until(settled, watch, "to accept connections")
         return self.is_running
 
     def _ended(self) -> bool:
-        if self._child is not None and self._child.poll() is None:
-            return False
-        return living(self._site) is None
-
-    def _wait_until(self, done: Callable[[], bool], watch: LogWatch, aim: str) -> None:
-        began = reported = time.monotonic()
-        while not done():
-            now = time.monotonic()
-            if now - began > self._start_timeout:
-                error = watch.failure(
-                    f"PostgreSQL has taken more than {self._start_timeout:.0f} s {aim}."
-                )
-                error.hint = "start again: it goes on meanwhile, and magray goes on waiting"
-                raise error
-            if now - reported > _REPORT_EVERY:
-                reported = now
-                self._report(f"waiting for PostgreSQL {aim}: {watch.lines()[-1:] or 'no log yet'}")
-            time.sleep(_POLL)
-
-    def _report(self, line: str) -> None:
-        _log.info("embedded_postgres_waiting", progress=line)
-        if self._on_progress is not None:
-            self._on_progress(line)
-
-    def _shut_down(self, found: PidFile, mode: StopMode, timeout: float) -> None:
-        began = time.monotonic()
-        watch = LogWatch(self._site)
-        options = ["-D", str(self.pgdata), "-m", mode, "-w", "-t", str(max(1, round(timeout)))]
-        done = self.run("pg_ctl", ["stop", *options], check=False)
-        if done.returncode != 0 and living(self._site) is not None:
-            error = watch.failure(f"PostgreSQL (pid {found.pid}) did not stop in {timeout:.0f} s.")
-            error.hint = "end its clients and stop again, or use the mode immediate"
-            raise error
-        _log.info(
-            "embedded_postgres_stopped", mode=mode, seconds=round(time.monotonic() - began, 3)
-        )
-
-    def _reap(self) -> None:
-        """Collect the exit status of a postmaster this process started and that has ended."""
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
+        return not self._child.is_running and living(self._site) is None

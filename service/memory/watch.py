@@ -37,6 +37,15 @@ class Watch(PooledCalls):
             (instance, seconds, *counts[:8], list(bounds), list(counts[8:]), farewell),
         )
 
+    async def note_outage(
+        self, began: datetime, ended: datetime, cause: str, detail: str, *, restarted: bool
+    ) -> None:
+        """Keep that the database was away; what overlaps, told by other services, is one outage."""
+        await self._dicts(
+            "select * from memory.note_outage(%s, %s, %s, %s, %s)",
+            (began, ended, cause, detail, restarted),
+        )
+
     async def kpis(self) -> list[Kpi]:
         """Every KPI of this moment."""
         async with self._pool.connection() as connection:

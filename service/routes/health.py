@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from litestar import get
@@ -11,8 +12,12 @@ from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from service.model_watch import Health
+from service.problems import from_trouble
 from service.routes.responses import problems
 from service.services import Services
+
+if TYPE_CHECKING:
+    from service.supervisor import Trouble
 
 # A probe that waits as long as a request would be given up by who probes: seconds.
 _PATIENCE = 3.0
@@ -31,18 +36,33 @@ async def health(services: Services) -> Health:
     `failing` while the database does not answer, too. Always 200: a monitor that acts on a status
     asks `/health/ready`.
     """
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await services.watch.health()
-    except (psycopg.Error, PoolTimeout, TimeoutError):
-        away = "The database does not answer."
-        reason = {"rule": "database", "meaning": away, "hint": "magray check"}
-        return Health(status="failing", reasons=[reason])
+    if services.supervisor.trouble is None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await services.watch.health()
+        except (psycopg.Error, PoolTimeout, TimeoutError):
+            pass
+    return Health(status="failing", reasons=[_reason(services.supervisor.trouble)])
+
+
+def _reason(trouble: Trouble | None) -> dict[str, Any]:
+    if trouble is None:
+        meaning = "The database does not answer."
+        return {"rule": "database", "meaning": meaning, "hint": "magray check"}
+    sentence = trouble.sentence[0].upper() + trouble.sentence[1:]
+    return {
+        "rule": "database", "scope": "total", "severity": "critical", "since": trouble.since,
+        "meaning": f"{sentence} ({trouble.cause.what}).", "hint": trouble.cause.hint,
+    }  # fmt: skip
 
 
 @get("/health/live", summary="Is the process alive?", operation_id="live", tags=["health"])
 async def live() -> Answer:
-    """Answers as long as the process runs; says nothing about the database."""
+    """Answers as long as the process runs; says nothing about the database.
+
+    A process whose database is away is not mended by starting it anew: it finds the database
+    again by itself, and starts the embedded one.
+    """
     return Answer("ok")
 
 
@@ -55,6 +75,8 @@ async def live() -> Answer:
 )
 async def ready(services: Services) -> Answer:
     """Answers ok when the database answers."""
+    if services.supervisor.trouble is not None:
+        raise from_trouble(services.supervisor.trouble)
     try:
         async with asyncio.timeout(_PATIENCE):
             await services.memory.change_token("health")

@@ -1,5 +1,5 @@
--- What the services reported of the last five minutes: latency, rate, errors, caches; and uptime and
--- the last recovery from a crash, of the last day.
+-- What the services reported of the last five minutes: latency, rate, errors, caches; uptime and the
+-- last recovery from a crash, of the last day; outages of the database, of the last hour.
 --
 -- Uptime: minutes with a report among those of the last 24 hours, or since the first report there is:
 -- memory.sample_kpis keeps the last one before its time, however long nobody reported after it.
@@ -71,6 +71,10 @@ select 'recovery_time', 'crash', 2, coalesce((select c.seconds from crash as c),
         select s.kpis from memory_data.kpi_sample as s where s.at < p_now order by s.at desc limit 1) as l
     cross join lateral jsonb_to_recordset(l.kpis) as k (kpi text, scope text, value double precision)
     where k.kpi = 'recovery_time' and k.scope = 'crash')), null
+union all
+select 'outages', 'total', 1, count(*)::double precision, (array_agg(o.cause order by o.ended_at desc))[1]
+from memory_data.outage as o
+where o.ended_at > p_now - interval '1 hour' and o.began_at <= p_now
 $function$;
 
 comment on function memory._kpis_of_service is

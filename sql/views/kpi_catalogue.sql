@@ -48,7 +48,9 @@ from (values
     (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
      'Since a restore was last proved right; never yet: since the first backup, and so says its label.'),
     (21, 'errors', 'health', 'requests', '5 minutes', 'total', 'service reports',
-     'Requests answered with a status of 500 or more: error_rate alarms with five.')
+     'Requests answered with a status of 500 or more: error_rate alarms with five.'),
+    (22, 'outages', 'health', 'outages', '1 hour', 'total', 'memory.outages',
+     'How often the database was away for its services; its label: why the last time.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
 left join (values ('error_rate', 'errors', 5)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
+    from service.embedded import EmbeddedServer
     from service.embedding.port import Vectors
 
 BASE = "http://magray.test"
@@ -124,11 +125,13 @@ def bearer(key: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None, **more: Any
-) -> AsyncIterator[Running]:
+    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None,
+    server: EmbeddedServer | None = None, **more: Any,
+) -> AsyncIterator[Running]:  # fmt: skip
     """The service on the database at `url`.
 
-    `memory` is the section of that name in magray.toml, `more` are settings of their own.
+    `memory` is the section of that name in magray.toml, `more` are settings of their own. With a
+    `server`, at whose database the url is, the service keeps that alive.
     """
     embedder = WordEmbedder()
     settings = Settings.model_validate(
@@ -146,7 +149,7 @@ async def running(
     ):
         backend = Backend(
             settings=settings,
-            database=Database(url=url, server=None),
+            database=Database(url=url, server=server),
             pool=pool,
             memory=Memory(pool, housekeeping),
             embedder=CachedEmbedder(embedder, 1000),

@@ -125,23 +125,24 @@ def test_the_last_one_out_stops_the_server_whoever_started_it(
     assert not other.is_running
 
 
-def test_who_attaches_after_the_starter_died_stops_the_server(
+def test_who_attached_before_the_starter_died_stops_the_server(
     make_server: Make, open_dir: Path
 ) -> None:
-    started_elsewhere(open_dir, open_dir / "system")
+    program = starter(open_dir, open_dir / "system")
+    assert said(program) == "started"
     heir = make_server(open_dir / "data")
-    assert heir.is_running
     heir.start()
     assert not heir.started_here
+    program.kill()
+    program.communicate()
+    assert heir.is_running
     heir.stop()
     assert not heir.is_running
 
 
 def test_two_starts_at_once_make_one_server(make_server: Make, open_dir: Path) -> None:
     programs = [starter(open_dir, open_dir / "system") for _ in range(3)]
-    answers = [program.communicate()[0].strip().splitlines()[-1] for program in programs]
-    assert [program.returncode for program in programs] == [0, 0, 0]
-    assert answers.count("started") >= 1
+    assert sorted(map(said, programs)) == ["attached", "attached", "started"]
     server = make_server(open_dir / "data")
     assert server.is_running
     postmasters = [
@@ -150,6 +151,9 @@ def test_two_starts_at_once_make_one_server(make_server: Make, open_dir: Path) -
         if str(server.pgdata) in (process.info["cmdline"] or [])
     ]
     assert len(postmasters) == 1
+    for program in programs:
+        program.communicate()
+        assert program.returncode == 0
 
 
 def test_it_is_found_without_the_right_to_look_into_processes(
@@ -158,8 +162,9 @@ def test_it_is_found_without_the_right_to_look_into_processes(
     """Docker takes CAP_SYS_PTRACE from root; then /proc/PID/cwd cannot be read."""
     limited = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
     program = starter(open_dir, open_dir / "system", prefix=limited)
-    output, _ = program.communicate()
-    assert (program.returncode, output.strip().splitlines()[-1]) == (0, "attached")
+    assert said(program) == "attached"
+    program.communicate()
+    assert program.returncode == 0
     assert server.is_running
 
 
@@ -239,19 +244,23 @@ data_dir, system_dir = map(Path, sys.argv[1:])
 server = EmbeddedServer(data_dir, memory=2**27, durable=False, system_dir=system_dir)
 server.start()
 print("started" if server.started_here else "attached", flush=True)
+sys.stdin.read()
 """
 
 
 def starter(
     open_dir: Path, system_dir: Path, prefix: list[str] | None = None
 ) -> subprocess.Popen[str]:
-    """Another process that starts or attaches, says which, and ends without stopping."""
+    """Another process that starts or attaches, says which, and ends without stopping when told."""
     words = [sys.executable, "-c", STARTER, str(open_dir / "data"), str(system_dir)]
-    top = Path(__file__).parents[2]
-    return subprocess.Popen([*(prefix or []), *words], stdout=subprocess.PIPE, text=True, cwd=top)
+    top, pipe = Path(__file__).parents[2], subprocess.PIPE
+    return subprocess.Popen([*(prefix or []), *words], stdin=pipe, stdout=pipe, text=True, cwd=top)
 
 
-def started_elsewhere(open_dir: Path, system_dir: Path) -> None:
-    program = starter(open_dir, system_dir)
-    output, _ = program.communicate()
-    assert (program.returncode, output.strip().splitlines()[-1]) == (0, "started")
+def said(program: subprocess.Popen[str]) -> str:
+    """The last line before it waits: of a log first, where structlog prints there."""
+    assert program.stdout is not None
+    for line in program.stdout:
+        if line.strip() in ("started", "attached"):
+            return line.strip()
+    raise AssertionError("it ended")
