@@ -8,7 +8,7 @@
 -- vacuum returned them, and what its indexes still have is left over.
 --
 -- pgstattuple_approx reads only the pages that are not all-visible. Of the others it takes for rows what
--- the free space map does not call free, and that calls free at most a page less 32 bytes.
+-- the free space map does not call free: 40 bytes a page are its header and what the map rounds off.
 create or replace function memory._free_share(p_table regclass)
 returns double precision
 language sql
@@ -22,7 +22,7 @@ end
 from pgstattuple_approx(p_table) as a
 cross join (select current_setting('block_size')::double precision as size) as b
 cross join lateral (
-    select greatest(0, a.approx_tuple_len - 32 * (a.table_len / b.size) * (1 - a.scanned_percent / 100))
+    select greatest(0, a.approx_tuple_len - 40 * (a.table_len / b.size) * (1 - a.scanned_percent / 100))
         as bytes) as r
 $function$;
 

@@ -38,6 +38,7 @@ begin
                 or (k.method = 'estimate') = v_approx
                 or abs(k.changes - p.changes) > p.rows / 100
                 or abs(k.dead_rows - p.dead_rows) > p.rows / 100
+                or (k.heap_free = 1 and k.heap_bytes <> p.heap_bytes)
                 or (k.changes <> p.changes and k.heap_bytes <> p.heap_bytes
                     and abs(k.heap_bytes - p.heap_bytes) > p.heap_bytes / 100) as changed
         from memory._partitions(p_now) as p
