@@ -36,7 +36,7 @@ set kpi = 'lasting_pressure', meaning = 'A layer stays over its budget, though i
 where name = 'memory pressure high' and kpi = 'pressure';
 update memory_data.alert_rule
 set kpi = 'lasting_pressure', meaning = 'A layer from which nothing is evicted by itself is filling.',
-    hint = 'select layer, detail from memory.relieve_pressure(p_dry_run => true) where action = ''report'';'
+    hint = 'Raise max_size_mb of the layer in magray.toml, then: magray migrate; or select memory.evict(…);'
 where name = 'memory pressure medium' and kpi = 'pressure';
 update memory_data.alert_rule set hint = 'magray check'
 where name = 'fragmentation' and hint = 'select * from memory.measure_pressure(p_dry_run => true);';
