@@ -82,7 +82,8 @@ revoke execute on function memory.evict, memory.learn_reuse, memory.purge_ghosts
 grant select on memory_data.compression, memory_data.pressure to memory_app, memory_operator;
 grant select, delete on memory_data.partition_size to memory_operator;
 revoke execute on function
-    memory.measure_pressure, memory.relieve_pressure, memory.compress, memory.decompress
+    memory.measure_pressure, memory.relieve_pressure, memory.compress, memory.decompress,
+    memory._layer_usage, memory._eviction_need, memory._return_empty
     from memory_app;
 
 -- Archive: what moves between it and the layers, and its files.
@@ -129,4 +130,6 @@ grant select on memory.jobs to memory_analyst, memory_operator;
 grant execute on function
     memory._due, memory._latest_start, memory._next_due, memory._cron_field, memory._is_cron_day
     to memory_analyst;
+-- How full the layers are, without the right to measure.
+grant execute on function memory._layer_usage to memory_analyst;
 grant select on memory.backups to memory_analyst, memory_operator;

@@ -34,6 +34,7 @@ from service.cli.bench_lifecycle import lifecycle
 from service.cli.bench_search import search
 from service.cli.bench_train import train
 from service.cli.bench_watch import watch
+from service.cli.bench_write import write
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
@@ -257,3 +258,4 @@ bench.add_command(compress)
 bench.add_command(expire)
 bench.add_command(backup)
 bench.add_command(watch)
+bench.add_command(write)

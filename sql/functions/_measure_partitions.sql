@@ -1,18 +1,23 @@
--- What every partition takes on disk and how much of it holds something; measure_pressure and
--- relieve_pressure are made of it.
+-- What every partition takes on disk and how much of it holds something: the one place where bytes in
+-- use are counted. measure_pressure sums it, and whatever tells usage reads that.
+--
+-- live_bytes are those of rows, of their entries in indexes and of their TOAST (live_toast_bytes, part of
+-- them); empty_bytes those a partition takes before a row is in it; free_bytes the rest, which rows left
+-- behind.
 --
 -- Sizes are always of this moment. The free share of heap and TOAST comes from memory._free_share,
 -- looked up anew only where a partition changed: another file or vacuum, or rows changed or died by at
 -- least a hundredth. Without the right to call pgstattuple_approx it is dead rows / all rows (method
--- estimate), which misses what vacuum freed. Of an index the same share is taken as free as of its
--- heap, for its entries go with the rows: an estimate whatever the method.
+-- estimate), which misses what vacuum freed, unless that was all. Of an index the same share is taken as
+-- free as of its heap, for its entries go with the rows: an estimate whatever the method.
 --
 -- A second caller (p_write false, or another one writes) takes what is known and keeps nothing, so
 -- that it never waits.
 create or replace function memory._measure_partitions(p_now timestamptz, p_write boolean)
 returns table (
     layer text, name text, past boolean, closed boolean, heap_bytes bigint, index_bytes bigint,
-    toast_bytes bigint, free_bytes bigint, method text, scanned boolean
+    toast_bytes bigint, live_bytes bigint, live_toast_bytes bigint, empty_bytes bigint, free_bytes bigint,
+    method text, scanned boolean
 )
 language plpgsql
 set search_path to pg_catalog, pg_temp
@@ -24,6 +29,8 @@ declare
         to_regprocedure('public.pgstattuple_approx(regclass)'), 'execute'), false);
     v_heap_free double precision;
     v_toast_free double precision;
+    v_disk bigint;
+    v_share double precision;
 begin
     for v_part in
         select p.*, k.method, k.heap_free, k.toast_free,
@@ -31,6 +38,7 @@ begin
                 or (k.method = 'estimate') = v_approx
                 or abs(k.changes - p.changes) > p.rows / 100
                 or abs(k.dead_rows - p.dead_rows) > p.rows / 100
+                or (k.heap_free = 1 and k.heap_bytes <> p.heap_bytes)
                 or (k.changes <> p.changes and k.heap_bytes <> p.heap_bytes
                     and abs(k.heap_bytes - p.heap_bytes) > p.heap_bytes / 100) as changed
         from memory._partitions(p_now) as p
@@ -41,14 +49,16 @@ begin
         v_toast_free := v_part.toast_free;
         if v_part.changed then
             if v_part.heap_bytes = 0 then
-                v_heap_free := 0;
-                v_toast_free := 0;
+                v_heap_free := 1;
+                v_toast_free := 1;
             elsif v_approx then
                 v_heap_free := memory._free_share(v_part.oid);
                 v_toast_free := case when v_part.toast_bytes > 1 << 20
                                      then memory._free_share(v_part.toast) else v_heap_free end;
             else
-                v_heap_free := v_part.dead_rows::double precision
+                execute format('select case when exists (select from memory_data.%I) then $1 else 1 end', v_part.name)
+                into v_heap_free
+                using v_part.dead_rows::double precision
                     / greatest(v_part.live_rows + v_part.dead_rows, v_part.rows, 1);
                 v_toast_free := v_heap_free;
             end if;
@@ -74,8 +84,12 @@ begin
         heap_bytes := v_part.heap_bytes;
         index_bytes := v_part.index_bytes;
         toast_bytes := v_part.toast_bytes;
-        free_bytes := ((v_part.heap_bytes + v_part.index_bytes) * v_heap_free
-                       + v_part.toast_bytes * v_toast_free)::bigint;
+        empty_bytes := least(v_part.empty_bytes, v_part.index_bytes + v_part.toast_bytes);
+        v_disk := v_part.heap_bytes + v_part.index_bytes + v_part.toast_bytes;
+        v_share := case when v_part.past or v_disk = 0 then 0 else 1 - empty_bytes / v_disk::double precision end;
+        live_toast_bytes := v_part.toast_bytes * (1 - v_toast_free) * v_share;
+        live_bytes := live_toast_bytes + (v_part.heap_bytes + v_part.index_bytes) * (1 - v_heap_free) * v_share;
+        free_bytes := v_disk - empty_bytes - live_bytes;
         method := case when v_part.changed
                        then case when v_approx then 'pgstattuple_approx' else 'estimate' end
                        else v_part.method end;
@@ -90,4 +104,4 @@ end;
 $function$;
 
 comment on function memory._measure_partitions is
-'Bytes of every partition of the layers, and how many of them hold nothing.';
+'Bytes of every partition of the layers: in use, free, and what it takes while it is empty.';

@@ -27,13 +27,13 @@ begin
     if v_large then
         return query
         with found as materialized (
-            select n.id, n.distance
+            select n.id, n.distance, n.method
             from memory._nearest_hnsw(
                 p_namespace, p_embedding, p_model, p_limit, p_layers, p_kinds, p_session,
                 p_metadata, p_created_after, p_created_before, p_now, p_interact_end,
                 p_insights_end) as n
         )
-        select f.id, f.distance, 'hnsw'::text
+        select f.id, f.distance, f.method
         from found as f
         where (select count(*) from found) >= p_limit
         union all

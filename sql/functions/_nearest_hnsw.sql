@@ -2,7 +2,8 @@
 --
 -- One arm a partition, through its parent, for the parent carries the caller's rights: an arm whose
 -- partition has an HNSW index can only use that (sorting is off, and every other way would sort), one
--- without compares exactly, index-only. Over the parents alone the planner took the namespace for one
+-- without, as the open ones are until a large namespace has many memories there (memory._needs_graph),
+-- compares exactly, index-only. Over the parents alone the planner took the namespace for one
 -- row and compared all 100,000: 131 ms instead of 2.2. Listing and planning the arms takes 4 to 6 ms.
 --
 -- ef_search is shared out over the indexes, for every partition is a search of its own: 10 partitions
@@ -19,7 +20,7 @@ create or replace function memory._nearest_hnsw(
     p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,
     p_insights_end timestamptz
 )
-returns table (id uuid, distance double precision)
+returns table (id uuid, distance double precision, method text)
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -92,9 +93,9 @@ begin
     perform set_config('hnsw.ef_search', greatest(
         least(p_limit, 1000), 40, case when v_bits > 0 then least(v_rerank, 1000) end,
         memory._setting('hnsw_ef_search')::integer * 2 / greatest(v_indexes, 2))::text, true);
-    return query execute format('select * from (%s) as n order by n.distance limit $5', v_arms)
+    return query execute format('select n.id, n.distance, $12 from (%s) as n order by n.distance limit $5', v_arms)
     using p_namespace, p_embedding, p_model, p_now, p_limit, p_kinds, p_session, p_metadata,
-        p_created_after, p_created_before, v_rerank;
+        p_created_after, p_created_before, v_rerank, case v_indexes when 0 then 'exact' else 'hnsw' end;
 end;
 $function$;
 

@@ -1,5 +1,6 @@
 -- Makes the policy rows say what a configuration says; with p_dry_run only tells the differences,
--- which is how `magray check` finds drift. Only keys that are given are compared.
+-- which is how `magray check` finds drift. Only keys that are given are compared. A budget below what an
+-- empty layer takes is refused, in a dry run too.
 --
 -- {"layers": {"interact": {"ttl": "24:00:00", "max_bytes": 536870912, "eviction_policy": "…",
 --  "promotion_threshold": 0.7, "archive_first": false, "archive_after": "30 days"}},
@@ -13,9 +14,10 @@ as $function$
 declare
     v_change record;
 begin
+    perform memory._check_budgets(p_policy);
     for v_change in
         select l.key as layer, f.key as field, to_jsonb(r) ->> f.key as was,
-            f.value #>> '{}' as becomes, to_jsonb(r) -> f.key = f.value as same
+            f.value #>> '{}' as becomes, l.value as given, to_jsonb(r) -> f.key = f.value as same
         from jsonb_each(p_policy -> 'layers') as l
         join memory_data.layer as r on r.name = l.key
         cross join lateral jsonb_each(l.value) as f
@@ -28,8 +30,16 @@ begin
             continue when v_change.same;
         end if;
         if not p_dry_run then
-            execute format('update memory_data.layer set %I = %L where name = %L',
-                           v_change.field, v_change.becomes, v_change.layer);
+            if v_change.field in ('ttl', 'max_bytes') then
+                -- both at once: what is between the two may be less than an empty layer takes
+                update memory_data.layer as r
+                set ttl = case when v_change.given ? 'ttl' then (v_change.given ->> 'ttl')::interval else r.ttl end,
+                    max_bytes = coalesce((v_change.given ->> 'max_bytes')::numeric::bigint, r.max_bytes)
+                where r.name = v_change.layer;
+            else
+                execute format('update memory_data.layer set %I = %L where name = %L',
+                               v_change.field, v_change.becomes, v_change.layer);
+            end if;
             if v_change.field = 'ttl' then
                 update memory_data.layer as r set reach = greatest(r.reach, r.ttl + r.partition_step)
                 where r.name = v_change.layer and r.ttl is not null;

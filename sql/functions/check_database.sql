@@ -20,7 +20,7 @@ select c.* from memory._check_jobs(p_now) as c
 union all
 select c.* from memory._check_partitions(p_now) as c
 union all
-select 'search indexes', count(*) = 0, false, format('%s to build', count(*)),
+select 'search indexes', count(*) = 0, false, format('%s to build or to drop', count(*)),
     'magray check --fix'
 from memory.plan_indexes(p_now) as i
 union all

@@ -1,10 +1,12 @@
 -- What the layers take on disk, how much of it holds something, and how much that presses on their
 -- budgets: one row a layer, and 'total'.
 --
--- Usage counts live_bytes: disk_bytes less free_bytes, which are the bytes of rows deleted (vacuumed
--- or not), of free space within pages, and of partitions that are past and wait to be dropped. So
--- eviction lowers usage at once, though DELETE alone returns nothing to the operating system, and no
--- memory is evicted for bytes that are free already. What becomes of the free bytes is told apart:
+-- disk_bytes, all files, are three: live_bytes of memories, their index entries and TOAST; empty_bytes,
+-- which partitions take before a memory is in them (704 kB of interact); and free_bytes of rows deleted
+-- (vacuumed or not), of free space within pages, of indexes those rows left behind, and of partitions that
+-- are past and wait to be dropped. Usage counts live_bytes alone: so eviction lowers it at once, though
+-- DELETE returns nothing to the operating system, a layer without a memory uses nothing, and no memory
+-- is evicted for bytes that no eviction frees. What becomes of the free bytes is told apart:
 -- reusable_bytes lie in partitions new memories still enter, stranded_bytes in closed ones, where they
 -- stay until the partition is dropped or rewritten.
 --
@@ -18,7 +20,7 @@ create or replace function memory.measure_pressure(
 )
 returns table (
     layer text, heap_bytes bigint, index_bytes bigint, toast_bytes bigint, disk_bytes bigint,
-    live_bytes bigint, free_bytes bigint, reusable_bytes bigint, stranded_bytes bigint,
+    live_bytes bigint, empty_bytes bigint, free_bytes bigint, reusable_bytes bigint, stranded_bytes bigint,
     fragmentation_percent double precision, method text, partitions integer, scanned integer,
     max_bytes bigint, borrowed_bytes bigint, budget_bytes bigint, usage_percent double precision,
     level text, since timestamptz
@@ -39,8 +41,7 @@ begin
     with part as materialized (
         select m.layer, m.heap_bytes, m.index_bytes, m.toast_bytes, m.closed, m.method, m.scanned,
             m.heap_bytes + m.index_bytes + m.toast_bytes as disk_bytes,
-            case when m.past then m.heap_bytes + m.index_bytes + m.toast_bytes
-                 else m.free_bytes end as free_bytes
+            m.live_bytes, m.empty_bytes, m.free_bytes
         from memory._measure_partitions(p_now, v_write) as m
     ),
     summed as (
@@ -49,6 +50,8 @@ begin
             coalesce(sum(p.index_bytes), 0)::bigint as index_bytes,
             coalesce(sum(p.toast_bytes), 0)::bigint as toast_bytes,
             coalesce(sum(p.disk_bytes), 0)::bigint as disk_bytes,
+            coalesce(sum(p.live_bytes), 0)::bigint as live_bytes,
+            coalesce(sum(p.empty_bytes), 0)::bigint as empty_bytes,
             coalesce(sum(p.free_bytes), 0)::bigint as free_bytes,
             coalesce(sum(p.free_bytes) filter (where p.closed), 0)::bigint as stranded_bytes,
             -- by name: one partition that was only estimated makes the sum an estimate
@@ -66,8 +69,7 @@ begin
     ),
     used as (
         select s.*, b.max_bytes, b.borrowed_bytes, b.max_bytes + b.borrowed_bytes as budget_bytes,
-            100.0::double precision * (s.disk_bytes - s.free_bytes)
-            / (b.max_bytes + b.borrowed_bytes) as usage_percent,
+            100.0::double precision * s.live_bytes / (b.max_bytes + b.borrowed_bytes) as usage_percent,
             k.level as was, k.since as was_since
         from summed as s
         join budget as b on b.layer = s.layer
@@ -88,7 +90,7 @@ begin
             high_at = coalesce(excluded.high_at, k.high_at)
     )
     select j.layer, j.heap_bytes, j.index_bytes, j.toast_bytes, j.disk_bytes,
-        j.disk_bytes - j.free_bytes, j.free_bytes, j.free_bytes - j.stranded_bytes, j.stranded_bytes,
+        j.live_bytes, j.empty_bytes, j.free_bytes, j.free_bytes - j.stranded_bytes, j.stranded_bytes,
         round(100.0 * j.free_bytes / greatest(j.disk_bytes, 1), 2)::double precision, j.method,
         j.partitions, j.scanned, j.max_bytes, j.borrowed_bytes, j.budget_bytes,
         round(j.usage_percent::numeric, 2)::double precision, j.level, j.since

@@ -4,9 +4,11 @@
 -- medium: cold partitions are compressed (memory.compress).
 -- archive_percent reached: what the layer's policy calls old goes to the archive (memory.archive).
 -- high: all of these, and what is still too much is evicted (memory.evict), until usage is a little
--- more than pressure_hysteresis_percent below the threshold: a record's bytes are an estimate, and a goal
--- at the very edge of the level would be reached by ever smaller steps. A layer of policy manual is only
--- reported.
+-- more than pressure_hysteresis_percent below the threshold: what a record frees is known to a hundredth
+-- or so (memory._eviction_need), and a goal at the very edge of the level would be reached by ever smaller
+-- steps. So a relief ends below level high and the next one has nothing to do; where it does not, a row
+-- `report` says what stands in the way: a layer of policy manual, pinned memories, p_limit.
+-- at any level: what the indexes of emptied partitions still take is returned (memory._return_empty).
 -- Is the total high and no layer enough, the fullest layer that may be evicted from pays for it, down to
 -- its share of the total: what a layer of policy manual is over costs no other layer its memories.
 --
@@ -16,8 +18,9 @@
 --
 -- One row an action; rows whose target is namespace/id are the records that go, with the reason.
 -- bytes_before and bytes_after are live bytes of a layer, bytes of a partition or of a record, or budgets.
--- p_limit: records a layer. p_dry_run tells what the same call would do. Compression comes last, for
--- it locks its partition until the end; what it will return is taken off before anything is evicted.
+-- p_limit: records a layer. p_dry_run tells what the same call would do. Compression and returning come
+-- last, for they lock their partitions until the end; what compression will return is taken off before
+-- anything is evicted.
 create or replace function memory.relieve_pressure(
     p_now timestamptz default now(), p_limit integer default 10000, p_dry_run boolean default false
 )
@@ -40,6 +43,7 @@ declare
     v_all_freed bigint := 0;
     v_paid boolean := false;
     v_archived text[];
+    v_gone bigint;
     v_share double precision;
     v_asked bigint;
 begin
@@ -86,6 +90,7 @@ begin
     loop
         v_freed := v_layer.returned_bytes;
         v_archived := '{}';
+        v_gone := 0;
         if v_layer.policy <> 'manual' and v_layer.usage_percent >= v_archive_at then
             for v_row in
                 select * from memory._relieve_by_archive(v_layer.layer, v_layer.live_bytes, p_now, p_limit, p_dry_run)
@@ -98,11 +103,13 @@ begin
                 bytes_after := v_row.bytes_after;
                 detail := v_row.detail;
                 return next;
-                v_freed := v_freed + case when v_row.summary then bytes_before - bytes_after else 0 end;
-                if not v_row.summary then
+                if v_row.summary then
+                    v_gone := bytes_before - bytes_after;
+                else
                     v_archived := v_archived || target;
                 end if;
             end loop;
+            v_freed := v_freed + v_gone;
         end if;
 
         -- what the total is over is asked of the fullest layer that gives, once
@@ -117,7 +124,7 @@ begin
             for v_row in
                 select * from memory._relieve_by_eviction(
                     v_layer.layer, v_layer.policy, v_layer.live_bytes, v_layer.over_bytes - v_freed, p_now,
-                    p_limit, p_dry_run, v_archived)
+                    p_limit, p_dry_run, v_gone, v_archived)
             loop
                 layer := v_layer.layer;
                 level := v_layer.level;
@@ -150,6 +157,22 @@ begin
             detail := jsonb_build_object(
                 'state', v_row.state, 'records', v_row.rows,
                 'returned_bytes', case v_row.state when 'compressed' then bytes_before - bytes_after else 0 end);
+            return next;
+        end loop;
+    end loop;
+
+    for v_layer in
+        select p.layer, p.level from jsonb_to_recordset(v_pressure) as p (layer text, level text) where p.layer <> 'total'
+    loop
+        for v_row in select * from memory._return_empty(v_layer.layer, p_now, p_dry_run)
+        loop
+            layer := v_layer.layer;
+            level := v_layer.level;
+            action := 'return';
+            target := v_row.partition_name;
+            bytes_before := v_row.bytes_before;
+            bytes_after := v_row.bytes_after;
+            detail := jsonb_build_object('returned_bytes', bytes_before - bytes_after);
             return next;
         end loop;
     end loop;

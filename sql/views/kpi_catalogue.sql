@@ -8,7 +8,7 @@ from (values
     (1, 'size', 'memory', 'bytes', null, 'layer, total', 'memory.measure_pressure',
      'Heap, indexes and TOAST on disk.'),
     (2, 'usage', 'memory', 'percent', null, 'layer, total', 'memory.measure_pressure',
-     'Live bytes of the budget.'),
+     'Bytes of memories, their index entries and TOAST, of the budget.'),
     (3, 'pressure', 'memory', 'level', null, 'layer, total', 'memory.measure_pressure',
      '0 low, 1 medium, 2 high.'),
     (4, 'fragmentation', 'memory', 'percent', null, 'layer, total', 'memory.measure_pressure',
@@ -50,9 +50,11 @@ from (values
     (21, 'errors', 'health', 'requests', '5 minutes', 'total', 'service reports',
      'Requests answered with a status of 500 or more: error_rate alarms with five.'),
     (22, 'outages', 'health', 'outages', '1 hour', 'total', 'memory.outages',
-     'How often the database was away for its services; its label: why the last time.')
+     'How often the database was away for its services; its label: why the last time.'),
+    (23, 'lasting_pressure', 'memory', 'level', null, 'layer, total', 'memory.measure_pressure',
+     'The pressure nothing lowers by itself: high, and medium where the policy is manual. 0 otherwise.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
-left join (values ('error_rate', 'errors', 5)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
+left join (values ('error_rate', 'errors', 5), ('fragmentation', 'size', 64 << 20)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 
 comment on view memory.kpi_catalogue is
 'What each KPI is: its group, unit, window, scopes, source and meaning.';

@@ -1,4 +1,4 @@
--- One row a layer: policy beside what is in it.
+-- One row a layer: policy beside what is in it. How full it is, is memory.measure_pressure's word.
 create or replace view memory.layers as
 select
     l.name as layer,
@@ -12,9 +12,12 @@ select
     coalesce(r.namespaces, 0) as namespaces,
     coalesce(r.pinned, 0) as pinned,
     coalesce(r.bytes, 0) as bytes,
-    coalesce(s.partitions, 0) as partitions,
-    coalesce(s.disk_bytes, 0) as disk_bytes,
-    round(100.0 * coalesce(s.disk_bytes, 0) / l.max_bytes, 2)::double precision as used_percent,
+    s.partitions,
+    s.disk_bytes,
+    s.live_bytes,
+    s.budget_bytes,
+    s.usage_percent as used_percent,
+    s.level,
     r.oldest,
     r.newest,
     coalesce(r.accesses, 0) as accesses,
@@ -34,19 +37,18 @@ left join (
     from memory._live
     group by layer
 ) as r on r.layer = l.name
-left join (
-    select
-        p.relname::text as layer, count(*) as partitions,
-        sum(pg_total_relation_size(i.inhrelid))::bigint as disk_bytes
-    from pg_inherits as i
-    join pg_class as p on p.oid = i.inhparent
-    where p.relnamespace = 'memory_data'::regnamespace
-    group by p.relname
-) as s on s.layer = l.name
+left join memory._layer_usage() as s on s.layer = l.name
 order by l.position;
 
 comment on view memory.layers is
 'One row a layer: its policy, how many memories it holds, how old, how big, how often used.';
 comment on column memory.layers.kinds is 'Kinds of record that are remembered in it.';
 comment on column memory.layers.bytes is 'Bytes of the memories themselves.';
-comment on column memory.layers.disk_bytes is 'Bytes on disk: heap, indexes and TOAST.';
+comment on column memory.layers.disk_bytes is
+'Bytes on disk: heap, indexes and TOAST, with what is free in them and what an empty layer takes.';
+comment on column memory.layers.live_bytes is
+'Bytes on disk in use: of memories, their index entries and TOAST. What usage counts.';
+comment on column memory.layers.budget_bytes is 'What it may use: max_bytes and what it borrowed.';
+comment on column memory.layers.used_percent is
+'live_bytes of budget_bytes, in percent; the KPI usage is the same.';
+comment on column memory.layers.level is 'Pressure by used_percent: low, medium or high.';

@@ -13,6 +13,7 @@ from service.memory import Watch
 from service.watch import reporter
 from tests.api.running import PROBLEM, problem, running
 from tests.sql.calls import call, session, value
+from tests.sql.pressure import overfill
 from tests.watch.forced import force
 from tests.watch.forced_disk import force_disk, near_on_disk
 
@@ -110,7 +111,7 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
         call(db, "allow_jobs", allowed=False)
         # a new installation: the template of this one may be older than a check may stay away
         db.execute("update memory_data.schedule set since = now()")
-        db.execute("update memory_data.layer set max_bytes = 1 where name = 'interact'")
+        overfill(db, "interact")
         db.execute("update memory_data.alert_rule set lasts = '0' where severity = 'critical'")
         # a job that had begun before they were switched off may be at it
         while value(db, "select count(*) = 0 from memory.alerts where severity = 'critical'"):

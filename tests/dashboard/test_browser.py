@@ -19,6 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.serving import BIN, Running, serving
 from tests.sql.calls import session
+from tests.sql.pressure import overfill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,8 +107,9 @@ def test_an_alert_opens_and_ends_without_a_reload(service: Running) -> None:
         db.execute(
             "update memory_data.alert_rule set lasts = '0' where name like 'memory pressure%'"
         )
-        db.execute("update memory_data.layer set max_bytes = 1, eviction_policy = 'manual'"
+        db.execute("update memory_data.layer set eviction_policy = 'manual'"
                    " where name = 'insights'")  # fmt: skip
+        overfill(db, "insights")
         db.execute("select * from memory.measure_pressure()")
         db.execute("select * from memory.check_alerts()")
         expect(page.locator("#part-health")).to_contain_text("failing", timeout=PATIENCE)

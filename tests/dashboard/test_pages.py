@@ -13,6 +13,7 @@ from service.dashboard.words import moment, size, span
 from tests.api.running import Running, running
 from tests.dashboard.visiting import balanced, shown_kpis, visiting
 from tests.sql.calls import call, rows, session
+from tests.sql.pressure import overfill
 from tests.watch.forced import force
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ async def test_an_alert_is_shown_and_looked_after(
 ) -> None:
     now = datetime.now(UTC)
     with session(service.url) as db:
-        db.execute("update memory_data.layer set max_bytes = 1 where name = 'assets'")
+        overfill(db, "assets")
         call(db, "check_alerts", now=now - timedelta(minutes=3))
         call(db, "check_alerts", now=now)
     assert "failing" in (await visitor.get("/panel/health")).text

@@ -201,6 +201,7 @@ def test_fault_18_the_disk_of_the_data_is_full(based: Place) -> None:
     )
     based.sql("update memory_data.promotion_rule set threshold = -1")
     based.sql("update memory_data.layer set index_rows = 1000")
+    based.sql("update memory_data.setting set value = '100' where key = 'exact_rows'")
     based.sql("analyze")
     based.sql("checkpoint")
     based.server.stop()

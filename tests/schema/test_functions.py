@@ -22,13 +22,19 @@ INLINED = {
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
-PURE = {"_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day"}
+PURE = {
+    "_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day",
+    "_layer_usage",  # how full the layers are, for memory.layers
+}  # fmt: skip
 
 # With their owner's rights, each for the reason it gives in its file.
 SECURITY_DEFINER = {
     "_extend_reach",  # policy rows are not the service's to change
     "_matching",  # `@@` is not leakproof: under row security it uses no index
     "_rare_lexemes",  # the same
+    "_layer_usage",  # who reads memory.layers has no right to measure
+    "_eviction_need",  # it measures
+    "_return_empty",  # a partition is emptied by its owner
     "compress",  # an index is dropped by its owner
     "decompress",  # the same
     "measure_pressure",  # pgstattuple_approx is granted to the owner alone

@@ -24,6 +24,7 @@ async def builder(clone_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     seed(clone_url)
     with session(clone_url) as db:
         db.execute("update memory_data.layer set index_rows = 50")
+        db.execute("update memory_data.setting set value = '100' where key = 'exact_rows'")
         value(db, "select memory.allow_jobs(false)")
     monkeypatch.setattr(indexes, "_INTERVAL", 0.02)
     made = indexes.IndexBuilder(clone_url)

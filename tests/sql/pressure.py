@@ -100,12 +100,27 @@ def measured(db: Connection[Any], layer: str, **arguments: Any) -> Row:
 def budget(db: Connection[Any], layer: str, percent: float, **arguments: Any) -> int:
     """Give a layer the budget of which it uses so much; returns it."""
     live = measured(db, layer, dry_run=True, **arguments)["live_bytes"]
-    size = round(live * 100 / percent)
+    size = max(round(live * 100 / percent), 1)
+    allow_small_budgets(db)
     db.execute(
         "update memory_data.layer set max_bytes = %s, borrowed_bytes = 0 where name = %s",
         (size, layer),
     )
     return size
+
+
+def allow_small_budgets(db: Connection[Any]) -> None:
+    """Let a layer have less than it takes while it is empty, so that few memories fill it."""
+    db.execute(
+        "alter table memory_data.layer drop constraint if exists layer_budget_of_an_empty_layer"
+    )
+
+
+def overfill(db: Connection[Any], layer: str) -> None:
+    """Give a layer a memory and no room for it: its pressure is high."""
+    allow_small_budgets(db)
+    call(db, "remember", namespace="pressed", content="too much", kind=KINDS[layer])
+    db.execute("update memory_data.layer set max_bytes = 1 where name = %s", (layer,))
 
 
 def cold(days: float = 32) -> datetime:

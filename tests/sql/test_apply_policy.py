@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+import pytest
+
 from service.settings import Settings
-from tests.sql.calls import call, one, rows, value
+from tests.sql.calls import call, one, refused, rows, value
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -100,3 +103,47 @@ def test_the_archives_keys_are_policy_too(db: Connection[Any]) -> None:
     ) == [{"archive_first": True, "archive_after": timedelta(days=30)}]
     call(db, "apply_policy", policy={"layers": {"insights": {"archive_after": None}}})
     assert value(db, "select count(archive_after) from memory_data.layer") == 0
+
+
+LEAST = 11 * 8 * 8192  # eleven partitions of 8 hours, a page for each of eight indexes
+
+
+def test_a_budget_is_at_least_what_an_empty_layer_takes(db: Connection[Any]) -> None:
+    before = picture(db)
+    for size in (0, 1000, LEAST - 1):
+        for dry_run in (False, True):
+            policy = {"layers": {"interact": {"max_bytes": size}}}
+            with refused(db, "ML422", str(LEAST), "max_size_mb = 1"):
+                call(db, "apply_policy", policy=policy, dry_run=dry_run)
+    # a longer life has more partitions
+    policy = {"layers": {"interact": {"max_bytes": LEAST, "ttl": "32 hours"}}}
+    with refused(db, "ML422", str(LEAST + 8 * 8192)):
+        call(db, "apply_policy", policy=policy)
+    with refused(db, "ML422", "max_size_mb = 685"):
+        call(db, "apply_policy", policy={"layers": {"interact": {"ttl": "87600 hours"}}})
+    assert picture(db) == before
+    call(db, "apply_policy", policy={"layers": {"interact": {"max_bytes": LEAST}}})
+    empty = [row["disk_bytes"] for row in call(db, "measure_pressure", dry_run=True)]
+    assert empty[0] == value(
+        db, "select max_bytes from memory_data.layer where name = 'interact'"
+    )
+
+
+def test_ttl_and_budget_change_at_once_in_either_direction(db: Connection[Any]) -> None:
+    small = {"max_bytes": LEAST, "ttl": "24:00:00"}
+    large = {"max_bytes": LEAST + 8 * 8192, "ttl": "32:00:00"}
+    for layer in (small, large, small):
+        call(db, "apply_policy", policy={"layers": {"interact": layer}})
+        assert call(db, "apply_policy", policy={"layers": {"interact": layer}}) == []
+
+
+def test_the_total_is_at_least_what_empty_layers_take(db: Connection[Any]) -> None:
+    with refused(db, "ML422", "at least 2"):
+        call(db, "apply_policy", policy={"settings": {"total_max_mb": 1}})
+    call(db, "apply_policy", policy={"settings": {"total_max_mb": 2}})
+    call(db, "apply_policy", policy={"settings": {"total_max_mb": None}})
+
+
+def test_the_rows_refuse_it_too(db: Connection[Any]) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation), db.transaction():
+        db.execute("update memory_data.layer set max_bytes = 1 where name = 'assets'")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, rows, session
+from tests.sql.pressure import budget, fill, settle
 from tests.watch.forced import report
 
 if TYPE_CHECKING:
@@ -312,3 +313,60 @@ def test_alerts_long_over_are_removed_with_their_messages(db: Connection[Any]) -
     checked(db, 12 + 90 * 24 * 60)
     assert states(db) == []
     assert told(db) == []
+
+
+# --- pressure
+
+
+def test_a_full_layer_that_is_relieved_alarms_nobody(clone_url: str) -> None:
+    """Medium is where a relief leaves it; only where nothing goes by itself somebody is asked."""
+    with session(clone_url) as db:
+        moment = datetime.now(UTC)
+        for layer in ("interact", "assets"):
+            fill(db, layer, 600)
+            budget(db, layer, 95)
+        call(db, "relieve_pressure", now=moment)
+        db.execute("update memory_data.layer set max_bytes = max_bytes * 1.12 where name = 'assets'")
+        call(db, "measure_pressure", now=moment)
+        levels = rows(db, "select layer, level from memory.layers order by 1")
+        assert {row["layer"]: row["level"] for row in levels} == {
+            "assets": "medium", "insights": "low", "interact": "medium"
+        }  # fmt: skip
+        for minute in range(20):
+            call(db, "check_alerts", now=moment + timedelta(minutes=minute))
+        open_ = rows(
+            db, "select scope, hint from memory.alerts"
+            " where rule like 'memory pressure%%' and state = 'open'",
+        )  # fmt: skip
+        assert [row["scope"] for row in open_] == ["assets"]
+        assert "max_size_mb" in open_[0]["hint"]
+        # once it is too much the hint asks what can be done, and that helps
+        budget(db, "assets", 95)
+        call(db, "measure_pressure", now=moment)
+        for minute in range(20, 24):
+            call(db, "check_alerts", now=moment + timedelta(minutes=minute))
+        (high,) = rows(
+            db, "select hint from memory.alerts where rule = 'memory pressure high'"
+            " and state = 'open' and scope = 'assets'",
+        )  # fmt: skip
+        (report,) = rows(db, high["hint"])
+        assert report["layer"] == "assets"
+        assert report["detail"]["hint"].startswith("select * from memory.evict('assets', ")
+        (statement, _, _) = report["detail"]["hint"].partition(";")
+        db.execute(statement.encode())
+        assert not [row for row in call(db, "relieve_pressure") if row["action"] == "report"]
+
+
+def test_a_small_store_is_never_too_fragmented(clone_url: str) -> None:
+    """What is free in a few megabytes is nobody's business."""
+    with session(clone_url) as db:
+        moment = datetime.now(UTC)
+        ids = fill(db, "interact", 1000)
+        call(db, "forget", namespace="n", ids=ids[:900])
+        settle(db)
+        kpis = {(row["kpi"], row["scope"]): row["value"] for row in call(db, "kpis", now=moment)}
+        assert kpis["fragmentation", "total"] > 40
+        for hour in range(8):
+            call(db, "check_alerts", now=moment + timedelta(hours=hour))
+        assert not [row for row in rows(db, "select rule from memory.alerts")
+                    if row["rule"] == "fragmentation"]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, session, value, vector
+from tests.sql.pressure import budget, fill
 from tests.watch.forced import force, report
 from tests.watch.forced_disk import force_disk, near_on_disk
 
@@ -65,9 +66,23 @@ def test_what_is_on_disk_is_what_is_measured(db: Connection[Any]) -> None:
         assert found["usage", layer]["value"] == row["usage_percent"]
         assert found["fragmentation", layer]["value"] == row["fragmentation_percent"]
         assert found["pressure", layer]["label"] == row["level"] == "low"
-    db.execute("update memory_data.layer set max_bytes = 1")
-    assert known(db)["pressure", "total"]["label"] == "high"
-    assert known(db)["pressure", "total"]["value"] == 2
+
+
+def test_medium_lasts_only_where_nothing_is_evicted_by_itself(clone_url: str) -> None:
+    with session(clone_url) as db:
+        for layer in ("interact", "assets"):
+            fill(db, layer, 600)
+            budget(db, layer, 80)
+        at_80 = known(db)
+        assert at_80["pressure", "interact"]["label"] == at_80["pressure", "assets"]["label"]
+        assert at_80["lasting_pressure", "interact"]["value"] == 0
+        assert at_80["lasting_pressure", "assets"]["value"] == 1
+        db.execute("update memory_data.layer set max_bytes = 1")
+        high = known(db)
+        for scope in ("interact", "assets", "total"):
+            assert high["pressure", scope]["label"] == "high"
+            assert high["pressure", scope]["value"] == 2
+            assert high["lasting_pressure", scope]["value"] == 2
 
 
 def test_what_is_on_disk_has_the_value_it_was_given(clone_url: str) -> None:
