@@ -48,7 +48,9 @@ from (values
     (20, 'proof_age', 'backup', 'seconds', null, 'total', 'memory.backups',
      'Since a restore was last proved right; never yet: since the first backup, and so says its label.'),
     (21, 'errors', 'health', 'requests', '5 minutes', 'total', 'service reports',
-     'Requests answered with a status of 500 or more: error_rate alarms with five.')
+     'Requests answered with a status of 500 or more: error_rate alarms with five.'),
+    (22, 'provider_failing', 'health', 'seconds', null, 'embedding', 'memory_data.provider_state',
+     'Since when the embedding provider fails the services, and what it says; 0: it answers.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
 left join (values ('error_rate', 'errors', 5)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 
