@@ -243,7 +243,7 @@ async def load_unseen(
         raise EmbeddingUnavailable(
             f"{away.message} How long its vectors are is not known without it.",
             detail=f"{away.detail}\nVectors in the database: {stored}.".strip(),
-            hint="start again when it answers, or set MAGRAY_EMBEDDING__DIM to what the model gives",
+            hint="start again when it answers, or set MAGRAY_EMBEDDING__DIM=numbers in its vectors",
         ) from away
     log.warning("embedding provider away", error=away.message, dim=in_use[1])
     known = settings.embedding.model_copy(update={"dim": in_use[1]})

@@ -39,7 +39,7 @@ comment on table memory_data.provider_state is
 
 insert into memory_data.setting (key, value, description) values
     ('embedding_attempts', '8',
-     'How often a text the provider cannot embed is tried before it is set aside; 8: for two hours.');
+     'How often a text that cannot be embedded is tried before it is set aside; 8: two hours.');
 
 insert into memory_data.alert_rule
     (name, kpi, scope, above, threshold, clear, lasts, severity, meaning, hint) values

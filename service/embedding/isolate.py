@@ -26,8 +26,8 @@ PROBE = "dimension"
 # A failed batch is asked again in so many parts: fewer requests than one by one where the provider
 # refuses at once, fewer rounds than halves where each one costs its whole time.
 _PARTS = 4
-# No model takes less than this many characters, about 50 tokens.
-_SHORTEST = 200
+# No model takes less than this many characters, about 25 tokens.
+_SHORTEST = 100
 # How long the others may be held up while the texts of one batch are told apart: seconds. What is
 # not told apart by then is tried again later, each text alone.
 _LONGEST_SEARCH = 20.0
@@ -112,6 +112,8 @@ class _Search:
         self._away: EmbeddingUnavailable | None = None
 
     def run(self, texts: list[str], attempts: list[int]) -> list[Outcome]:
+        if not texts:
+            return []
         try:
             return self._together(texts)
         except EmbeddingUnavailable as error:

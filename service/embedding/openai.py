@@ -207,7 +207,7 @@ class OpenAIEmbedder:
                     body += chunk
                     if time.monotonic() > ends:
                         raise _Transient(
-                            f"not within {left:.0f} s", f"no complete answer within {left:.1f} s"
+                            f"not within {left:.1f} s", f"no complete answer within {left:.1f} s"
                         )
                     if len(body) > MOST_REPLY_BYTES:
                         raise self._unusable("its answer has no end")
@@ -216,7 +216,7 @@ class OpenAIEmbedder:
         except httpx2.TransportError as error:
             is_late = isinstance(error, httpx2.TimeoutException)
             raise _Transient(
-                f"not within {left:.0f} s" if is_late else type(error).__name__,
+                f"not within {left:.1f} s" if is_late else type(error).__name__,
                 f"{type(error).__name__}: {error}",
                 # what breaks off in the midst may have broken off over a text
                 is_away=isinstance(
@@ -265,7 +265,9 @@ class OpenAIEmbedder:
                 hint="set dim under [embedding] to what the model gives, or leave it out; then:"
                 " magray migrate --replace-model",
             )
-        return unit_rows(np.array([item.embedding for item in items], np.float32), self.model_id)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+            rows = np.array([item.embedding for item in items], np.float32)
+        return unit_rows(rows, self.model_id)
 
     def _unusable(self, detail: str) -> EmbeddingError:
         return EmbeddingError(

@@ -36,7 +36,8 @@ where f.next_attempt_at = 'infinity' and m.embedding is null and m.expires_at > 
 union all
 select 'shortened texts', true, false,
     case when count(*) = 0 then 'none'
-         else format('%s have a vector of their beginning only, the rest is found by words', count(*)) end, ''
+         else format('%s have a vector of their beginning only, the rest is found by words', count(*)) end,
+    'select * from memory.shortened;'
 from memory_data.embedding_failure as f
 where f.shortened_to is not null
 $function$;
