@@ -19,6 +19,7 @@ from service.embedded import EmbeddedServer
 from service.embedded.network import open_to_loopback
 from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
+from service.embedding.port import EmbeddingUnavailable
 from service.errors import PlatformError, SchemaError
 from service.memory import Jobs, Memory, Operator
 from service.migrate import Model, migrate, sql_digest
@@ -183,9 +184,17 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
     Raises:
         MagrayError: the settings, the platform, the schema or the provider are not fit.
     """
-    embedder = await anyio.to_thread.run_sync(load_embedder, settings)
+    embedder: CachedEmbedder | None = None
+    away: EmbeddingUnavailable | None = None
+    try:
+        # before the database, for settings that are wrong are told at once
+        embedder = await anyio.to_thread.run_sync(load_embedder, settings)
+    except EmbeddingUnavailable as error:
+        away = error
     try:
         async with open_database(settings) as database:
+            if away is not None:
+                embedder = await load_unseen(settings, database, away)
             model = model_of(settings, embedder)
             if database.server is not None:
                 await bring_up_to_date(database, settings, model)
@@ -225,6 +234,38 @@ def load_embedder(settings: Settings) -> CachedEmbedder | None:
     provider = settings.embedding.model_copy(update={"batch_size": performance.batch_size})
     loaded = make_embedder(provider)
     return None if loaded is None else CachedEmbedder(loaded, performance.embedding_cache_size)
+
+
+async def load_unseen(
+    settings: Settings, database: Database, away: EmbeddingUnavailable
+) -> CachedEmbedder | None:
+    """The provider although it does not answer: the database knows the dimension of its vectors.
+
+    Raises:
+        EmbeddingUnavailable: it does not, as at the very first start.
+    """
+    try:
+        async with connect(database.url, role="memory_owner") as connection:
+            in_use = await Operator(connection).active_model()
+    except UNMIGRATED:
+        in_use = None
+    except psycopg.OperationalError as error:
+        if "memory_owner" not in str(error):  # the role is made by the first migration
+            raise
+        in_use = None
+    name = f"openai/{settings.embedding.model}"
+    if in_use is None or in_use[0] != name:
+        stored = "none yet" if in_use is None else f"those of {in_use[0]}"
+        raise EmbeddingUnavailable(
+            f"{away.message} How long its vectors are is not known without it.",
+            detail=f"{away.detail}\nVectors in the database: {stored}.".strip(),
+            hint="start again when it answers, or set MAGRAY_EMBEDDING__DIM=numbers in its vectors",
+        ) from away
+    log.warning("embedding provider away", error=away.message, dim=in_use[1])
+    known = settings.embedding.model_copy(update={"dim": in_use[1]})
+    return await anyio.to_thread.run_sync(
+        load_embedder, settings.model_copy(update={"embedding": known})
+    )
 
 
 def model_of(settings: Settings, embedder: CachedEmbedder | None) -> Model | None:

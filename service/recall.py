@@ -79,6 +79,11 @@ class Recall:
                 source="search",
             )
         SEARCHES.labels("cache" if cached else "words only" if degraded else "database").inc()
+        if degraded is not None and request.explain:
+            hits = [
+                msgspec.structs.replace(hit, explain={**(hit.explain or {}), "degraded": degraded})
+                for hit in hits
+            ]
         took = (time.perf_counter() - began) * 1000
         self._tally.count_search(took, degraded=degraded is not None)
         if 0 < self._slow_ms < took:

@@ -40,8 +40,10 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many
+    memory.touch_many, memory._next_pending, memory.retry_embeddings, memory.note_provider,
+    memory._check_embeddings
     from memory_app;
+grant select, insert, update on memory_data.provider_state to memory_operator;
 revoke execute on function
     memory.content_digests, memory.mirror_backups, memory.begin_backup_run,
     memory.note_backup_run, memory.backup_runs, memory.dump_records, memory.bring_back
@@ -122,6 +124,7 @@ grant select on memory.kpi_catalogue, memory.kpi_history, memory.alerts to memor
 grant select on memory.outages to memory_analyst, memory_operator;
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
+grant select on memory.unembedded, memory.shortened to memory_analyst, memory_operator;
 grant select on memory.decisions, memory.promotions to memory_analyst, memory_operator;
 grant select on memory.evictions to memory_analyst, memory_operator;
 grant select on memory.archives to memory_analyst, memory_operator;

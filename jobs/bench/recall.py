@@ -123,9 +123,13 @@ async def fill(
     on_progress: Callable[[int], None],
 ) -> None:
     """Store and embed the conversations; `on_progress` gets the number of vectors made."""
-    await store(memory, items, batch=200)
+    stored = await store(memory, items, batch=200)
     if embedder is not None:
-        await embed_pending(memory, embedder, batch=32, on_progress=on_progress)
+        _, away = await embed_pending(
+            memory, embedder, stored.waiting, batch=32, on_progress=on_progress
+        )
+        if away is not None:
+            raise away
 
 
 async def ask(

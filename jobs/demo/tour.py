@@ -50,7 +50,10 @@ async def take_tour(backend: Backend) -> Tour:
     memory, memories = backend.memory, demo_memories()
     stored = await memory.remember(memories, [None] * len(memories))
     if backend.embedder is not None:
-        await embed_pending(memory, backend.embedder, batch=len(memories))
+        waiting = [(row.namespace, row.id) for row in stored if not row.has_embedding]
+        _, away = await embed_pending(memory, backend.embedder, waiting, batch=len(memories))
+        if away is not None:
+            raise away
     answers = [await _answer(backend, question, shows) for question, shows in QUESTIONS]
     best = answers[0].hits[0]
     # Uses and a rating, as an assistant reports them, so that there is a score to explain.

@@ -18,6 +18,7 @@ from jobs.transfer.item import FileError, Item, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from uuid import UUID
 
     from jobs.transfer.item import Entry
     from service.memory import Memory
@@ -44,16 +45,21 @@ class Outcome:
     Attributes:
         stored: memories that are new.
         known: memories that were there already, or stood in the file before.
-        without_vector: of both, those that have no vector yet.
+        waiting: of both, namespace and id of those that have no vector yet.
         layers: where the new ones went, by layer.
     """
 
     stored: int = 0
     known: int = 0
-    without_vector: int = 0
+    waiting: list[tuple[str, UUID]] = field(default_factory=list)
     skipped: dict[str, Skipped] = field(default_factory=dict)
     namespaces: set[str] = field(default_factory=set)
     layers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def without_vector(self) -> int:
+        """Memories of the file that have no vector yet."""
+        return len(self.waiting)
 
     @property
     def read(self) -> int:
@@ -144,7 +150,8 @@ async def _remember(memory: Memory, items: Sequence[Item], outcome: Outcome) -> 
     ]
     for row in await memory.remember(memories, vectors):
         outcome.namespaces.add(row.namespace)
-        outcome.without_vector += not row.has_embedding
+        if not row.has_embedding:
+            outcome.waiting.append((row.namespace, row.id))
         if row.created:
             outcome.stored += 1
             outcome.layers[row.layer] = outcome.layers.get(row.layer, 0) + 1

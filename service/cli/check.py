@@ -12,9 +12,10 @@ import rich_click as click
 
 from jobs.backup.repository import open_repository
 from jobs.backup.status import conditions
-from service.backend import Database, open_database
+from service.backend import Database, load_embedder, open_database
 from service.cli.output import edge, fold, json_option, print_line, print_rows
 from service.database import UNMIGRATED, connect, is_unprepared
+from service.embedding.isolate import probe_query
 from service.errors import MagrayError
 from service.logs import configure_logs
 from service.memory import Operator
@@ -96,7 +97,40 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
             while await operator.make_partitions():
                 pass
             await operator.build_indexes()
+        rows += await _provider(settings, await operator.active_model())
         return rows + await operator.check_database() + await _backups(database, settings)
+
+
+async def _provider(settings: Settings, in_use: tuple[str, int] | None) -> list[dict[str, Any]]:
+    """Whether an endpoint answers now; a note, for without it words are searched.
+
+    A model on this machine is not loaded for it: the service would not have begun without.
+    """
+    if settings.embedding.provider != "openai":
+        return []
+
+    def ask() -> tuple[str, int]:
+        embedder = load_embedder(settings)
+        assert embedder is not None  # noqa: S101 -- the provider is not none
+        try:
+            if settings.embedding.dim is not None and (fault := probe_query(embedder)):
+                raise fault  # otherwise it was asked for the dimension already
+            return embedder.model_id, embedder.dim
+        finally:
+            embedder.close()
+
+    try:
+        asked = await anyio.to_thread.run_sync(ask)
+    except MagrayError as error:
+        detail = f"{error.message} {error.detail}".strip()
+        hint, ok = error.hint, False
+    else:
+        ok = in_use is None or asked == in_use
+        detail, hint = f"{asked[0]} answers with {asked[1]} numbers", "magray migrate"
+        if not ok and in_use is not None:
+            detail += f"; the database stores {in_use[1]} of {in_use[0]}"
+            hint = "magray migrate --replace-model"
+    return [_row("embedding provider", ok=ok, needed=False, detail=detail, hint=hint)]
 
 
 async def _backups(database: Database, settings: Settings) -> list[dict[str, Any]]:

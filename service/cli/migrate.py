@@ -13,12 +13,14 @@ from service.backend import (
     Database,
     bring_up_to_date,
     load_embedder,
+    load_unseen,
     model_of,
     open_database,
     open_pools,
 )
 from service.cli.output import json_option, print_rows
 from service.database import UNMIGRATED, connect
+from service.embedding.port import EmbeddingUnavailable
 from service.errors import ConfigError
 from service.keys import first_key
 from service.logs import configure_logs
@@ -58,7 +60,14 @@ async def _migrate(settings: Settings, *, replace_model: bool, dry_run: bool) ->
     """Migrate; returns how many vectors of another model were dropped, or would be."""
     if dry_run and not replace_model:
         raise ConfigError("--dry-run goes with --replace-model", hint="magray check")
-    embedder = load_embedder(settings)
+    away: EmbeddingUnavailable | None = None
+    embedder = None
+    try:
+        embedder = load_embedder(settings)
+    except EmbeddingUnavailable as error:
+        if replace_model:
+            raise
+        away = error
     model = model_of(settings, embedder)
     if embedder is not None:
         embedder.close()
@@ -69,6 +78,9 @@ async def _migrate(settings: Settings, *, replace_model: bool, dry_run: bool) ->
         )
     async with open_database(settings) as database:
         dropped = 0
+        if away is not None and (unseen := await load_unseen(settings, database, away)):
+            model = model_of(settings, unseen)
+            unseen.close()
         if replace_model and model is not None:
             model = replace(model, replace=True)
             dropped = await _vectors_to_drop(database, model)

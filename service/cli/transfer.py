@@ -20,12 +20,14 @@ from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.database import connect
-from service.embedding.port import EmbeddingUnavailable
 from service.logs import configure_logs
 from service.memory import Operator
 from service.settings import EmbeddingSettings, Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     from jobs.transfer.source import Source
     from jobs.transfer.store import Outcome
     from service.backend import Backend
@@ -86,7 +88,7 @@ async def _import(
             outcome = await store(backend.memory, entries, batch=batch, on_progress=on_progress)
             progress.update(task, completed=outcome.read, total=outcome.read)
             stored_s = time.monotonic() - began
-            embedded, problem = await _embed(backend, outcome.without_vector, progress)
+            embedded, problem = await _embed(backend, outcome.waiting, progress)
         return {
             "file": source.name,
             "read": outcome.read,
@@ -106,23 +108,23 @@ async def _import(
         }
 
 
-async def _embed(backend: Backend, waiting: int, progress: Any) -> tuple[int, str | None]:
+async def _embed(
+    backend: Backend, waiting: Sequence[tuple[str, UUID]], progress: Any
+) -> tuple[int, str | None]:
     """Vectors written, and why some are missing."""
     if not waiting:
         return 0, None
     if backend.embedder is None:
         return 0, "no embedding provider is configured: found by words only"
-    task = progress.add_task("embedding", total=waiting, unit="memories")
-    try:
-        written = await embed_pending(
-            backend.memory,
-            backend.embedder,
-            batch=backend.settings.memory.performance.batch_size,
-            on_progress=lambda count: progress.advance(task, count),
-        )
-    except EmbeddingUnavailable as error:
-        return 0, f"{error.message} magray serve embeds them later"
-    return written, None
+    task = progress.add_task("embedding", total=len(waiting), unit="memories")
+    written, away = await embed_pending(
+        backend.memory,
+        backend.embedder,
+        waiting,
+        batch=backend.settings.memory.performance.batch_size,
+        on_progress=lambda count: progress.advance(task, count),
+    )
+    return written, None if away is None else f"{away.message} magray serve embeds them later"
 
 
 def _print_import(summary: dict[str, Any]) -> None:

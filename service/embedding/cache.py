@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from service.embedding.port import embed_queries
+from service.embedding.vectors import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,11 @@ class CachedEmbedder:
     def dim(self) -> int:
         """The wrapped embedder's dimension."""
         return self._embedder.dim
+
+    @property
+    def uncached(self) -> Embedder:
+        """The wrapped embedder, asked whatever is remembered."""
+        return self._embedder
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -96,7 +102,8 @@ class CachedEmbedder:
             self.hits += len(texts) - len(unknown)
         if unknown:
             # Copies: a row alone would keep the matrix of its whole batch in memory.
-            fresh = [row.copy() for row in embed(list(unknown.values()))]
+            rows = checked(embed(list(unknown.values())), len(unknown), self.dim)
+            fresh = [row.copy() for row in rows]
             known.update(zip(unknown, fresh, strict=True))
             with self._lock:
                 if self._entries.maxsize:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -24,6 +26,10 @@ DEFAULT_URL = "https://api.openai.com/v1"
 API_KEY_VARIABLE = "OPENAI_API_KEY"  # the variable every OpenAI client reads
 # 2,048 texts (OpenAI's most) of 4,096 numbers in JSON stay below this many bytes.
 MOST_REPLY_BYTES = 256 << 20
+# Payment, key, place and method: nothing a text could change.
+_OF_ANY_TEXT = {401, 402, 403, 404, 405, 407}
+# How long after a batch took all its time the next ones are given less: seconds.
+_STUCK = 60.0
 
 
 class _Item(msgspec.Struct):
@@ -36,10 +42,21 @@ class _Reply(msgspec.Struct):
 
 
 class _Transient(Exception):  # noqa: N818 -- never leaves this module
-    """A failure that may pass: no connection, 408, 429, 5xx."""
+    """A failure that may pass: no connection, 408, 429, 5xx.
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    Args:
+        short: what it is, in a few words without a text of the caller.
+        reason: what it is in full.
+        is_away: the provider as a whole is away; otherwise the texts may be to blame.
+        retry_after: seconds it wants to be left alone.
+    """
+
+    def __init__(
+        self, short: str, reason: str, *, is_away: bool = False, retry_after: float = 0.0
+    ) -> None:
         super().__init__(reason)
+        self.short = short
+        self.is_away = is_away
         self.retry_after = retry_after
 
 
@@ -57,12 +74,14 @@ class OpenAIEmbedder:
         dim: numbers in a vector; when not given, one request asks the endpoint for it, which
             therefore must answer when the service starts.
         batch_size: most texts in one request.
-        document_timeout_s: most seconds for one batch of documents, retries included.
+        document_timeout_s: most seconds for one batch of documents, retries included; for a while
+            after it was not enough it is at most ``stuck_timeout_s``.
         query_timeout_s: the same for queries; less, because a search falls back to words.
+        stuck_timeout_s: while the text is looked for that the endpoint does not answer to.
 
     Raises:
         ConfigError: the url or the key is wrong.
-        EmbeddingError: ``dim`` was not given and the endpoint did not tell it.
+        EmbeddingUnavailable: ``dim`` was not given and the endpoint did not tell it.
     """
 
     def __init__(
@@ -75,6 +94,7 @@ class OpenAIEmbedder:
         batch_size: int = 32,
         document_timeout_s: float = 30.0,
         query_timeout_s: float = 5.0,
+        stuck_timeout_s: float = 8.0,
     ) -> None:
         self._model = model
         self.model_id = f"openai/{model}"
@@ -83,15 +103,17 @@ class OpenAIEmbedder:
         self._batch_size = max(1, batch_size)
         self._document_timeout_s = document_timeout_s
         self._query_timeout_s = query_timeout_s
+        self._stuck_timeout_s = stuck_timeout_s
+        self._stuck_until = 0.0
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._client = httpx2.Client(headers=headers)
         self._dim = dim
         if dim is None:
             try:
                 self._dim = self._request(["dimension"], query_timeout_s).shape[1]
-            except EmbeddingError:
+            except EmbeddingError as error:
                 self._client.close()
-                raise
+                raise EmbeddingUnavailable.of(error) from error
 
     @property
     def dim(self) -> int:
@@ -100,11 +122,19 @@ class OpenAIEmbedder:
 
     def embed_documents(self, texts: list[str]) -> Vectors:
         """Unit vectors of documents, float32 ``[len(texts), dim]``."""
-        return self._embed(texts, self._document_timeout_s)
+        began, timeout_s = time.monotonic(), self._document_timeout_s
+        if began < self._stuck_until:
+            timeout_s = min(timeout_s, self._stuck_timeout_s)
+        try:
+            return self._embed(texts, timeout_s, is_query=False)
+        finally:
+            now = time.monotonic()
+            if now - began >= timeout_s:
+                self._stuck_until = now + _STUCK
 
     def embed_queries(self, texts: list[str]) -> Vectors:
         """Unit vectors of queries, float32 ``[len(texts), dim]``."""
-        return self._embed(texts, self._query_timeout_s)
+        return self._embed(texts, self._query_timeout_s, is_query=True)
 
     def embed_query(self, text: str) -> Vectors:
         """Unit vector of one query, float32 ``[dim]``."""
@@ -115,21 +145,30 @@ class OpenAIEmbedder:
         """Close the connections."""
         self._client.close()
 
-    def _embed(self, texts: list[str], timeout_s: float) -> Vectors:
+    def _embed(self, texts: list[str], timeout_s: float, *, is_query: bool) -> Vectors:
         if self._client.is_closed:
             raise EmbeddingError(f"The connection to {self._url} is closed.")
         # OpenAI refuses an empty text; a blank has a vector.
         clean = [clean_text(text) or " " for text in texts]
         size = self._batch_size
-        parts = [self._request(clean[i : i + size], timeout_s) for i in range(0, len(clean), size)]
+        parts = [
+            self._request(clean[i : i + size], timeout_s, is_query=is_query)
+            for i in range(0, len(clean), size)
+        ]
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
-    def _request(self, texts: list[str], timeout_s: float) -> Vectors:
-        """One batch, tried until it succeeds, is refused, or its time is over."""
+    def _request(self, texts: list[str], timeout_s: float, *, is_query: bool = True) -> Vectors:
+        """One batch, tried until it succeeds, is refused, or its time is over.
+
+        Documents that may be to blame are not tried again here: who embeds them looks for the
+        text that is.
+        """
         deadline = time.monotonic() + timeout_s
 
         def worth_retrying(error: Exception) -> bool | float:
             if not isinstance(error, _Transient):
+                return False
+            if not (is_query or error.is_away):
                 return False
             if time.monotonic() + error.retry_after >= deadline:
                 return False
@@ -145,13 +184,15 @@ class OpenAIEmbedder:
                 wait_jitter=0.1,
             ):
                 with attempt:
-                    body = self._post(texts, deadline, timeout_s / 2)
+                    body = self._post(texts, deadline, timeout_s / 2 if is_query else timeout_s)
         except _Transient as error:
-            raise EmbeddingUnavailable(
-                f"The embedding endpoint {self._url} does not answer.",
-                detail=str(error),
-                hint=f"curl -i {self._url}",
-            ) from error
+            message = f"The embedding endpoint {self._url} does not answer: {error.short}."
+            hint = f"curl -i {self._url}"
+            if error.is_away:
+                raise EmbeddingUnavailable(
+                    message, detail=str(error), hint=hint, retry_after=error.retry_after
+                ) from error
+            raise EmbeddingError(message, detail=str(error), hint=hint) from error
         return self._vectors(body, len(texts))
 
     def _post(self, texts: list[str], deadline: float, most_s: float) -> bytes:
@@ -165,13 +206,23 @@ class OpenAIEmbedder:
                 for chunk in response.iter_bytes():
                     body += chunk
                     if time.monotonic() > ends:
-                        raise _Transient(f"no complete answer within {left:.1f} s")
+                        raise _Transient(
+                            f"not within {left:.1f} s", f"no complete answer within {left:.1f} s"
+                        )
                     if len(body) > MOST_REPLY_BYTES:
                         raise self._unusable("its answer has no end")
                 if response.status_code != httpx2.codes.OK:
                     raise self._refusal(response, bytes(body))
         except httpx2.TransportError as error:
-            raise _Transient(f"{type(error).__name__}: {error}") from error
+            is_late = isinstance(error, httpx2.TimeoutException)
+            raise _Transient(
+                f"not within {left:.1f} s" if is_late else type(error).__name__,
+                f"{type(error).__name__}: {error}",
+                # what breaks off in the midst may have broken off over a text
+                is_away=isinstance(
+                    error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+                ),
+            ) from error
         except httpx2.DecodingError as error:
             raise self._unusable(str(error)) from error
         return bytes(body)
@@ -183,11 +234,16 @@ class OpenAIEmbedder:
         said = said.replace(self._key, "***") if self._key else said
         detail = f"HTTP {status}: {said}"
         if status in {408, 429} or status >= 500:
-            return _Transient(detail, _retry_after(response))
-        # 400, 413, 422: the endpoint refuses these texts. Anything else it would say of any text.
-        blame = EmbeddingError if status in {400, 413, 422} else EmbeddingUnavailable
-        hint = "check model, url and api_key_file under [embedding]"
-        return blame(f"The embedding endpoint {self._url} refused.", detail=detail, hint=hint)
+            asked = _retry_after(response)
+            away = status == 429 or asked > 0
+            return _Transient(f"HTTP {status}", detail, is_away=away, retry_after=asked)
+        # These it would say of any text; of 400, 413, 422 and the rare ones that is to be seen.
+        blame = EmbeddingUnavailable if status < 400 or status in _OF_ANY_TEXT else EmbeddingError
+        return blame(
+            f"The embedding endpoint {self._url} refused: HTTP {status}.",
+            detail=detail,
+            hint="check model, url and api_key_file under [embedding]",
+        )
 
     def _vectors(self, body: bytes, count: int) -> Vectors:
         try:
@@ -203,15 +259,18 @@ class OpenAIEmbedder:
         dims = {len(item.embedding) for item in items}
         dim = self._dim or next(iter(dims))
         if dims != {dim} or dim == 0:
-            raise EmbeddingUnavailable(
+            raise EmbeddingError(
                 f"The model {self._model} gives vectors of another dimension.",
                 detail=f"Expected {dim}, got {sorted(dims)}.",
-                hint="set dim under [embedding] to what the model gives, or change the model",
+                hint="set dim under [embedding] to what the model gives, or leave it out; then:"
+                " magray migrate --replace-model",
             )
-        return unit_rows(np.array([item.embedding for item in items], np.float32), self.model_id)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+            rows = np.array([item.embedding for item in items], np.float32)
+        return unit_rows(rows, self.model_id)
 
-    def _unusable(self, detail: str) -> EmbeddingUnavailable:
-        return EmbeddingUnavailable(
+    def _unusable(self, detail: str) -> EmbeddingError:
+        return EmbeddingError(
             f"The embedding endpoint {self._url} gave an answer that is not usable.",
             detail=detail,
             hint="check that url under [embedding] is an OpenAI-compatible endpoint",
@@ -255,6 +314,13 @@ def _read_key(file: Path | None) -> str:
 
 
 def _retry_after(response: httpx2.Response) -> float:
-    """Seconds the server asks to wait; its date form is rare and read as "not said"."""
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else 0.0
+    """Seconds the server asks to wait, as a number or a date; 0: it does not say."""
+    value = response.headers.get("retry-after", "").strip()
+    try:
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +30,10 @@ TOKENS_PER_RUN = 256
 # WordPiece turns a word of more than 100 characters into one unknown token, so no token of a
 # text that means something needs more; tokenizing a megabyte to keep 256 tokens takes 0.5 s.
 CHARS_PER_TOKEN = 100
+
+if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+    # Who loaded it before this package did (see service/__init__.py) has its events stopped here.
+    ort.disable_telemetry_events()
 
 _INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}

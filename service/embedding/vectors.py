@@ -26,6 +26,23 @@ def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def checked(rows: Any, count: int, dim: int) -> Vectors:
+    """The rows, if they are what was asked for: finite, not zero, ``[count, dim]``.
+
+    Raises:
+        EmbeddingError: they are not; says what they are.
+    """
+    matrix = np.asarray(rows, np.float32)
+    if matrix.shape != (count, dim):
+        raise EmbeddingError(
+            f"{count} texts of {dim} numbers were asked for, {list(matrix.shape)} came back.",
+            hint="magray check",
+        )
+    if not (np.isfinite(matrix).all() and matrix.any(axis=1).all()):
+        raise EmbeddingError("The model gave a vector without a direction.", hint="magray check")
+    return matrix
+
+
 def unit_rows(rows: npt.NDArray[Any], model_id: str) -> Vectors:
     """The rows scaled to length 1 as contiguous float32, ``[n, dim]``.
 

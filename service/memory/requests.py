@@ -317,9 +317,26 @@ class Memory:
         )
         return bool(rows[0]["held"])
 
-    async def pending_embeddings(self, limit: int) -> list[dict[str, Any]]:
-        """Memories without a vector, oldest first: namespace, id, document."""
-        return await self._across("select * from memory.pending_embeddings(%s)", (limit,))
+    async def pending_embeddings(
+        self,
+        limit: int,
+        *,
+        after: str | None = None,
+        first: Sequence[tuple[str, UUID]] = (),
+        others: bool = True,
+    ) -> list[dict[str, Any]]:
+        """Memories that wait for a vector: namespace, id, document, attempts.
+
+        Args:
+            limit: most of them.
+            after: the namespace that came last before; the turn is the next one's.
+            first: namespace and id of memories somebody waits for.
+            others: give the others too, in turns of their namespaces.
+        """
+        return await self._across(
+            "select * from memory.pending_embeddings(%s, now(), %s, %s, %s, %s)",
+            (limit, after, [one[0] for one in first], [one[1] for one in first], others),
+        )
 
     async def without_embedding(self, namespaces: Iterable[str], ids: list[UUID]) -> set[UUID]:
         """Which of these memories still wait for their vector."""
@@ -332,17 +349,32 @@ class Memory:
         return waiting
 
     async def write_embeddings(
-        self, pending: Sequence[dict[str, Any]], vectors: NDArray[np.float32], model: str
+        self,
+        pending: Sequence[dict[str, Any]],
+        vectors: NDArray[np.float32],
+        model: str,
+        shortened: Sequence[tuple[int | None, str | None]] | None = None,
     ) -> int:
-        """Store vectors for pending memories; returns how many were still wanted."""
+        """Store vectors for pending memories; returns how many were still wanted.
+
+        Args:
+            pending: whose they are.
+            vectors: float32 ``[len(pending), dim]``.
+            model: that made them.
+            shortened: of how many characters each is made and why not of more; None: of all.
+        """
+        cut = shortened or [(None, None)] * len(pending)
         rows = await self._across(
-            "select count(*) as written from memory.write_embeddings(%s, %s, %s, %s, %s)",
+            "select count(*) as written"
+            " from memory.write_embeddings(%s, %s, %s, %s, %s, %s::integer[], %s::text[])",
             (
                 [row["namespace"] for row in pending],
                 [row["id"] for row in pending],
                 [row["document"] for row in pending],
                 [to_halfvector(vector) for vector in vectors],
                 model,
+                [characters for characters, _ in cut],
+                [reason for _, reason in cut],
             ),
         )
         return int(rows[0]["written"])
@@ -352,6 +384,13 @@ class Memory:
         await self._across(
             "select * from memory.note_embedding_failure(%s, %s, %s)",
             (namespace, memory_id, error),
+        )
+
+    async def note_provider(self, model: str, error: str | None, retry_s: float = 0.0) -> None:
+        """Tell whether the embedding provider answers: None, or why not and when it is asked."""
+        await self._across(
+            "select from memory.note_provider(%s, %s, now() + %s * interval '1 second')",
+            (model, error, retry_s if error else None),
         )
 
     async def run_lifecycle(self, *, limit: int, dry_run: bool) -> list[LifecycleChange]:

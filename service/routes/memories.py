@@ -90,7 +90,7 @@ class Memories(Controller):
         for row in stored:
             REMEMBERED.labels("created" if row.created else "known").inc()
         if services.worker is not None:
-            waiting = {row.id for row in stored if not row.has_embedding}
+            waiting = {(row.namespace, row.id) for row in stored if not row.has_embedding}
             services.worker.notify()
             if data.wait and waiting:
                 await services.worker.wait_for(waiting, _LONGEST_WAIT)

@@ -57,6 +57,17 @@ select 'fallback_rate', 'embedding', 3, sum(d.degraded)::double precision / null
 from day as d
 where d.at > p_now - interval '24 hours'
 union all
+-- of the model in use, and while a service speaks of it
+select 'provider_failing', 'embedding', 1,
+    coalesce(greatest(0, extract(epoch from p_now - s.failing_since))::double precision,
+             case when s.model is not null then 0 end), s.error
+from (select) as one
+left join (
+    select p.model, p.failing_since, p.error
+    from memory_data.provider_state as p
+    join memory._active_model() as m on m.name = p.model
+    where p.noted_at > p_now - interval '5 minutes' and p.noted_at <= p_now) as s on true
+union all
 select 'uptime', 'total', 1,
     case when count(*) > 0
         then 100 * least(1, (count(distinct date_trunc('minute', d.at)) filter (

@@ -44,13 +44,7 @@ join pg_attribute as a on a.attrelid = c.oid and a.attname = 'namespace' and not
 where c.relnamespace = 'memory_data'::regnamespace and c.relkind in ('r', 'p')
     and not (c.relrowsecurity and c.relforcerowsecurity)
 union all
-select 'embedding model', count(*) = 1, false,
-    coalesce(max(m.name || ', ' || m.dim || ' dimensions'), 'none registered yet'), 'magray migrate'
-from memory._active_model() as m
-union all
-select 'waiting for vectors', count(*) < 10000, false, format('%s memories', count(*)),
-    'Is the service running? magray serve'
-from memory._memories as m where m.embedding is null and m.expires_at > p_now
+select c.* from memory._check_embeddings(p_now) as c
 union all
 select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
     string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')

@@ -110,6 +110,10 @@ begin
     using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
         v_new.kind, v_new.language, v_hash,
         memory._words(v_new.language, v_new.content, v_new.metadata), v_retext;
+    if v_retext then
+        -- what was said of the old words does not hold for the new ones
+        delete from memory_data.embedding_failure as f where f.namespace = p_namespace and f.id = p_id;
+    end if;
     insert into memory_data.revision (namespace, id, at, content, kind, metadata, importance, pinned)
     values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
             v_old.pinned);

@@ -1,8 +1,11 @@
 -- Store the vectors a worker made. A memory that is gone, or whose text changed since it was read
 -- (p_documents holds what was embedded), is left out; the answer says which were written. A vector
--- without a direction is noted as a failed attempt: it must not hold up the others.
+-- without a direction is noted as a failed attempt: it must not hold up the others. p_shortened: of how
+-- many characters the vector is made where the provider did not take the whole text, and p_reasons what
+-- it said to more; null: of all.
 create or replace function memory.write_embeddings(
-    p_namespaces text[], p_ids uuid[], p_documents text[], p_embeddings halfvec[], p_model text
+    p_namespaces text[], p_ids uuid[], p_documents text[], p_embeddings halfvec[], p_model text,
+    p_shortened integer[] default null, p_reasons text[] default null
 )
 returns table (namespace text, id uuid)
 language plpgsql
@@ -44,7 +47,15 @@ begin
     end loop;
     delete from memory_data.embedding_failure as f
     using unnest(p_namespaces, p_ids, p_embeddings) as w (namespace, id, embedding)
-    where f.namespace = w.namespace and f.id = w.id and l2_norm(w.embedding) > 0;
+    where f.namespace = w.namespace and f.id = w.id and f.shortened_to is null and l2_norm(w.embedding) > 0;
+    insert into memory_data.embedding_failure (namespace, id, attempts, last_error, next_attempt_at, shortened_to)
+    select w.namespace, w.id, 0, left(coalesce(w.reason, ''), 500), 'infinity', w.shortened
+    from unnest(p_namespaces, p_ids, p_documents, p_embeddings, p_shortened, p_reasons)
+        as w (namespace, id, document, embedding, shortened, reason)
+    join memory._memories as m on m.namespace = w.namespace and m.id = w.id and m.embedding is not null
+        and memory._document(m.content, m.metadata) = w.document
+    where w.shortened is not null and l2_norm(w.embedding) > 0
+    on conflict do nothing;
     perform memory._note_change(n.namespace)
     from (select distinct w.namespace from unnest(p_namespaces) as w (namespace) order by 1) as n;
 end;

@@ -52,7 +52,9 @@ from (values
     (22, 'outages', 'health', 'outages', '1 hour', 'total', 'memory.outages',
      'How often the database was away for its services; its label: why the last time.'),
     (23, 'lasting_pressure', 'memory', 'level', null, 'layer, total', 'memory.measure_pressure',
-     'The pressure nothing lowers by itself: high, and medium where the policy is manual. 0 otherwise.')
+     'The pressure nothing lowers by itself: high, and medium where the policy is manual. 0 otherwise.'),
+    (24, 'provider_failing', 'health', 'seconds', null, 'embedding', 'memory_data.provider_state',
+     'Since when the embedding provider fails the services, and what it says; 0: it answers.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
 left join (values ('error_rate', 'errors', 5), ('fragmentation', 'size', 64 << 20)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
 

@@ -10,6 +10,7 @@ import pytest
 
 from service.embedding.batcher import MicroBatcher
 from service.embedding.cache import CachedEmbedder
+from service.embedding.isolate import PROBE
 from service.embedding.port import EmbeddingUnavailable
 from service.errors import EmbeddingError
 from tests.embedding.fakes import DIM, Fake, OneByOne, vector
@@ -133,9 +134,12 @@ async def test_a_poisonous_text_fails_its_own_caller_only() -> None:
     np.testing.assert_array_equal(other, vector("document", "c"))
     assert fake.called_with("document") == [
         ["a", "b", "poison", "c"],
+        [PROBE],
         ["a"],
         ["b"],
         ["poison"],
+        ["poison"],
+        [PROBE],
         ["c"],
         ["d", "e"],
     ]
@@ -162,7 +166,7 @@ async def test_a_provider_that_is_down_is_not_asked_again_for_each_text() -> Non
             *(batcher.embed_document(t) for t in ("a", "down", "b")), return_exceptions=True
         )
         assert all(isinstance(answer, EmbeddingUnavailable) for answer in answers)
-        assert len(fake.calls) == 1
+        assert len(fake.called_with("document")) == 1
         await batcher.embed_document("up again")
 
 

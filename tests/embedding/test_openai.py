@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,68 +15,13 @@ import pytest
 from service.embedding.openai import OpenAIEmbedder
 from service.embedding.port import EmbeddingUnavailable
 from service.errors import ConfigError, EmbeddingError
+from tests.embedding.endpoint import Handler, fixed, status, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-Answer = tuple[int, dict[str, str], Any]
-
-
-def vectors(request: dict[str, Any], dim: int = 4) -> Answer:
-    """A vector by the text's length, in reverse order, so that the index is needed."""
-    data = [
-        {"index": i, "embedding": [float(len(text)), 1.0] + [0.0] * (dim - 2)}
-        for i, text in enumerate(request["input"])
-    ]
-    return 200, {}, {"data": data[::-1], "usage": {"total_tokens": 1}}
-
-
-class Endpoint(ThreadingHTTPServer):
-    """Answers by the functions of ``script`` in turn, then by ``vectors``."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script: list[Callable[[dict[str, Any]], Answer]] = []
-        self.seen: list[tuple[str, str | None, dict[str, Any]]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Endpoint
-
-    def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.seen.append((self.path, self.headers["authorization"], request))
-        answer = self.server.script.pop(0) if self.server.script else vectors
-        status, headers, content = answer(request)
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        for name, value in {"content-length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        try:
-            self.end_headers()
-            self.wfile.write(body)
-        except ConnectionError:  # the client has left, as some of these tests want it to
-            self.close_connection = True
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    from tests.embedding.endpoint import Answer, Endpoint
 
 
 @pytest.fixture
@@ -84,16 +29,6 @@ def embedder(endpoint: Endpoint) -> Iterator[OpenAIEmbedder]:
     embedder = OpenAIEmbedder("test-model", url=endpoint.url, dim=4, batch_size=2)
     yield embedder
     embedder.close()
-
-
-def fixed(content: Any, code: int = 200, **headers: str) -> Callable[[dict[str, Any]], Answer]:
-    """The same answer whatever is asked."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _: (code, named, content)
-
-
-def status(code: int, **headers: str) -> Callable[[dict[str, Any]], Answer]:
-    return fixed({"error": {"message": f"said {code}"}}, code, **headers)
 
 
 def test_batches_order_and_length(endpoint: Endpoint, embedder: OpenAIEmbedder) -> None:
@@ -122,6 +57,26 @@ def test_the_dimension_is_asked_for_when_not_given(endpoint: Endpoint) -> None:
     embedder = OpenAIEmbedder("m", url=f"{endpoint.url}/embeddings")
     assert embedder.dim == 4
     embedder.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("7.5", 7.5),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 7200),
+        ("yesterday", 0),
+        ("-3", 0),
+        (format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True), 0),
+    ],
+)
+def test_how_long_it_wants_to_be_left_alone_is_told(
+    endpoint: Endpoint, embedder: OpenAIEmbedder, said: str, seconds: float
+) -> None:
+    endpoint.otherwise = status(429, retry_after=said)
+    with pytest.raises(EmbeddingUnavailable) as caught:
+        embedder._request(["a"], 0.2)
+    assert caught.value.retry_after == pytest.approx(seconds, abs=120 if seconds > 99 else 0)
 
 
 @pytest.mark.parametrize("code", [500, 503, 408])
@@ -166,7 +121,7 @@ def test_a_slow_endpoint_is_left_in_time(endpoint: Endpoint) -> None:
 
     endpoint.script = [slow] * 20
     embedder = OpenAIEmbedder("m", url=endpoint.url, dim=4, query_timeout_s=0.4)
-    with pytest.raises(EmbeddingUnavailable, match="does not answer"):
+    with pytest.raises(EmbeddingError, match="does not answer: not within"):
         embedder.embed_query("a")
     # The server has not answered anything yet: the client left by its own clock.
     assert not release.is_set()
@@ -178,7 +133,7 @@ def test_an_answer_that_drips_is_left_in_time(endpoint: Endpoint) -> None:
     stop = threading.Event()
 
     class Dripping(Handler):
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802
             self.rfile.read(int(self.headers["content-length"]))
             self.send_response(200)
             self.send_header("content-length", "100000")
@@ -191,7 +146,7 @@ def test_an_answer_that_drips_is_left_in_time(endpoint: Endpoint) -> None:
 
     endpoint.RequestHandlerClass = Dripping
     embedder = OpenAIEmbedder("m", url=endpoint.url, dim=4, query_timeout_s=0.4)
-    with pytest.raises(EmbeddingUnavailable) as caught:
+    with pytest.raises(EmbeddingError) as caught:
         embedder.embed_query("a")
     assert "no complete answer" in caught.value.detail
     stop.set()

@@ -11,7 +11,6 @@ from psycopg import sql
 from jobs.transfer.embed import embed_pending
 from jobs.transfer.item import Entry, FileError, Item, Skip
 from jobs.transfer.store import store
-from service.embedding.port import EmbeddingUnavailable
 from service.model import NewMemory
 from tests.conftest import MODEL
 from tests.embedding.fakes import Fake
@@ -108,29 +107,41 @@ async def test_what_was_read_before_a_broken_line_is_stored(memory: Memory, clon
 
 async def test_the_documents_of_the_database_are_embedded(memory: Memory, clone_url: str) -> None:
     spoken = item(1, "Hello.", metadata={"speaker": "Ann", "date": "2024-05-06"})
-    await store(memory, [spoken, *(item(n) for n in range(2, 8))], batch=10)
+    outcome = await store(memory, [spoken, *(item(n) for n in range(2, 8))], batch=10)
     fake, done = Fake(MODEL), list[int]()
-    assert await embed_pending(memory, fake, batch=3, on_progress=done.append) == 7
+    made = await embed_pending(memory, fake, outcome.waiting, batch=3, on_progress=done.append)
+    assert made == (7, None)
     assert done == [3, 3, 1]
     assert "[6 May 2024] Ann: Hello." in [text for _, texts in fake.calls for text in texts]
     assert count(clone_url, "not has_embedding") == 0
-    assert await embed_pending(memory, fake, batch=3) == 0
+    assert await embed_pending(memory, fake, outcome.waiting, batch=3) == (0, None)
+
+
+async def test_a_file_waits_for_nobody_elses_vectors(memory: Memory, clone_url: str) -> None:
+    await store(memory, [item(n, namespace="others") for n in range(20)], batch=10)
+    outcome = await store(memory, [item(1), item(2), item(1)], batch=10)
+    fake = Fake(MODEL)
+    assert await embed_pending(memory, fake, outcome.waiting, batch=10) == (2, None)
+    assert [len(texts) for _, texts in fake.calls] == [2]
+    assert count(clone_url, "not has_embedding") == 20
 
 
 async def test_a_text_that_cannot_be_embedded_stops_no_other(
     memory: Memory, clone_url: str
 ) -> None:
-    await store(memory, [item(1), item(2, "poison"), item(3)], batch=10)
-    assert await embed_pending(memory, Fake(MODEL), batch=10) == 2
+    outcome = await store(memory, [item(1), item(2, "poison"), item(3)], batch=10)
+    assert await embed_pending(memory, Fake(MODEL), outcome.waiting, batch=10) == (2, None)
     assert count(clone_url, "not has_embedding and content = 'poison'") == 1
 
 
 async def test_a_provider_that_is_down_is_told_and_nothing_is_lost(
     memory: Memory, clone_url: str
 ) -> None:
-    await store(memory, [item(1), item(2)], batch=10)
-    await store(memory, [item(3, "down")], batch=10)
-    with pytest.raises(EmbeddingUnavailable):
-        await embed_pending(memory, Fake(MODEL), batch=2)
+    outcome = await store(memory, [item(1), item(2), item(3, "down")], batch=10)
+    made, away = await embed_pending(memory, Fake(MODEL), outcome.waiting, batch=2)
+    assert (made, away and away.message) == (2, "down")
     assert count(clone_url, "has_embedding") == 2
     assert count(clone_url) == 3
+    with psycopg.connect(clone_url) as connection:  # no text is to blame
+        tried = connection.execute("select sum(attempts) from memory.unembedded").fetchone()
+    assert tried == (0,)

@@ -57,10 +57,12 @@ async def working(
         await batcher.close()
 
 
-def store(url: str, *texts: str) -> list[UUID]:
+def store(url: str, *texts: str, namespace: str = "n") -> list[tuple[str, UUID]]:
+    """Namespace and id of each."""
+    statement = "select id from memory.remember(%s, %s)"
     with psycopg.connect(url) as connection:
         return [
-            connection.execute("select id from memory.remember('n', %s)", (text,)).fetchone()[0]  # type: ignore[index]
+            (namespace, connection.execute(statement, (namespace, text)).fetchone()[0])  # type: ignore[index]
             for text in texts
         ]
 
@@ -198,7 +200,7 @@ async def test_waiting_ends_for_what_is_not_pending(
 ) -> None:
     async with working(pool, WordEmbedder()) as worker:
         assert await worker.wait_for([], 0)
-        assert await worker.wait_for([uuid4()], 60)
+        assert await worker.wait_for([("n", uuid4())], 60)
         (memory,) = store(clone_url, "twice")
         assert await asyncio.gather(worker.wait_for([memory], 60), worker.wait_for([memory], 60))
         assert await worker.wait_for([memory], 60)
@@ -214,7 +216,7 @@ async def test_a_text_edited_meanwhile_gets_the_vector_of_its_new_words(
     pending = await Memory(pool).pending_embeddings(8)
     with psycopg.connect(clone_url) as connection:
         connection.execute(
-            "select memory.update_memory('n', %s, '{\"content\": \"new words\"}')", (memory,)
+            "select memory.update_memory('n', %s, '{\"content\": \"new words\"}')", (memory[1],)
         )
     written = await Memory(pool).write_embeddings(
         pending, np.stack([vector_of("old words")]), "test-model"
