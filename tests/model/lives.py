@@ -83,8 +83,8 @@ class Lives:
         made = one(
             self.db, "remember", namespace=self.namespace(word), content=f"{word} said", kind=kind,
             metadata={"speaker": word, "tags": [word]}, session=f"s {word}",
-            embedding=HalfVector([1.0] * DIM) if vector else None, idempotency_key=f"{kind} {word[4:-1]}",
-            now=self.now,
+            embedding=HalfVector([1.0] * DIM) if vector else None,
+            idempotency_key=f"{kind} {word[4:-1]}", now=self.now,
         )  # fmt: skip
         known = self.ids.setdefault(word, [])
         if made["id"] not in known:

@@ -37,19 +37,11 @@ Steps = list[tuple[str, int | None]]
 Way = tuple[str, int | None]
 
 
-class _Undo(Exception):
-    """Ends an example; what it did is rolled back."""
-
-
 def _check(
     db: Connection[Any], memories: Memories, archive_first: set[str], steps: Steps, way: Way
 ) -> None:
-    try:
-        with db.transaction():
-            _live_and_forget(Lives(db, archive_first), memories, steps, way)
-            raise _Undo
-    except _Undo:
-        pass
+    with db.transaction(force_rollback=True):
+        _live_and_forget(Lives(db, archive_first), memories, steps, way)
 
 
 def _live_and_forget(lives: Lives, memories: Memories, steps: Steps, way: Way) -> None:
