@@ -113,10 +113,11 @@ revoke execute on function
     memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
     memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
     memory._unarchived_since, memory._tell_alert, memory._check_gap,
-    memory._kpis_of_blocking
+    memory._kpis_of_blocking, memory._analyst_search, memory._analyst_explain, memory._analyst_history,
+    memory._analyst_kpis
     from memory_app;
 
--- Analysts: views, nothing else.
+-- Analysts: views, and what explains what is in them; nothing that changes anything.
 grant select on memory.kpi_catalogue, memory.kpi_history, memory.alerts to memory_analyst, memory_operator;
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
 grant select on memory.models to memory_analyst, memory_operator;
@@ -127,5 +128,10 @@ grant select on memory.jobs to memory_analyst, memory_operator;
 -- What a view computes from a row alone.
 grant execute on function
     memory._due, memory._latest_start, memory._next_due, memory._cron_field, memory._is_cron_day
+    to memory_analyst;
+grant execute on function
+    memory.search, memory.explain, memory.history, memory.kpis, memory.blocking_criteria,
+    memory._analyst_search, memory._analyst_explain, memory._analyst_history, memory._analyst_kpis,
+    memory._sees_content
     to memory_analyst;
 grant select on memory.backups to memory_analyst, memory_operator;

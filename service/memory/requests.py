@@ -13,6 +13,7 @@ import msgspec
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
+from service.acting import actor
 from service.memory.shapes import Use, as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
@@ -46,7 +47,11 @@ set_json_loads(msgspec.json.decode)
 
 Row = TypeVar("Row")
 
-_IN_NAMESPACE = "select set_config('magray.namespace', %s, true)"
+_IN_NAMESPACE = (
+    "select set_config('magray.namespace', %s, true), set_config('magray.actor', %s, true)"
+)
+
+_ACTING = "select set_config('magray.actor', %s, true)"
 
 
 class Memory:
@@ -88,7 +93,7 @@ class Memory:
         async with self._pool.connection() as connection, connection.pipeline():
             # Always in the same order, so that two batches never wait for each other in a ring.
             for namespace in sorted(places):
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
                 cursor = connection.cursor(row_factory=dict_row, binary=True)
                 await cursor.execute(
                     "select r.id, %s as namespace, r.created, r.layer, r.kind, r.created_at,"
@@ -370,7 +375,7 @@ class Memory:
     ) -> list[Row]:
         async with self._pool.connection() as connection, connection.pipeline():
             if namespace is not None:
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
             cursor = connection.cursor(row_factory=class_row(row), binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()
@@ -379,7 +384,9 @@ class Memory:
         self, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[dict[str, Any]]:
         """Rows of a function that spans namespaces."""
-        async with self.housekeeping.connection() as connection:
+        async with self.housekeeping.connection() as connection, connection.pipeline():
+            if actor():
+                await connection.execute(_ACTING, (actor(),))
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()
@@ -389,7 +396,7 @@ class Memory:
     ) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection, connection.pipeline():
             if namespace is not None:
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()

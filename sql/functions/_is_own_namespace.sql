@@ -1,6 +1,6 @@
 -- For functions that run with the owner's rights: what row security would have let the caller see.
--- Operators and owners may look anywhere, the service only into the namespace set for its transaction.
--- The role setting still names the caller inside such a function.
+-- Operators, owners and analysts may look anywhere, the service only into the namespace set for its
+-- transaction.
 create or replace function memory._is_own_namespace(p_namespace text)
 returns boolean
 language sql
@@ -8,8 +8,8 @@ stable
 set search_path to pg_catalog, pg_temp
 as $function$
 select p_namespace is not distinct from nullif(current_setting('magray.namespace', true), '')
-    or pg_has_role(
-        coalesce(nullif(current_setting('role'), 'none'), session_user::text), 'memory_operator', 'usage')
+    or pg_has_role(memory._caller(), 'memory_operator', 'usage')
+    or pg_has_role(memory._caller(), 'memory_analyst', 'usage')
 $function$;
 
 comment on function memory._is_own_namespace is
