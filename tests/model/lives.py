@@ -55,12 +55,16 @@ class Lives:
     Args:
         db: the session.
         archive_first: the layers whose evicted memories go to the archive.
+        ago: how long before the database's time they begin.
     """
 
-    def __init__(self, db: Connection[Any], archive_first: Iterable[str]) -> None:
+    def __init__(
+        self, db: Connection[Any], archive_first: Iterable[str], *, ago: timedelta = timedelta(0)
+    ) -> None:
         self.db = db
-        self.now = value(db, "select now()").astimezone(UTC)
+        self.now = value(db, "select now()").astimezone(UTC) - ago
         self.archiver = Archiver(db)
+        call(db, "make_partitions", now=self.now)
         # of each word: the ids that ever had it
         self.ids: dict[str, list[UUID]] = {}
         db.execute("update memory_data.promotion_rule set threshold = -1")

@@ -33,7 +33,10 @@ ANALYST = {
 # With their owner's rights, each for the reason it gives in its file.
 SECURITY_DEFINER = {
     # what it is asked with reads no table of its own
-    "_analyst_search", "_analyst_explain", "_analyst_history", "_analyst_kpis",
+    "_analyst_search",
+    "_analyst_explain",
+    "_analyst_history",
+    "_analyst_kpis",
     "blocking_criteria",  # analysts may ask it as well
     "_sees_content",  # analysts read no setting
     "_forget_detached",  # what is no partition any more is its owner's alone
