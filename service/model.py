@@ -240,8 +240,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
 class Decision(Struct, frozen=True, kw_only=True):
     """What was decided about a memory, and by what: each criterion's value, threshold, passed.
 
-    `id` is null where `records` were decided at once, such as a partition that expired. `actor`: key,
-    job or login, and its name; null: decided before that was kept.
+    `id` is null where `records` were decided at once, such as a partition that expired.
+    `actor`: key, job or login, and its name; null: decided before that was kept.
     """
 
     id: UUID | None

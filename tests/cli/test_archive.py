@@ -142,7 +142,7 @@ def test_a_namespace_is_forgotten_everywhere(
 
 
 def test_a_namespace_is_forgotten_from_whatever_became_of_it(place: Home, clone_url: str) -> None:
-    """Evicted into the outbox and into files, restored, edited, pinned, promoted, merged, stored."""
+    """Evicted into outbox and files, restored, edited, pinned, promoted, merged, stored."""
     with session(clone_url) as db:
         lives = Lives(db, LAYERS)
         words = [lives.store(n, "user_interaction", vector=bool(n)) for n in range(0, 8, 2)]

@@ -17,7 +17,7 @@ KINDS = ("user_interaction", "pattern", "core_concept")
 
 @pytest.fixture(params=[20000, 1], ids=["small", "large"])
 def ids(db: Connection[Any], request: pytest.FixtureRequest) -> list[Any]:
-    """Memories of two namespaces, one used, rated and edited; those of n. A way of searching each."""
+    """Memories of two namespaces, one used, rated and edited; those of n."""
     db.execute(
         "update memory_data.setting set value = %s::text::jsonb where key = 'exact_rows'",
         (request.param,),

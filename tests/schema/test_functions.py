@@ -101,8 +101,9 @@ def test_every_view_says_what_it_shows(db: Connection[Any]) -> None:
 
 def test_every_column_of_a_view_says_what_it_is(db: Connection[Any]) -> None:
     columns = rows(
-        db, "select c.relname || '.' || a.attname as name, col_description(c.oid, a.attnum) as comment"
-        " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0"
+        db, "select c.relname || '.' || a.attname as name,"
+        " col_description(c.oid, a.attnum) as comment from pg_class as c"
+        " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0"
         " where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v'"
         " and c.relname not like '\\_%%'",
     )  # fmt: skip
