@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from litestar.exceptions import NotAuthorizedException
 from litestar.plugins.problem_details import ProblemDetailsException
 
+from service.acting import act_as
 from service.keys import ALL_NAMESPACES
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ async def require_key(
             f"magray keys create --scope {scope}",
         )
     connection.scope["user"] = caller
+    act_as(caller.name)
 
 
 def namespace_for(caller: ApiKey, namespace: str | None, *, place: str = "") -> str:

@@ -67,7 +67,7 @@ def make_app(backend: Backend) -> Litestar:
     cache = QueryCache(backend.memory, ttl_minutes=performance.query_cache_ttl_minutes)
     keeper = BackupKeeper(backend)
     tally = Tally()
-    watch = Watch(backend.memory.housekeeping)
+    watch = Watch(backend.memory.housekeeping, keeper.refresh)
     kpi_metrics = KpiCollector()
     pools = (backend.pool, backend.memory.housekeeping)
     supervisor = Supervisor(backend.database, pools, watch)

@@ -26,6 +26,7 @@ from jobs.backup.restore import restore
 from jobs.backup.status import mirror
 from jobs.backup.take import take
 from jobs.backup.verify import verify
+from service.backup_mirror import BackupMirror
 from service.backup_rules import due, moment_of
 from service.database import connect
 from service.errors import MagrayError
@@ -34,6 +35,7 @@ from service.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
     from uuid import UUID
 
     from jobs.backup.catalogue import Catalogue
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("magray.backups")
 
 _INTERVAL = 60.0  # seconds; also how far back the last restorable instant may lie
+_PATIENCE = 5.0  # seconds whoever asks for backups or KPIs waits for the mirror
 _NOTE_EVERY = 1.0  # seconds between two notes of a run's progress
 _PAUSE = 900.0  # seconds until what is due and failed is tried again
 
@@ -62,10 +65,13 @@ class BackupKeeper:
         self._task: asyncio.Task[None] | None = None
         self._asked: set[asyncio.Task[bool]] = set()
         self._paused: dict[str, float] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+        self._mirror = BackupMirror(backend.database, self.repository, self._home)
 
     def start(self) -> None:
         """Begin to look every minute."""
         if self.is_possible:
+            self._mirror.start()
             self._task = asyncio.create_task(self._run(), name="backups")
 
     async def stop(self) -> None:
@@ -73,6 +79,7 @@ class BackupKeeper:
         await end(self._task)
         for task in list(self._asked):
             await end(task)
+        await self._mirror.stop()
         if self._settings.snapshot_on_shutdown and self.is_possible:
             await self._snapshot()
 
@@ -99,8 +106,18 @@ class BackupKeeper:
                 detail="Others do (magray jobs), or backup.directory is not set.",
                 hint="magray backup full, where backup.directory is set",
             )
-        home = database.server.home if database.server else self._backend.settings.data_dir
-        return open_repository(self._settings, home, database.bin_dir)
+        return open_repository(self._settings, self._home, database.bin_dir)
+
+    @property
+    def _home(self) -> Path:
+        server = self._backend.database.server
+        return server.home if server else self._backend.settings.data_dir
+
+    async def refresh(self) -> None:
+        """Let the database show what can be restored now; waits a few seconds at most."""
+        if self.is_possible:
+            self._refreshing = asyncio.create_task(self._mirror.refresh(), name="backup mirror")
+            await asyncio.wait({self._refreshing}, timeout=_PATIENCE)
 
     async def begin(self, action: str, request: dict[str, Any]) -> UUID:
         """Begin a run; it goes on by itself, and tells how it gets on.
@@ -124,6 +141,7 @@ class BackupKeeper:
 
     async def backups(self) -> list[dict[str, Any]]:
         """The backups, newest first."""
+        await self.refresh()
         async with self._operator() as backups:
             return await backups.listed()
 

@@ -251,6 +251,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     """What was decided about a memory, and by what: each criterion's value, threshold, passed.
 
     `id` is null where `records` were decided at once, such as a partition that expired.
+    `actor`: key, job or login, and its name; null: decided before that was kept.
     """
 
     id: UUID | None
@@ -268,6 +269,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     job_run: int | None
     records: int
     detail: dict[str, Any] | None
+    actor: str | None
 
 
 class DecisionPage(Struct, frozen=True, kw_only=True):

@@ -170,12 +170,19 @@ class PressureSettings(Section):
         return self
 
 
+class AccessSettings(Section):
+    """What a role is shown: of `memory_analyst`, whether content and metadata of memories."""
+
+    analyst_sees_content: bool = True
+
+
 class MemorySettings(Section):
     """What MISSION's configuration calls `[memory]`: policy that lives in the database's rows."""
 
     layers: LayersSettings = LayersSettings()
     performance: PerformanceSettings = PerformanceSettings()
     pressure: PressureSettings = PressureSettings()
+    access: AccessSettings = AccessSettings()
 
     def policy(self) -> dict[str, Any]:
         """Its part of what `memory.apply_policy` compares with the policy rows."""
@@ -184,5 +191,9 @@ class MemorySettings(Section):
                 name: getattr(self.layers, name).policy()
                 for name in ("interact", "insights", "assets")
             },
-            "settings": {**self.performance.model_dump(), **self.pressure.model_dump()},
+            "settings": {
+                **self.performance.model_dump(),
+                **self.pressure.model_dump(),
+                **self.access.model_dump(),
+            },
         }

@@ -116,10 +116,11 @@ revoke execute on function
     memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
     memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
     memory._unarchived_since, memory._tell_alert, memory._check_gap,
-    memory._kpis_of_blocking, memory.note_outage
+    memory._kpis_of_blocking, memory.note_outage, memory._analyst_search, memory._analyst_explain, memory._analyst_history,
+    memory._analyst_kpis
     from memory_app;
 
--- Analysts: views, nothing else.
+-- Analysts: views, and what explains what is in them; nothing that changes anything.
 grant select on memory.kpi_catalogue, memory.kpi_history, memory.alerts to memory_analyst, memory_operator;
 grant select on memory.outages to memory_analyst, memory_operator;
 grant select on memory.records, memory.layers to memory_analyst, memory_operator;
@@ -135,4 +136,9 @@ grant execute on function
     to memory_analyst;
 -- How full the layers are, without the right to measure.
 grant execute on function memory._layer_usage to memory_analyst;
+grant execute on function
+    memory.search, memory.explain, memory.history, memory.kpis, memory.blocking_criteria,
+    memory._analyst_search, memory._analyst_explain, memory._analyst_history, memory._analyst_kpis,
+    memory._sees_content
+    to memory_analyst;
 grant select on memory.backups to memory_analyst, memory_operator;

@@ -85,7 +85,7 @@ class Reader:
             last = batch[-1]
             for event in events(
                 self.repository.programs, self.scan, self.timeline, begin,
-                self._scan_name(last.name), unfinished=not last.packed,
+                self._scan_name(last.name), self.size, unfinished=not last.packed,
             ):  # fmt: skip
                 if event.position > known:
                     known = begin = event.position

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _ENCRYPTED = re.compile(r"\.aes-([0-9a-f]{16})$")
 _RECORD = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+), .*? desc: (\w+) ?(.*)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC")
-_END = re.compile(r'could not (?:find|open) file "[^"]*([0-9A-F]{24})"')
 _LAST_POSITION = re.compile(r"WAL record at ([0-9A-F]+/[0-9A-F]+)")
 
 
@@ -277,8 +276,9 @@ class Event:
 
 
 def events(
-    programs: Programs, folder: Path, timeline: int, start: int, last: str, *, unfinished: bool
-) -> Iterator[Event]:
+    programs: Programs, folder: Path, timeline: int, start: int, last: str, size: int, *,
+    unfinished: bool,
+) -> Iterator[Event]:  # fmt: skip
     """Commits and other records in a folder of segments; the CRC of every record is checked.
 
     Args:
@@ -286,13 +286,17 @@ def events(
         folder: holds the segments, all named by `timeline`.
         timeline: part of their names.
         start: a position to begin at.
-        last: the name of the last segment: reading ends when the one after it is asked for.
+        last: the name of the last segment, where reading ends.
+        size: of a segment.
         unfinished: the last segment may end early.
 
     Raises:
         DamagedError: WAL ends before the end of the last segment.
     """
+    # without an end pg_waldump waits five seconds for the segment after the last
+    end = (segment_number(last, size) + 1) * size
     arguments = ["--path", str(folder), "--timeline", str(timeline), "--start", format_lsn(start),
+                 "--end", format_lsn(end),
                  "--rmgr", "Transaction", "--rmgr", "XLOG"]  # fmt: skip
     with programs.spawn("pg_waldump", arguments, env={"TZ": "UTC"}) as process:
         for line in process.lines():
@@ -300,15 +304,14 @@ def events(
             if event is not None:
                 yield event
         problem = process.errors()
-    ended = _END.search(problem)
-    if ended is not None and ended[1] > last:
+    if not problem:
+        if process.process.returncode:
+            raise ToolError("pg_waldump ended early", detail=f"in {folder}")
         return
     if unfinished and ("invalid record length" in problem or _LAST_POSITION.search(problem)):
         return
     if "could not find a valid record after" in problem and unfinished:
         return
-    if not problem:
-        raise ToolError("pg_waldump ended early", detail=f"in {folder}")
     raise DamagedError(
         "archived WAL does not read to its end", detail=problem.strip(), hint="magray backup list"
     )

@@ -130,7 +130,7 @@ def _times(
             return [
                 event.at
                 for event in events(
-                    repository.programs, Path(name), timeline, begin, last,
+                    repository.programs, Path(name), timeline, begin, last, size,
                     unfinished=not run[-1].packed,
                 )
                 if event.at is not None

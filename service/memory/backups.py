@@ -83,6 +83,13 @@ class Backups(Calls):
         )
         return rows[0]
 
+    async def archived(self) -> tuple[Any, ...]:
+        """Changes whenever a segment was archived; anybody may ask."""
+        rows = await self._dicts(
+            "select archived_count, last_archived_wal, stats_reset from pg_stat_archiver"
+        )
+        return tuple(rows[0].values())
+
     async def mark(self, name: str) -> dict[str, Any]:
         """Make a named restore point; its position, timeline and the server's clock."""
         rows = await self._dicts(

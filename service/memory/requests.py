@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
+from service.acting import actor
 from service.memory.faults import note_place
 from service.memory.shapes import Use, as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
@@ -48,7 +49,11 @@ set_json_loads(msgspec.json.decode)
 
 Row = TypeVar("Row")
 
-_IN_NAMESPACE = "select set_config('magray.namespace', %s, true)"
+_IN_NAMESPACE = (
+    "select set_config('magray.namespace', %s, true), set_config('magray.actor', %s, true)"
+)
+
+_ACTING = "select set_config('magray.actor', %s, true)"
 
 
 class Memory:
@@ -90,7 +95,7 @@ class Memory:
         async with self._pool.connection() as connection, connection.pipeline():
             # Always in the same order, so that two batches never wait for each other in a ring.
             for namespace in sorted(places):
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
                 cursor = connection.cursor(row_factory=dict_row, binary=True)
                 try:
                     await cursor.execute(
@@ -414,7 +419,7 @@ class Memory:
     ) -> list[Row]:
         async with self._pool.connection() as connection, connection.pipeline():
             if namespace is not None:
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
             cursor = connection.cursor(row_factory=class_row(row), binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()
@@ -423,7 +428,9 @@ class Memory:
         self, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[dict[str, Any]]:
         """Rows of a function that spans namespaces."""
-        async with self.housekeeping.connection() as connection:
+        async with self.housekeeping.connection() as connection, connection.pipeline():
+            if actor():
+                await connection.execute(_ACTING, (actor(),))
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()
@@ -433,7 +440,7 @@ class Memory:
     ) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection, connection.pipeline():
             if namespace is not None:
-                await connection.execute(_IN_NAMESPACE, (namespace,))
+                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()

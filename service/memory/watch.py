@@ -10,13 +10,26 @@ from service.memory.calls import Calls, PooledCalls
 from service.model_watch import Alert, Health, Kpi, KpiPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from psycopg_pool import AsyncConnectionPool
+
 
 class Watch(PooledCalls):
-    """What the running service asks across namespaces; acts as `memory_operator`."""
+    """What the running service asks across namespaces.
+
+    Args:
+        pool: its connections act as `memory_operator`.
+        refresh: brings up to date what KPIs tell of backups; awaited before they are asked for.
+    """
+
+    def __init__(
+        self, pool: AsyncConnectionPool, refresh: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        super().__init__(pool)
+        self._refresh = refresh
 
     async def report(
         self, instance: UUID, seconds: float, counts: Sequence[int], bounds: Sequence[float],
@@ -48,6 +61,8 @@ class Watch(PooledCalls):
 
     async def kpis(self) -> list[Kpi]:
         """Every KPI of this moment."""
+        if self._refresh is not None:
+            await self._refresh()
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Kpi), binary=True)
             await cursor.execute(

@@ -29,9 +29,6 @@ begin
           union all
           select f.id, f.layer, f.kind, f.archived_at, f.is_copy from filed as f) as g
     order by g.id, g.is_copy, g.archived_at desc, g.layer;
-    if found then
-        perform memory._delete_traces(p_namespace, p_ids);
-    end if;
 end;
 $function$;
 

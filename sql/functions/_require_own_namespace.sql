@@ -1,6 +1,5 @@
 -- For functions that run with the owner's rights because row security would keep them from an index:
--- what it would have enforced. Operators and owners may look anywhere, the service only into the
--- namespace set for its transaction. The role setting still names the caller inside such a function.
+-- what it would have enforced (memory._is_own_namespace).
 create or replace function memory._require_own_namespace(p_namespace text)
 returns void
 language plpgsql
@@ -8,11 +7,7 @@ stable
 set search_path to pg_catalog, pg_temp
 as $function$
 begin
-    if p_namespace is distinct from nullif(current_setting('magray.namespace', true), '')
-        and not pg_has_role(
-            coalesce(nullif(current_setting('role'), 'none'), session_user::text),
-            'memory_operator', 'usage')
-    then
+    if not memory._is_own_namespace(p_namespace) then
         raise exception 'namespace "%" is not the one of this transaction', p_namespace
             using errcode = 'ML403',
                   detail = 'The service may read the namespace it set for its transaction.',

@@ -1,5 +1,6 @@
 -- Why a memory is where it is: the parts of its score, then every criterion of its next step with
--- value, threshold and verdict, and in a sentence what would have to change.
+-- value, threshold and verdict, and in a sentence what would have to change. Who may not read the tables
+-- is answered by memory._analyst_explain.
 create or replace function memory.explain(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (
     criterion text, value double precision, threshold double precision, passed boolean, note text
@@ -15,6 +16,10 @@ declare
     v_judged record;
     v_source text;
 begin
+    if not has_schema_privilege('memory_data', 'usage') then
+        return query select * from memory._analyst_explain(p_namespace, p_id, p_now);
+        return;
+    end if;
     select * into v_memory from memory._find(p_namespace, p_id, p_now);
     select * into v_score from memory._scores(v_memory.layer, array[p_namespace], array[p_id], p_now);
     select * into v_judged from memory._judge(v_memory.layer, array[p_namespace], array[p_id], p_now);

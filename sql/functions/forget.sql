@@ -35,6 +35,7 @@ begin
     end if;
     -- evicted ones: how they were used
     delete from memory_data.ghost as g where g.namespace = p_namespace and g.id = any (p_ids);
+    perform memory._forget_detached(p_namespace, p_ids);
     perform memory._lock_archived(p_namespace, p_ids);
     -- Upwards, each with a snapshot of its own: what is promoted meanwhile is waited for in its layer
     -- and found in the next.
@@ -63,6 +64,8 @@ begin
     if found then
         perform memory._note_change(p_namespace);
     end if;
+    -- those that went by themselves before: what hung on them, what edited ones said too
+    perform memory._delete_traces(p_namespace, p_ids);
 end;
 $function$;
 

@@ -1,31 +1,38 @@
 -- Delete memories of a whole namespace, archived ones too, a bounded batch a call, until it returns
--- nothing; what was asked there and what is remembered of the use of evicted ones goes with the first.
+-- nothing. With the last of them goes all else that is of the namespace (memory._forget_rest).
 create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
 )
 returns table (id uuid, layer text, kind text)
-language sql
+language plpgsql
 set search_path to pg_catalog, pg_temp
 as $function$
-with asked as (
-    delete from memory_data.recent_query as q where q.namespace = p_namespace and not p_dry_run
-),
-ghosts as (
-    delete from memory_data.ghost as g where g.namespace = p_namespace and not p_dry_run
-)
-select f.id, f.layer, f.kind
-from memory.forget(
-    p_namespace,
-    (select array_agg(b.id) from (
+#variable_conflict use_column
+declare
+    v_ids uuid[];
+begin
+    perform memory._check_namespace(p_namespace);
+    if p_limit is null or p_limit not between 1 and 100000 then
+        raise exception 'limit is outside 1..100000'
+            using errcode = 'ML422', detail = format('Given: %s.', coalesce(p_limit::text, 'null')),
+                  hint = format('select * from memory.forget_namespace(%L, p_limit => 1000);', p_namespace);
+    end if;
+    select coalesce(array_agg(b.id), '{}') into v_ids
+    from (
         select m.id from memory._memories as m where m.namespace = p_namespace
         union all
         select o.id from memory_data.archive_outbox as o where o.namespace = p_namespace
         union all
         select i.id from memory_data.archived as i where i.namespace = p_namespace
-        limit p_limit) as b),
-    p_dry_run,
-    p_now) as f
+        limit p_limit) as b;
+    -- Each a statement of its own: one that deletes what a function it calls has deleted fails.
+    return query
+    select f.id, f.layer, f.kind from memory.forget(p_namespace, v_ids, p_dry_run, p_now) as f;
+    if cardinality(v_ids) < p_limit and not p_dry_run then
+        perform memory._forget_rest(p_namespace);
+    end if;
+end;
 $function$;
 
 comment on function memory.forget_namespace is

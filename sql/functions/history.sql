@@ -1,7 +1,8 @@
 -- Everything that happened to a memory, oldest first: entry, edits with what was before, uses by
 -- day, ratings, decisions. Decisions stay after the memory is gone; its content does not. Of a memory
 -- that expired with its whole partition it is the decision about all of them. Of an archived memory
--- the edits are told while it waits in the outbox; then they lie in its file.
+-- the edits are told while it waits in the outbox; then they lie in its file. Who may not read the tables
+-- is answered by memory._analyst_history.
 create or replace function memory.history(p_namespace text, p_id uuid, p_now timestamptz default now())
 returns table (at timestamptz, event text, detail jsonb)
 language plpgsql
@@ -10,6 +11,10 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 begin
+    if not has_schema_privilege('memory_data', 'usage') then
+        return query select * from memory._analyst_history(p_namespace, p_id, p_now);
+        return;
+    end if;
     return query
     select h.at, h.event, h.detail
     from (

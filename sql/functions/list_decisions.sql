@@ -19,7 +19,7 @@ create or replace function memory.list_decisions(
 returns table (
     id uuid, namespace text, at timestamptz, action text, layer text, to_layer text, kind text,
     to_kind text, route text, score double precision, criteria jsonb, model text, job_run bigint,
-    records bigint, detail jsonb
+    records bigint, detail jsonb, actor text
 )
 language plpgsql
 stable
@@ -48,7 +48,7 @@ begin
     end if;
     return query
     select d.id, d.namespace, d.at, d.action, d.layer, d.to_layer, d.kind, d.to_kind, d.route, d.score,
-        d.criteria, d.model, d.job_run, d.records, d.detail
+        d.criteria, d.model, d.job_run, d.records, d.detail, d.actor
     from memory_data.decision as d
     where d.namespace = p_namespace and d.at <= v_before and d.at >= v_since
         and (p_after_at is null

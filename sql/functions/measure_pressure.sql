@@ -37,7 +37,10 @@ declare
     v_high constant double precision := memory._setting('pressure_high_percent')::double precision;
     v_margin constant double precision := memory._setting('pressure_hysteresis_percent')::double precision;
 begin
-    return query
+    -- Written apart from measuring: a transaction that may write nothing runs no statement that could.
+    for layer, heap_bytes, index_bytes, toast_bytes, disk_bytes, live_bytes, free_bytes, reusable_bytes,
+        stranded_bytes, fragmentation_percent, method, partitions, scanned, max_bytes, borrowed_bytes,
+        budget_bytes, usage_percent, level, since in
     with part as materialized (
         select m.layer, m.heap_bytes, m.index_bytes, m.toast_bytes, m.closed, m.method, m.scanned,
             m.heap_bytes + m.index_bytes + m.toast_bytes as disk_bytes,
@@ -80,14 +83,6 @@ begin
         from used as u
         cross join lateral memory._pressure_level(
             u.usage_percent, u.was, v_medium, v_high, v_margin) as v (level)
-    ),
-    kept as (
-        insert into memory_data.pressure as k (layer, level, since, measured_at, high_at)
-        select j.layer, j.level, j.since, p_now, case j.level when 'high' then p_now end
-        from judged as j where v_write
-        on conflict (layer) do update
-        set level = excluded.level, since = excluded.since, measured_at = excluded.measured_at,
-            high_at = coalesce(excluded.high_at, k.high_at)
     )
     select j.layer, j.heap_bytes, j.index_bytes, j.toast_bytes, j.disk_bytes,
         j.live_bytes, j.empty_bytes, j.free_bytes, j.free_bytes - j.stranded_bytes, j.stranded_bytes,
@@ -95,7 +90,17 @@ begin
         j.partitions, j.scanned, j.max_bytes, j.borrowed_bytes, j.budget_bytes,
         round(j.usage_percent::numeric, 2)::double precision, j.level, j.since
     from judged as j
-    order by j.layer = 'total', j.position;
+    order by j.layer = 'total', j.position
+    loop
+        if v_write then
+            insert into memory_data.pressure as k (layer, level, since, measured_at, high_at)
+            values (layer, level, since, p_now, case level when 'high' then p_now end)
+            on conflict (layer) do update
+            set level = excluded.level, since = excluded.since, measured_at = excluded.measured_at,
+                high_at = coalesce(excluded.high_at, k.high_at);
+        end if;
+        return next;
+    end loop;
 end;
 $function$;
 

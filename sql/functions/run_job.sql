@@ -21,6 +21,7 @@ declare
     v_rows bigint;
     v_state text;
     v_message text;
+    v_actor constant text := coalesce(current_setting('magray.actor', true), '');
 begin
     v_job := memory._find_job(p_name, 'sql');
     if not memory._may_run(p_name, p_runner) or not memory._lock_job('job ' || p_name) then
@@ -33,14 +34,14 @@ begin
     end if;
 
     insert into memory_data.job_run as r (job, runner) values (p_name, p_runner) returning r.id into v_run;
-    perform set_config('magray.job_run', v_run::text, true);
+    perform set_config('magray.job_run', v_run::text, true), set_config('magray.actor', 'job ' || p_name, true);
     begin
         execute v_job.command;
         get diagnostics v_rows = row_count;
     exception when others or query_canceled or assert_failure then
         get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
     end;
-    perform set_config('magray.job_run', '', true);
+    perform set_config('magray.job_run', '', true), set_config('magray.actor', v_actor, true);
     return query
     update memory_data.job_run as r
     set finished_at = clock_timestamp(), rows = v_rows, sqlstate = v_state, error = left(v_message, 1000)

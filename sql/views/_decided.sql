@@ -3,7 +3,8 @@
 create or replace view memory._decided as
 select
     d.at, d.namespace, d.id, d.action, d.layer, d.to_layer, d.kind, d.to_kind, d.route, d.score,
-    d.criteria, d.model, d.job_run, d.records, d.detail
+    d.criteria, d.model, d.job_run, d.records, d.detail,
+    d.actor
 from memory_data.decision as d;
 
 comment on view memory._decided is 'Private: every decision, under the owner''s rights.';

@@ -26,3 +26,13 @@ comment on column memory.archives.oldest is 'When its oldest memory was created.
 comment on column memory.archives.state is
 'stored, restored (all of it), erasing (holds forgotten bytes still), damaged, missing.';
 comment on column memory.archives.restored is 'Records that were brought back since.';
+comment on column memory.archives.file is 'Path of the file in the store.';
+comment on column memory.archives.tier is 'Where it lies: local, s3, gcs or azure.';
+comment on column memory.archives.created_at is 'When it was written first.';
+comment on column memory.archives.rows is 'Records in the file.';
+comment on column memory.archives.bytes is 'Size of the file.';
+comment on column memory.archives.layers is 'The layers its records were in.';
+comment on column memory.archives.newest is 'When its newest memory was created.';
+comment on column memory.archives.erasing is 'Forgotten records whose bytes it still holds, until it is rewritten.';
+comment on column memory.archives.verified_at is
+'When it was last read and found whole; null: not since it was written.';

@@ -32,3 +32,12 @@ comment on column memory.jobs.runner is 'Who ran it last: pg_cron, the service, 
 comment on column memory.jobs.duration is 'Of the last run; null while it runs.';
 comment on column memory.jobs.next_due is 'Null: switched off, or a schedule that is never due.';
 comment on column memory.jobs.late is 'How long it has been due; null: it is not.';
+comment on column memory.jobs.name is 'Name of the job, as memory.run_job takes it.';
+comment on column memory.jobs.kind is 'sql: its command is a statement; program: it runs outside of the database.';
+comment on column memory.jobs.cron is 'When it is due: standard cron, or "N seconds".';
+comment on column memory.jobs.enabled is 'Whether it runs by itself.';
+comment on column memory.jobs.description is 'What it does.';
+comment on column memory.jobs.last_start is 'When it last began; null: never.';
+comment on column memory.jobs.rows is 'Rows its last run changed.';
+comment on column memory.jobs.sqlstate is 'SQLSTATE its last run failed with; null: it did not.';
+comment on column memory.jobs.error is 'What its last run failed with.';

@@ -60,3 +60,14 @@ left join (values ('error_rate', 'errors', 5), ('fragmentation', 'size', 64 << 2
 
 comment on view memory.kpi_catalogue is
 'What each KPI is: its group, unit, window, scopes, source and meaning.';
+comment on column memory.kpi_catalogue.position is 'In which order they are shown.';
+comment on column memory.kpi_catalogue.kpi is 'Its name.';
+comment on column memory.kpi_catalogue.kpi_group is 'memory, performance, health, quality, lifecycle or backup.';
+comment on column memory.kpi_catalogue.unit is 'Of the value.';
+comment on column memory.kpi_catalogue.looks_back is 'The time it is computed over; null: of this moment.';
+comment on column memory.kpi_catalogue.scopes is 'What it is told for.';
+comment on column memory.kpi_catalogue.source is 'What it is computed from.';
+comment on column memory.kpi_catalogue.meaning is 'What it says, in a sentence.';
+comment on column memory.kpi_catalogue.counted is
+'The KPI that says how many events it is a share of; null: it is no such share.';
+comment on column memory.kpi_catalogue.at_least is 'How many of those there must be before it alarms.';

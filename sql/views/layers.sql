@@ -52,3 +52,18 @@ comment on column memory.layers.budget_bytes is 'What it may use: max_bytes and 
 comment on column memory.layers.used_percent is
 'live_bytes of budget_bytes, in percent; the KPI usage is the same.';
 comment on column memory.layers.level is 'Pressure by used_percent: low, medium or high.';
+comment on column memory.layers.layer is 'Its name.';
+comment on column memory.layers.ttl is 'How long a memory lives in it; null: for good.';
+comment on column memory.layers.max_bytes is 'Its budget.';
+comment on column memory.layers.eviction_policy is 'lru_with_importance, importance_based or manual.';
+comment on column memory.layers.promotion_threshold is
+'The ML score that moves a memory on; null: nothing is above it.';
+comment on column memory.layers.next_layer is 'Where its memories are promoted to; null: nowhere.';
+comment on column memory.layers.memories is 'Live memories.';
+comment on column memory.layers.namespaces is 'Namespaces with a live memory in it.';
+comment on column memory.layers.pinned is 'Live memories that are pinned.';
+comment on column memory.layers.partitions is 'Its partitions, empty ones too.';
+comment on column memory.layers.oldest is 'When its oldest live memory was created.';
+comment on column memory.layers.newest is 'When its newest live memory was created.';
+comment on column memory.layers.accesses is 'How often its live memories were used.';
+comment on column memory.layers.without_embedding is 'Live memories that wait for a vector.';

@@ -58,3 +58,17 @@ comment on view memory.models is
 comment on column memory.models.auc is 'AUC of the relevance on the later split.';
 comment on column memory.models.gain_at_least is
 'Lower end of the 95% interval of its AUC minus the fixed weighting''s; active only when above 0.';
+comment on column memory.models.id is 'Number of the model; null: the fixed weighting.';
+comment on column memory.models.name is 'Its name.';
+comment on column memory.models.algorithm is 'How it was trained.';
+comment on column memory.models.layer is 'The layer it is for; null: all.';
+comment on column memory.models.horizon is 'It foretells a use within this time; null: each layers own.';
+comment on column memory.models.trained_at is 'When it was trained.';
+comment on column memory.models.active is 'Whether it is the one in use.';
+comment on column memory.models.activated_at is 'When it was put in use.';
+comment on column memory.models.training_rows is 'Rows it was trained on.';
+comment on column memory.models.fixed_weighting_auc is 'AUC of the fixed weighting on the same rows.';
+comment on column memory.models.answers_for is 'Live memories it answers for.';
+comment on column memory.models.combination is 'Weights of the parts of the ML score.';
+comment on column memory.models.metrics is 'All that was measured of it.';
+comment on column memory.models.importances is 'Feature -> AUC lost when its values are shuffled.';

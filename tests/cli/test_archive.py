@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from service.errors import DamagedObjectError, StorageError
+from tests.model.lives import LAYERS, Lives, leftovers
 from tests.sql.archiving import hand, keep
 from tests.sql.calls import call, session, value
 
@@ -138,6 +139,39 @@ def test_a_namespace_is_forgotten_everywhere(
         assert {row["memories"] for row in call(db, "count_memories", namespace="n")} == {0}
         forgotten = "select count(*) from memory_data.decision where action = 'forget'"
         assert value(db, forgotten) == 3
+
+
+def test_a_namespace_is_forgotten_from_whatever_became_of_it(place: Home, clone_url: str) -> None:
+    """Evicted into outbox and files, restored, edited, pinned, promoted, merged, stored."""
+    with session(clone_url) as db:
+        lives = Lives(db, LAYERS)
+        words = [lives.store(n, "user_interaction", vector=bool(n)) for n in range(0, 8, 2)]
+        for word in words[:3]:
+            lives.edit(word)
+        lives.evict()
+        place.run("archive", "run")
+        place.run("archive", "restore", "--namespace", "ann", "--id", str(lives.ids[words[0]][0]))
+        lives.send(words[0])
+        place.run("archive", "run")
+        place.run("archive", "restore", "--namespace", "ann", "--id", str(lives.ids[words[0]][0]))
+        words += [lives.store(n, "user_interaction", vector=True) for n in range(8, 16, 2)]
+        lives.store(8, "user_interaction", vector=True, above=True)
+        lives.use(words[-4])
+        lives.edit(words[-3])
+        lives.promote()
+        lives.pin(words[-2])
+        lives.evict()
+        words.append(lives.store(16, "recent_query", vector=False))
+        other = lives.store(1, "user_interaction", vector=True)
+        there = set().union(*(lives.told(word) for word in words))
+    dry = rows(place.run("forget", "--namespace", "ann", "--dry-run", "--json").stdout)
+    (done,) = rows(place.run("forget", "--namespace", "ann", "--yes", "--json").stdout)
+    assert done["forgotten"] == sum(row["memories"] for row in dry) == len(there)
+    assert (done["waiting"], done["problems"]) == (0, [])
+    assert list(folder(place).rglob("*.parquet")) == []
+    with session(clone_url) as db:
+        assert [(word, leftovers(db, word)) for word in words if leftovers(db, word)] == []
+        assert leftovers(db, other)
 
 
 def test_a_file_that_is_gone_is_settled_when_told(

@@ -65,28 +65,32 @@ class Archiver:
 
     def __init__(self, db: Connection[Any]) -> None:
         self._db = db
-        self._store = MortalStore()
+        self.store = MortalStore()
+
+    def clocked(self, now: datetime) -> Archive:
+        """The archive's functions at a moment."""
+        return _ClockedArchive(self._db, now)
 
     def run(self, now: datetime, *, file_rows: int, calls: int | None) -> bool:
         """The job of every ten minutes; False when the store did not let it do everything."""
-        self._store.calls_left = calls
-        archive = _ClockedArchive(self._db, now)
+        self.store.calls_left = calls
+        archive = self.clocked(now)
         try:
             outcome = asyncio.run(
-                write.run(archive, self._store, file_rows=file_rows, file_bytes=1 << 20)
+                write.run(archive, self.store, file_rows=file_rows, file_bytes=1 << 20)
             )
         except StorageError:
             return False
         finally:
-            self._store.calls_left = None
+            self.store.calls_left = None
         assert calls is not None or not outcome.problems
         return not outcome.problems
 
     def restore(
         self, now: datetime, namespace: str, ids: Sequence[UUID] | None, *, dry_run: bool
     ) -> Restored:
-        archive = _ClockedArchive(self._db, now)
-        return asyncio.run(restore(archive, self._store, namespace, ids=ids, dry_run=dry_run))
+        archive = self.clocked(now)
+        return asyncio.run(restore(archive, self.store, namespace, ids=ids, dry_run=dry_run))
 
     def files(self) -> dict[str, list[tuple[str, str]]]:
         """What lies in the store: namespace and id of every row of every file."""
@@ -94,8 +98,8 @@ class Archiver:
 
     async def _read(self) -> dict[str, list[tuple[str, str]]]:
         found = {}
-        for one in await self._store.names(""):
-            rows = parquet.read(one.name, await self._store.get(one.name)).to_pylist()
+        for one in await self.store.names(""):
+            rows = parquet.read(one.name, await self.store.get(one.name)).to_pylist()
             found[one.name] = [(row["namespace"], row["id"]) for row in rows]
         return found
 

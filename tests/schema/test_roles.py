@@ -289,7 +289,8 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "select * from memory_data.schedule",
         "select * from memory._live", "select * from memory._decided",
         "select * from memory._memories",
-        "select * from memory.search('n', 'secret')", "select * from memory.forget_namespace('n')",
+        "select * from memory.get('n', gen_random_uuid())",
+        "select * from memory.forget_namespace('n')", "select * from memory.touch('n', '{}')",
     ):  # fmt: skip
         with pytest.raises(psycopg.errors.InsufficientPrivilege), db.transaction():
             db.execute(statement)

@@ -76,7 +76,8 @@ def test_it_is_gone_from_every_path_and_only_the_decision_stays(
     assert traces(db, ids[kind]) == {"decision": 1}
     (event,) = call(db, "history", namespace="n", id=ids[kind])
     assert (event["at"], event["event"]) == (now, "forget")
-    assert event["detail"] == {"kind": kind, "layer": gone["layer"], "records": 1}
+    me = f"login {value(db, 'select session_user')}"
+    assert event["detail"] == {"kind": kind, "layer": gone["layer"], "records": 1, "actor": me}
     # the others are whole
     assert traces(db, ids["pattern" if kind != "pattern" else "core_concept"])["usage"] == 1
 
@@ -139,7 +140,7 @@ def test_archived_memories_are_forgotten_too(db: Connection[Any], place: str) ->
     (*_, last) = call(db, "history", namespace="n", id=memory)
     assert last["detail"] == {
         "detail": {"archived": True}, "kind": "user_interaction", "layer": "interact",
-        "records": 1,
+        "records": 1, "actor": f"login {value(db, 'select session_user')}",
     }  # fmt: skip
     assert len(call(db, "find_archived", namespace="n", ids=[other])) == 1
     assert call(db, "forget", namespace="m", ids=[other]) == []
