@@ -39,6 +39,8 @@ Kept = TypeVar("Kept", Item, Record)
 
 # How memory.remember_many and import_records name a fault: its place in the batch, and what it is.
 _FAULT = re.compile(r"memory (\d+): (.*)", re.DOTALL)
+# What is rounded to infinity in 16 bits.
+_ENDLESS = 65_520
 # How many batches are read ahead, so that memories of the same namespace travel together.
 _BATCHES_READ = 10
 
@@ -197,9 +199,11 @@ class _Import:
         )
         self.outcome.namespaces.add(namespace)
         for record, row in zip(records, rows, strict=True):
-            outcome = row["outcome"]
+            outcome, twin = row["outcome"], row["twin"]
             if outcome == "stored" and not self._is_new(namespace, row["id"]):
                 outcome = "known"
+            elif outcome == "stored" and not self._is_new(namespace, row["content_hash"]):
+                outcome, twin = "same content", "another of the file"
             match outcome:
                 case "stored":
                     self.outcome.add_stored(row["layer"], row["expires_at"], pinned=row["pinned"])
@@ -211,7 +215,7 @@ class _Import:
                     continue
                 case "same content":
                     self.outcome.known += 1
-                    self._note_elsewhere(record, row["id"], row["twin"])
+                    self._note_elsewhere(record, row["id"], twin)
                     continue
                 case "archived":
                     self.outcome.known += 1
@@ -293,7 +297,7 @@ class _Import:
         self.outcome.faults += 1
         self._report.add(place, reason, raw, error.detail)
 
-    def _note_elsewhere(self, record: Record, theirs: UUID, ours: UUID) -> None:
+    def _note_elsewhere(self, record: Record, theirs: UUID, ours: UUID | str) -> None:
         told = f"{theirs} lives here as {ours}"
         if not self.outcome.elsewhere.count:
             self.outcome.elsewhere = Skipped(told, 0, record.place)
@@ -322,10 +326,14 @@ def _names_place(error: psycopg.Error) -> re.Match[str] | None:
 
 
 def _unstorable(items: Sequence[Item | Record]) -> tuple[str, str] | None:
-    """Place and reason of the first memory with a text PostgreSQL cannot store."""
+    """Place and reason of the first memory with a text or vector PostgreSQL cannot store."""
     for item in items:
-        if isinstance(item, Item) and (fault := unstorable(msgspec.to_builtins(item.memory))):
+        if not isinstance(item, Item):
+            continue
+        if fault := unstorable(msgspec.to_builtins(item.memory)):
             return item.place, fault
+        if any(abs(number) >= _ENDLESS for number in item.memory.embedding or ()):
+            return item.place, "$.embedding holds a number beyond 65504"
     return None
 
 

@@ -33,8 +33,8 @@ class Transfer(Calls):
             dry_run: only tell what would become of each.
 
         Returns:
-            ordinal, id, layer, kind, pinned, expires_at, has_embedding, outcome and twin of each,
-            as `memory.import_records` has them.
+            ordinal, id, layer, kind, pinned, expires_at, has_embedding, outcome, twin and
+            content_hash of each, as `memory.import_records` has them.
         """
         text = b"[" + b",".join(records) + b"]"
         async with self._connection.transaction(force_rollback=dry_run):

@@ -5,7 +5,7 @@
 -- outcome: stored; known (the id is there with this content); archived (the id lies in the archive);
 -- same content (it is there under another id, `twin`); expired (its time is up, or is up here). An id
 -- that is there with other content, or a field that does not fit, is a fault: ML409 or ML422 with the
--- place of the record.
+-- place of the record. The content's hash lets a dry run of many batches see which share a content.
 --
 -- A vector of another model than the one in use is left out; the service embeds the text anew. The
 -- partitions old assets and old history need are made, so this is the owner's.
@@ -14,7 +14,7 @@ create or replace function memory.import_records(
 )
 returns table (
     ordinal integer, id uuid, layer text, kind text, pinned boolean, expires_at timestamptz,
-    has_embedding boolean, outcome text, twin uuid
+    has_embedding boolean, outcome text, twin uuid, content_hash bytea
 )
 language plpgsql
 set search_path to pg_catalog, public, pg_temp
@@ -105,7 +105,8 @@ begin
         v_answer := v_answer || jsonb_build_object(
             'ordinal', v_place, 'id', v_record.id, 'layer', v_record.layer, 'kind', v_record.kind,
             'pinned', v_record.pinned, 'expires_at', nullif(v_record.expires_at, 'infinity'),
-            'has_embedding', v_has_embedding, 'outcome', v_outcome, 'twin', v_twin);
+            'has_embedding', v_has_embedding, 'outcome', v_outcome, 'twin', v_twin,
+            'content_hash', v_record.content_hash);
     end loop;
 
     perform memory._put_whole(
@@ -113,7 +114,7 @@ begin
     return query
     select r.* from jsonb_to_recordset(v_answer) as r (
         ordinal integer, id uuid, layer text, kind text, pinned boolean, expires_at timestamptz,
-        has_embedding boolean, outcome text, twin uuid)
+        has_embedding boolean, outcome text, twin uuid, content_hash bytea)
     order by r.ordinal;
 end;
 $function$;
