@@ -48,6 +48,9 @@ revoke execute on function
     memory.content_digests, memory.mirror_backups, memory.begin_backup_run,
     memory.note_backup_run, memory.backup_runs, memory.dump_records, memory.bring_back
     from memory_app;
+-- An import writes ids, times and history as a file says, and makes partitions: the owner's alone.
+revoke execute on function memory.import_records, memory._put_whole, memory._make_room
+    from memory_app, memory_operator;
 
 -- Jobs: what they keep of themselves; their commands are the owner's.
 grant insert, update, delete on memory_data.job_run to memory_operator;

@@ -1,8 +1,7 @@
-"""Writes memories out, one a line, in the shape `magray import --format jsonl` reads.
+"""Writes memories out, one a line, whole: `magray import` puts them in again as they were.
 
-A line holds everything of `NewMemory`: a memory imported again has the same namespace, content,
-kind, metadata, session, importance, pin, language, created_at and end of life. Uses and ratings
-are not part of it.
+A line says everything of a live memory, times absolute (`whole.py` has the fields). What lies in
+the archive is not in it: its files are plain, and moved by themselves.
 """
 
 from __future__ import annotations
@@ -12,13 +11,9 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
-
-import msgspec
-import numpy as np
+from typing import IO, TYPE_CHECKING, cast
 
 from jobs.transfer.item import FileError
-from service.model import NewMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,39 +37,20 @@ async def export(
         memory: where they are.
         namespaces: which ones.
         output: where to.
-        embeddings: write the vectors too, 7 kB a memory of 384 dimensions.
+        embeddings: write the vectors too, 5 kB a memory of 384 dimensions.
         on_progress: called with the number of memories in each page.
     """
-    encoder = msgspec.json.Encoder()
     written = 0
     for namespace in namespaces:
         after = None
         while rows := await memory.export_memories(
             namespace, limit=_PAGE, after=after, embeddings=embeddings
         ):
-            output.write(encoder.encode_lines([_line(namespace, row) for row in rows]))
+            output.writelines(row["record"].encode() + b"\n" for row in rows)
             after = (rows[-1]["created_at"], rows[-1]["turn"], rows[-1]["id"])
             written += len(rows)
             on_progress(len(rows))
     return written
-
-
-def _line(namespace: str, row: dict[str, Any]) -> NewMemory:
-    vector = row["embedding"]
-    return NewMemory(
-        namespace=namespace,
-        content=row["content"],
-        kind=row["kind"],
-        # Five digits tell any two 16-bit numbers apart.
-        embedding=None if vector is None else [float(f"{x:.5g}") for x in vector.to_list()],
-        metadata=row["metadata"],
-        session=row["session"],
-        importance=float(str(np.float32(row["importance"]))),
-        pinned=row["pinned"],
-        ttl=row["ttl"],
-        language=row["language"],
-        created_at=row["created_at"],
-    )
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import sys
 import zlib
 from contextlib import contextmanager
@@ -10,8 +12,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
+from msgspec import inspect
 
 from jobs.transfer.item import FileError
+from jobs.transfer.shape import packed_as
+from jobs.transfer.texts import unstorable
+from service.names import known_instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +25,17 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-# A memory with the longest text and a vector of 4,000 numbers stays below 1 MiB.
+# A memory with the longest text and a vector of 4,000 numbers stays below 1 MiB; one that was used
+# every minute for months brings some more.
 MAX_LINE = 16 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# Escapes of what cannot be stored: of NUL, and of surrogates, which are right in pairs.
+_NUL = b"\\u0000"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$([^`]*)`)?")
+_STEP = re.compile(r"\.([^.\[]+)|\[[^\]]*\]")
 
 
 class Source:
@@ -39,6 +53,8 @@ class Source:
         self.size = size
         self._raw = raw
         self._content = content
+        # what was decoded last may hold what cannot be stored
+        self._suspect = False
 
     @property
     def position(self) -> int:
@@ -50,6 +66,12 @@ class Source:
         with self._readable():
             return self._content.read()
 
+    def document(self) -> bytes:
+        """The whole file as text, without a byte order mark."""
+        text = self.read()
+        self._check_start(text)
+        return text.removeprefix(_BOM)
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """The lines with their numbers from 1, blank ones left out."""
         number = 0
@@ -59,30 +81,64 @@ class Source:
                 line = self._content.readline(MAX_LINE + 1)
             if not line:
                 return
+            if number == 1:
+                self._check_start(line)
+                line = line.removeprefix(_BOM)
             if len(line) > MAX_LINE:
                 raise self.error(f"line {number} is longer than {MAX_LINE >> 20} MiB")
             if line.strip():
                 yield number, line
 
-    def decode(self, text: bytes, kind: type[Value] | Any, place: str) -> Value:
-        """Decode JSON into `kind`; FileError names the place and the path inside it."""
+    def value(self, text: bytes, place: str) -> Any:
+        """Decode JSON; FileError names the place. `convert` checks what is in it."""
+        self._suspect = _NUL in text
         try:
-            return cast("Value", msgspec.json.decode(text, type=kind))
-        except msgspec.ValidationError as error:
-            raise self.error(f"{place} has the wrong shape", str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self.error(f"{place} is not JSON", str(error)) from error
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            # Half characters and endless numbers are JSON: they are named where they stand.
+            if _SURROGATE.search(text) or isinstance(error, msgspec.ValidationError):
+                try:
+                    found = json.loads(text)
+                except (ValueError, RecursionError):
+                    pass
+                else:
+                    self._suspect = True
+                    return found
+            raise self.error(f"{place} is not JSON", _said(error)) from error
 
-    def convert(self, value: Any, kind: type[Value] | Any, place: str) -> Value:
-        """Check a decoded value against `kind`; FileError names the place and the path inside."""
+    def convert(
+        self, value: Any, kind: type[Value] | Any, place: str, *, texts: bool = True
+    ) -> Value:
+        """Check a decoded value against `kind`; FileError names the place and the path inside.
+
+        Args:
+            value: JSON.
+            kind: what it is to be.
+            place: where it stands.
+            texts: check the texts in it too; False: parts of it are converted later.
+        """
+        if texts and self._suspect and (fault := unstorable(value)):
+            raise self.error(f"{place}: {fault}")
         try:
             return cast("Value", msgspec.convert(value, type=kind))
         except msgspec.ValidationError as error:
-            raise self.error(f"{place} has the wrong shape", str(error)) from error
+            raise self.error(f"{place} has the wrong shape", _explain(str(error), kind)) from error
 
     def error(self, message: str, detail: str = "", hint: str = "") -> FileError:
         """A FileError about this file."""
         return FileError(f"{self.name}: {message}", detail=detail, hint=hint)
+
+    def _check_start(self, text: bytes) -> None:
+        """Refuse what is no text in UTF-8, by its first bytes."""
+        if text.startswith(_UTF_16):
+            raise self.error(
+                "is text in UTF-16, wanted is UTF-8",
+                hint=f"iconv -f UTF-16 -t UTF-8 {self.name} > as-utf8.json",
+            )
+        if packed := packed_as(text):
+            raise self.error(
+                f"is {packed}", "Read are JSON and JSON lines, plain or packed by gzip."
+            )
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -90,6 +146,43 @@ class Source:
             yield
         except (OSError, EOFError, zlib.error) as error:
             raise self.error("cannot be read", str(error)) from error
+
+
+def _said(error: Exception) -> str:
+    return "It is nested too deep." if isinstance(error, RecursionError) else str(error)
+
+
+def _explain(error: str, kind: Any) -> str:
+    """What msgspec says; of an unknown field, which known one was meant."""
+    found = _UNKNOWN.match(error)
+    if not found:
+        return error
+    known = _fields(inspect.type_info(kind), found[2] or "")
+    return f"{error}: {known_instead(found[1], known)}"
+
+
+def _fields(kind: inspect.Type, path: str) -> list[str]:
+    """The fields of the object at a path such as `.decisions[0]`."""
+    kinds = _alternatives([kind])
+    for name in _STEP.findall(path):
+        if name:
+            inner = [field.type for struct in _structs(kinds)
+                     for field in struct.fields if field.encode_name == name]  # fmt: skip
+        else:
+            inner = [one.item_type for one in kinds if isinstance(one, inspect.ListType)]
+        kinds = _alternatives(inner)
+    return [field.encode_name for struct in _structs(kinds) for field in struct.fields]
+
+
+def _structs(kinds: list[inspect.Type]) -> list[inspect.StructType]:
+    return [one for one in kinds if isinstance(one, inspect.StructType)]
+
+
+def _alternatives(kinds: list[inspect.Type]) -> list[inspect.Type]:
+    found: list[inspect.Type] = []
+    for kind in kinds:
+        found += kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return found
 
 
 @contextmanager

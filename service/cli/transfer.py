@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import rich_click as click
-from rich.console import Console
 
 from jobs.transfer.embed import embed_pending
 from jobs.transfer.export import export, open_output
 from jobs.transfer.formats import READERS
 from jobs.transfer.item import Choice, FileError
+from jobs.transfer.report import open_report
 from jobs.transfer.source import open_source
 from jobs.transfer.store import store
 from service.backend import open_backend
-from service.cli.faults import file_faults
+from service.cli.faults import EXIT_DATA, file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
+from service.cli.transferred import export_lines, print_import, summarise
 from service.database import connect
 from service.logs import configure_logs
-from service.memory import Operator
+from service.memory import Operator, Transfer
 from service.settings import EmbeddingSettings, Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
+    from jobs.transfer.item import Entry
+    from jobs.transfer.outcome import Outcome
+    from jobs.transfer.report import Report
     from jobs.transfer.source import Source
-    from jobs.transfer.store import Outcome
     from service.backend import Backend
 
 
@@ -46,6 +51,23 @@ if TYPE_CHECKING:
 @click.option("--namespace", help="Put everything into this namespace.")
 @click.option("--kind", help="Make every memory of this kind. [learned_context for locomo, mem0]")
 @click.option(
+    "--keep",
+    type=click.Choice(["layer", "forever"]),
+    default="layer",
+    show_default=True,
+    help="layer: a new memory lives as long as its layer says; forever: it is pinned.",
+)
+@click.option("--dry-run", is_flag=True, help="Store nothing, only tell what would become of it.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="skip: go on past what is wrong in the file, and tell it at the end.",
+)
+@click.option("--report", help="Write what is not stored to this file, JSON lines.")
+@click.option("--ignore", multiple=True, help="A field to leave aside; repeat for more.")
+@click.option(
     "--batch",
     type=click.IntRange(1, 1000),
     default=200,
@@ -54,26 +76,38 @@ if TYPE_CHECKING:
 )
 @json_option
 def import_command(
-    file: str, format_: str, namespace: str | None, kind: str | None, batch: int, as_json: bool
-) -> None:
+    file: str, format_: str, namespace: str | None, kind: str | None, keep: str, dry_run: bool,
+    on_error: str, report: str | None, ignore: tuple[str, ...], batch: int, as_json: bool,
+) -> None:  # fmt: skip
     """Store the memories of FILE (gzip too, - is standard input) and embed them.
 
-    Running it again stores only what is not there yet. A wrong file ends with exit code 65.
+    Those of an export are put in as they were. Running it again stores only what is not there yet.
+    A wrong file ends with exit code 65.
     """
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
-    choice = Choice(namespace=namespace, kind=kind)
-    with file_faults(), open_source(file) as source:
-        summary = asyncio.run(_import(settings, source, format_, choice, batch))
+    choice = Choice(
+        namespace=namespace, kind=kind, forever=keep == "forever", ignored=frozenset(ignore),
+        skip_faults=on_error == "skip",
+    )  # fmt: skip
+    with file_faults(), open_source(file) as source, open_report(report) as told:
+        entries = READERS[format_](source, choice)
+        summary = asyncio.run(
+            _import(settings, source, entries, told, batch=batch, dry_run=dry_run,
+                    skip_faults=choice.skip_faults)
+        )  # fmt: skip
     if as_json:
         print_rows([summary], as_json=True, empty="")
     else:
-        _print_import(summary)
+        print_import(summary)
+    if summary["faults"] and not summary["stored"] + summary["known"]:
+        sys.exit(EXIT_DATA)
 
 
 async def _import(
-    settings: Settings, source: Source, format_: str, choice: Choice, batch: int
-) -> dict[str, Any]:
+    settings: Settings, source: Source, entries: Iterator[Entry], report: Report, *,
+    batch: int, dry_run: bool, skip_faults: bool,
+) -> dict[str, Any]:  # fmt: skip
     async with open_backend(settings) as backend:
         began = time.monotonic()
         with make_progress() as progress:
@@ -84,27 +118,27 @@ async def _import(
                 total = round(outcome.read / share) if share else None
                 progress.update(task, completed=outcome.read, total=total)
 
-            entries = READERS[format_](source, choice)
-            outcome = await store(backend.memory, entries, batch=batch, on_progress=on_progress)
+            async with connect(backend.database.url, role="memory_owner") as connection:
+                outcome = await store(
+                    backend.memory, entries, batch=batch, transfer=Transfer(connection),
+                    report=report, skip_faults=skip_faults, dry_run=dry_run,
+                    on_progress=on_progress,
+                )  # fmt: skip
+                in_use = await Operator(connection).active_model()
             progress.update(task, completed=outcome.read, total=outcome.read)
             stored_s = time.monotonic() - began
-            embedded, problem = await _embed(backend, outcome.waiting, progress)
+            embedded, problem = 0, None
+            if not dry_run:
+                embedded, problem = await _embed(backend, outcome.waiting, progress)
         return {
             "file": source.name,
-            "read": outcome.read,
-            "stored": outcome.stored,
-            "known": outcome.known,
-            "skipped": [
-                {"reason": one.reason, "count": one.count, "first": one.first}
-                for one in outcome.skipped.values()
-            ],
-            "namespaces": len(outcome.namespaces),
-            "examples": sorted(outcome.namespaces)[:5],
-            "layers": outcome.layers,
+            "dry_run": dry_run,
+            **summarise(outcome),
+            "model": in_use[0] if in_use else None,
             "vectors": embedded,
             "vectors_missing": problem,
             "seconds": round(time.monotonic() - began, 2),
-            "stored_per_second": round((outcome.read) / stored_s, 1) if stored_s else None,
+            "stored_per_second": round(outcome.read / stored_s, 1) if stored_s else None,
         }
 
 
@@ -127,31 +161,6 @@ async def _embed(
     return written, None if away is None else f"{away.message} magray serve embeds them later"
 
 
-def _print_import(summary: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    skipped = sum(one["count"] for one in summary["skipped"])
-    console.print(
-        f"{summary['file']}: {summary['read']:,} read, {summary['stored']:,} stored, "
-        f"{summary['known']:,} known already, {skipped:,} skipped"
-    )
-    for one in summary["skipped"]:
-        console.print(f"  skipped {one['count']:,}: {one['reason']}, first at {one['first']}")
-    if summary["namespaces"]:
-        names = ", ".join(summary["examples"])
-        more = ", …" if summary["namespaces"] > len(summary["examples"]) else ""
-        layers = ", ".join(f"{n:,} in {layer}" for layer, n in summary["layers"].items())
-        console.print(
-            f"{summary['namespaces']:,} namespaces ({names}{more})"
-            + (f"; {layers}" if layers else "")
-        )
-    console.print(
-        f"{summary['vectors']:,} vectors made; {summary['seconds']:.1f} s, "
-        f"storing at {summary['stored_per_second'] or 0:,.0f} memories/s"
-    )
-    if summary["vectors_missing"]:
-        console.print(f"some have no vector: {summary['vectors_missing']}")
-
-
 @click.command(name="export")
 @click.option("--namespace", "namespaces", multiple=True, help="Only this one; repeat for more.")
 @click.option(
@@ -166,17 +175,13 @@ def _print_import(summary: dict[str, Any]) -> None:
 def export_command(
     namespaces: tuple[str, ...], output: str, embeddings: bool, as_json: bool
 ) -> None:
-    """Write memories as JSON lines that magray import reads again."""
+    """Write memories whole, as JSON lines that magray import puts in again as they were."""
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     with file_faults():
         summary = asyncio.run(_export(settings, namespaces, output, embeddings=embeddings))
-    if output == "-":  # standard output holds the memories
-        Console(stderr=True, highlight=False).print(_export_line(summary), markup=False)
-    elif as_json:
-        print_rows([summary], as_json=True, empty="")
-    else:
-        Console(highlight=False, soft_wrap=True).print(_export_line(summary), markup=False)
+    told = msgspec.json.encode(summary).decode() if as_json else export_lines(summary)
+    click.echo(told, err=output == "-")  # where standard output holds the memories
 
 
 async def _export(
@@ -188,6 +193,7 @@ async def _export(
     async with open_backend(quick) as backend:
         async with connect(backend.database.url, role="memory_owner") as connection:
             counts = await Operator(connection).namespaces()
+            archived = await Transfer(connection).archived(wanted or tuple(counts))
         for name in wanted:
             if name not in counts:
                 raise FileError(
@@ -209,12 +215,6 @@ async def _export(
         "file": output,
         "written": written,
         "namespaces": len(chosen),
+        "archived": archived,
         "seconds": round(time.monotonic() - began, 2),
     }
-
-
-def _export_line(summary: dict[str, Any]) -> str:
-    return (
-        f"{summary['written']:,} memories of {summary['namespaces']:,} namespaces written to "
-        f"{summary['file']} in {summary['seconds']:.1f} s"
-    )

@@ -17,6 +17,7 @@ from service.memory.replay import ReplayCalls
 from service.memory.requests import Memory
 from service.memory.shapes import Use
 from service.memory.training import Rows, Training
+from service.memory.transfer import Transfer
 from service.memory.vectors import to_vector
 from service.memory.watch import Notifications, Watch
 
@@ -34,6 +35,7 @@ __all__ = [
     "ReplayCalls",
     "Rows",
     "Training",
+    "Transfer",
     "Use",
     "Watch",
     "to_vector",

@@ -153,7 +153,7 @@ class Memory:
         after: tuple[datetime, int, UUID] | None = None,
         embeddings: bool = False,
     ) -> list[dict[str, Any]]:
-        """Live memories, oldest first: the fields of NewMemory, and turn and id for `after`."""
+        """Live memories, oldest first: `record`, JSON; created_at, turn and id for `after`."""
         created_at, turn, memory_id = after or (None, None, None)
         return await self._dicts(
             namespace,

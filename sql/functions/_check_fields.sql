@@ -1,6 +1,6 @@
 -- Every item of a JSON array of memories is an object with fields that exist, of types that fit: what
--- would otherwise fail as a bare cast error, without the place.
-create or replace function memory._check_fields(p_memories jsonb)
+-- would otherwise fail as a bare cast error, without the place. p_whole: with the fields of an export too.
+create or replace function memory._check_fields(p_memories jsonb, p_whole boolean default false)
 returns void
 language plpgsql
 stable
@@ -9,6 +9,22 @@ as $function$
 declare
     v_fault record;
 begin
+    with field (key, type, said, whole) as (
+        values
+            ('content', 'text', 'text', false), ('kind', 'text', 'text', false),
+            ('metadata', 'jsonb', 'object', false), ('session', 'text', 'text', false),
+            ('importance', 'real', 'number', false), ('pinned', 'boolean', 'true or false', false),
+            ('ttl', 'interval', 'interval', false), ('language', 'text', 'text', false),
+            ('created_at', 'timestamptz', 'time', false),
+            ('id', 'uuid', 'id', true), ('namespace', 'text', 'text', true),
+            ('layer', 'text', 'text', true), ('remembered_as', 'text', 'text', true),
+            ('turn', 'integer', 'whole number', true), ('entered_at', 'timestamptz', 'time', true),
+            ('expires_at', 'timestamptz', 'time', true), ('bytes', 'integer', 'whole number', true),
+            ('usage', 'jsonb', 'object', true), ('revisions', 'jsonb', 'list', true),
+            ('events', 'jsonb', 'list', true), ('decisions', 'jsonb', 'list', true),
+            ('model', 'text', 'text', true), ('embedding', 'jsonb', 'list', true),
+            ('magray', 'integer', 'whole number', true)
+    )
     select e.place, f.fault, f.detail into v_fault
     from jsonb_array_elements(p_memories) with ordinality as e (item, place)
     cross join lateral (
@@ -18,15 +34,10 @@ begin
         select case when t.type is null then format('field "%s" is not known', i.key)
                     else format('%s is no %s', i.key, t.said) end,
             case when t.type is null
-                 then 'Known: content, kind, metadata, session, importance, pinned, ttl, language, created_at.'
+                 then format('Known: %s.', (select string_agg(k.key, ', ') from field as k where p_whole or not k.whole))
                  else format('Given: %s.', left(i.value, 100)) end
         from jsonb_each_text(case jsonb_typeof(e.item) when 'object' then e.item else '{}' end) as i
-        left join (values
-            ('content', 'text', 'text'), ('kind', 'text', 'text'), ('metadata', 'jsonb', 'object'),
-            ('session', 'text', 'text'), ('language', 'text', 'text'),
-            ('importance', 'real', 'number'), ('pinned', 'boolean', 'true or false'),
-            ('ttl', 'interval', 'interval'), ('created_at', 'timestamptz', 'time')
-        ) as t (key, type, said) on t.key = i.key
+        left join field as t on t.key = i.key and (p_whole or not t.whole)
         where t.type is null
             or t.type not in ('text', 'jsonb') and not pg_input_is_valid(i.value, t.type)
     ) as f

@@ -87,7 +87,8 @@ begin
             v_detail := format('Given: %s.', v_ttl);
         elsif v_ttl is not null and expires_at > v_memory.horizon then
             v_fault := format('ttl is longer than layer %s holds a memory', layer);
-            v_detail := format('Given: %s; layer %s reaches to %s.', v_ttl, layer, v_memory.horizon);
+            v_detail := format('Given: %s; layer %s reaches to %s, and only layers that are permanent further.',
+                               v_ttl, layer, v_memory.horizon);
         elsif v_memory.language is not null and not exists (
             select from pg_ts_config as c
             where c.cfgname = lower(v_memory.language)
@@ -105,8 +106,7 @@ begin
         end if;
 
         language := coalesce(lower(v_memory.language), memory._detect_language(content));
-        content_hash := sha256(convert_to(
-            jsonb_build_array(kind, session, content, metadata)::text, 'UTF8'));
+        content_hash := memory._content_hash(kind, session, content, metadata);
         return next;
     end loop;
 end;

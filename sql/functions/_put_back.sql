@@ -1,10 +1,14 @@
--- Writes archived records into their layers again: same id, content, turn, history and usage. They
--- enter anew: entered_at is p_now and the life is the layer's whole ttl. The vector comes back when
--- it is of the model in use, otherwise the service embeds the text again. Words are made anew.
+-- Writes records that left their layers into them again, from the archive, a backup or an export: same
+-- id, content, turn, history and usage. They enter anew, entered_at is p_now and the life is the layer's
+-- whole ttl; or, p_as_was, they stand as they stood, to their own end. The vector comes back when it
+-- is of the model in use, otherwise the service embeds the text again. Words are made anew.
 --
 -- Edits whose month is past the retention of revisions are left out, as they would be gone had the
--- record stayed. Events are added where they are missing. Uses counted since it left are added.
-create or replace function memory._put_back(p_records memory_data.archive_outbox[], p_now timestamptz)
+-- record stayed. Edits and events are added where they are missing. Uses counted since it left are added;
+-- p_as_was, the use is what it was.
+create or replace function memory._put_back(
+    p_records memory_data.archive_outbox[], p_now timestamptz, p_as_was boolean default false
+)
 returns void
 language plpgsql
 set search_path to pg_catalog, public, pg_temp
@@ -20,9 +24,12 @@ begin
                 (namespace, id, kind, content, content_hash, embedding, model, search, language,
                  metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
             select r.namespace, r.id, r.kind, r.content, r.content_hash, v.embedding, v.model, w.words,
-                r.language, r.metadata, r.session, r.turn, r.importance, r.pinned, r.created_at, $2, $3,
-                greatest(0, r.size - case when v.embedding is null
-                                          then coalesce(pg_column_size(r.embedding), 0) else 0 end)
+                r.language, r.metadata, r.session, r.turn, r.importance, r.pinned, r.created_at,
+                case when $4 then r.entered_at else $2 end, case when $4 then r.expires_at else $3 end,
+                greatest(0, coalesce(
+                    r.size - case when v.embedding is null then coalesce(pg_column_size(r.embedding), 0) else 0 end,
+                    octet_length(r.content) + coalesce(pg_column_size(v.embedding), 0)
+                    + pg_column_size(w.words) + pg_column_size(r.metadata)))
             from unnest($1) as r
             left join memory._active_model() as a
                 on a.model_id = r.model and a.dim = public.vector_dims(r.embedding)
@@ -33,9 +40,13 @@ begin
                 select memory._words(r.language, r.content, r.metadata) as words) as w
             where r.layer = %L
             $put$, v_layer.name, v_layer.name)
-        using p_records, p_now, v_layer.expires_at;
+        using p_records, p_now, v_layer.expires_at, p_as_was;
     end loop;
 
+    if p_as_was then
+        delete from memory_data.usage as u using unnest(p_records) as r
+        where u.namespace = r.namespace and u.id = r.id;
+    end if;
     -- Columns a file does not know yet begin with their defaults; counts add up.
     insert into memory_data.usage (namespace, id)
     select r.namespace, r.id from unnest(p_records) as r
@@ -65,7 +76,10 @@ begin
     from unnest(p_records) as r
     cross join lateral jsonb_to_recordset(r.revisions) as e (
         at timestamptz, content text, kind text, metadata jsonb, importance real, pinned boolean)
-    where memory._has_partition('revision', e.at);
+    where memory._has_partition('revision', e.at)
+        and not exists (
+            select from memory_data.revision as v
+            where v.namespace = r.namespace and v.id = r.id and v.at = e.at);
 
     insert into memory_data.access_event (namespace, id, at, session, source, rating)
     select r.namespace, r.id, e.at, e.session, e.source, e.rating
@@ -81,4 +95,4 @@ end;
 $function$;
 
 comment on function memory._put_back is
-'Insert archived records into their layers, with usage, history and events.';
+'Insert records that left their layers into them again, with usage, history and events.';

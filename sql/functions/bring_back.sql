@@ -1,4 +1,4 @@
--- Puts records of a past instant back among the living, with id, times, vector and use. What is there
+-- Puts records of a past instant back among the living, with id, times, vector, use and edits. What is there
 -- stays: a record whose id or content lives is left alone, one whose time is up is not revived unless
 -- it is pinned. A decision each.
 -- A vector of another model than the one in use is left out; the service embeds it anew.
@@ -12,8 +12,6 @@ as $function$
 #variable_conflict use_column
 declare
     v_record record;
-    v_model smallint := (select m.id from memory_data.embedding_model as m where m.active);
-    v_row jsonb;
     v_brought integer := 0;
     v_expires_at timestamptz;
 begin
@@ -22,7 +20,8 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(p_namespace, s.stripe))
     from (select generate_series(0, 63) as stripe order by 1) as s;
     for v_record in
-        select r.value ->> 'layer' as layer, r.value -> 'row' as body, r.value -> 'usage' as usage
+        select r.value ->> 'layer' as layer, r.value -> 'row' as body, r.value -> 'usage' as usage,
+            r.value -> 'revisions' as revisions
         from jsonb_array_elements(p_records) as r
     loop
         id := (v_record.body ->> 'id')::uuid;
@@ -55,27 +54,16 @@ begin
             v_brought := v_brought + 1;
         end if;
         if outcome = 'brought back' and not p_dry_run then
-            v_row := v_record.body || jsonb_build_object('expires_at', v_expires_at);
-            if (v_row ->> 'model')::smallint is distinct from v_model then
-                v_row := v_row || '{"embedding": null, "model": null}';
-            end if;
-            if layer = 'interact' then
-                insert into memory_data.interact
-                select r.* from jsonb_populate_record(null::memory_data.interact, v_row) as r;
-            elsif layer = 'insights' then
-                insert into memory_data.insights
-                select r.* from jsonb_populate_record(null::memory_data.insights, v_row) as r;
-            else
-                insert into memory_data.assets
-                select r.* from jsonb_populate_record(null::memory_data.assets, v_row) as r;
-            end if;
-            insert into memory_data.usage
-            select u.* from jsonb_populate_record(null::memory_data.usage, nullif(v_record.usage, 'null')) as u
-            where u.id is not null
-            on conflict do nothing;
+            perform memory._put_back(
+                array[jsonb_populate_record(null::memory_data.archive_outbox, v_record.body || jsonb_build_object(
+                    'layer', layer, 'expires_at', v_expires_at,
+                    'usage', nullif(v_record.usage, 'null') - array['namespace', 'id'],
+                    -- a dump of an older version has none
+                    'revisions', coalesce(v_record.revisions, '[]'), 'events', jsonb '[]'))],
+                p_now, true);
             insert into memory_data.decision (namespace, id, at, action, layer, kind, job_run, detail)
-            values (p_namespace, id, p_now, 'restore', layer, v_row ->> 'kind', memory._job_run(),
-                    jsonb_build_object('from', 'backup', 'entered_at', v_row -> 'entered_at'));
+            values (p_namespace, id, p_now, 'restore', layer, v_record.body ->> 'kind', memory._job_run(),
+                    jsonb_build_object('from', 'backup', 'entered_at', v_record.body -> 'entered_at'));
         end if;
         return next;
     end loop;

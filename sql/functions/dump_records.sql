@@ -9,7 +9,9 @@ as $function$
 begin
     perform memory._check_namespace(p_namespace);
     return query
-    select jsonb_build_object('layer', m.layer, 'row', m.row, 'usage', to_jsonb(u))
+    select jsonb_build_object('layer', m.layer, 'row', m.row, 'usage', to_jsonb(u), 'revisions', coalesce((
+        select jsonb_agg(to_jsonb(r) - array['namespace', 'id'] order by r.at)
+        from memory_data.revision as r where r.namespace = p_namespace and r.id = m.id), '[]'))
     from (
         select 'interact' as layer, i.id, to_jsonb(i) as row
         from memory_data.interact as i where i.namespace = p_namespace
@@ -27,4 +29,4 @@ end;
 $function$;
 
 comment on function memory.dump_records is
-'Records of a namespace with their use, as JSON for memory.bring_back in another database.';
+'Records of a namespace with their use and edits, as JSON for memory.bring_back in another database.';

@@ -22,10 +22,7 @@ begin
         return;
     end if;
     for v_log in
-        select v.name, p_now - memory._setting(v.setting)::integer * v.unit as horizon
-        from (values ('access_event', 'access_event_days', interval '1 day'),
-                     ('decision', 'decision_months', interval '1 month'),
-                     ('revision', 'revision_months', interval '1 month')) as v (name, setting, unit)
+        select g.name, g.horizon from memory._partitioned_logs(p_now) as g
     loop
         -- a statement of its own: the catalogue tells no bound of a partition that was dropped
         select array_agg(p.name), array_agg(p.ends) into v_old, v_ends

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from jobs.storage.store import open_store
-from service.database import make_pool
-from service.memory import Memory
+from service.database import connect, make_pool
+from service.memory import Memory, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,3 +48,10 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+async def transfer(clone_url: str) -> AsyncIterator[Transfer]:
+    """What an import and an export ask across namespaces, on the same database."""
+    async with connect(clone_url, role="memory_owner") as connection:
+        yield Transfer(connection)

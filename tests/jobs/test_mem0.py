@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -84,6 +84,60 @@ def test_the_user_may_stand_in_the_metadata(write: Callable[..., Path]) -> None:
     assert memory.namespace == "bob"
     assert memory.metadata == {}
     assert memory.created_at is None
+
+
+@pytest.mark.parametrize(
+    ("created", "moment"),
+    [
+        (1721952000, "2024-07-26T00:00:00+00:00"),
+        ("1721952000", "2024-07-26T00:00:00+00:00"),
+        (1721952000.25, "2024-07-26T00:00:00.250000+00:00"),
+        (1721952000123, "2024-07-26T00:00:00.123000+00:00"),
+        ("1721952000123", "2024-07-26T00:00:00.123000+00:00"),
+        (1721952000123456, "2024-07-26T00:00:00.123456+00:00"),
+        (0, "1970-01-01T00:00:00+00:00"),
+        ("2024-07-26", "2024-07-26T00:00:00+00:00"),
+        ("20240726", "2024-07-26T00:00:00+00:00"),
+        ("2024-07-26T02:00:00+02:00", "2024-07-26T00:00:00+00:00"),
+        ("", None), (None, None), (1e300, None),
+    ],
+)  # fmt: skip
+def test_times_come_in_many_spellings(
+    write: Callable[..., Path], created: Any, moment: str | None
+) -> None:
+    (memory,) = memories(write([FACT | {"created_at": created, "updated_at": created}]))
+    wanted = None if moment is None else datetime.fromisoformat(moment)
+    assert memory.created_at == wanted
+
+
+@pytest.mark.parametrize(
+    "past", ["2020-01-01", "2020-01-01T00:00:00Z", 1577836800, "1577836800000"]
+)
+def test_what_expired_is_skipped(write: Callable[..., Path], past: Any) -> None:
+    assert read(write([FACT | {"expiration_date": past}]))[0] == Skip("memory 1", "expired")
+
+
+def test_an_end_to_come_is_kept_and_a_day_lasts_to_its_end(write: Callable[..., Path]) -> None:
+    today = datetime.now(UTC).date()
+    for end in (today, today + timedelta(days=3)):
+        (entry,) = read(write([FACT | {"expiration_date": end.isoformat()}]), Choice(forever=True))
+        assert isinstance(entry, Item)
+        assert entry.expires_at == datetime.combine(end, time.max, tzinfo=UTC)
+        assert not entry.memory.pinned
+    (entry,) = read(write([FACT | {"expiration_date": None}]), Choice(forever=True))
+    assert isinstance(entry, Item)
+    assert (entry.expires_at, entry.memory.pinned) == (None, True)
+
+
+@pytest.mark.parametrize("wrong", ["soon", True, [1], {"a": 1}])
+def test_an_end_that_is_no_time_is_named(write: Callable[..., Path], wrong: Any) -> None:
+    with pytest.raises(FileError, match="memory 2: expiration_date is no time") as caught:
+        read(write([FACT, FACT | {"expiration_date": wrong}]))
+    assert repr(wrong) in caught.value.detail
+
+
+def test_an_export_of_nothing_holds_nothing(write: Callable[..., Path]) -> None:
+    assert read(write({"results": []})) == []
 
 
 def test_a_memory_of_nobody_needs_a_namespace(write: Callable[..., Path]) -> None:

@@ -50,7 +50,7 @@ async def test_everything_is_counted(memory: Memory) -> None:
     assert (outcome.read, outcome.stored, outcome.known) == (6, 3, 1)
     assert outcome.namespaces == {"n", "m"}
     assert outcome.layers == {"insights": 2, "interact": 1}
-    assert outcome.without_vector == 4
+    assert len(outcome.waiting) == 4
     (skipped,) = outcome.skipped.values()
     assert (skipped.reason, skipped.count, skipped.first) == ("no text", 2, "line 2")
     assert seen[-1] == 6
@@ -66,7 +66,7 @@ async def test_a_second_time_stores_nothing(memory: Memory, clone_url: str) -> N
 
 async def test_vectors_of_the_file_are_stored(memory: Memory, clone_url: str) -> None:
     outcome = await store(memory, [item(1, embedding=[1.0] * 8), item(2)], batch=10)
-    assert outcome.without_vector == 1
+    assert len(outcome.waiting) == 1
     assert count(clone_url, "has_embedding") == 1
 
 
@@ -75,7 +75,8 @@ async def test_vectors_of_the_file_are_stored(memory: Memory, clone_url: str) ->
     [
         ({"kind": "gossip"}, 'line 7: kind "gossip" is not known', "core_concept"),
         ({"embedding": [1.0]}, "line 7: embedding does not fit", "1 dimensions"),
-        ({"content": "a\x00b"}, "line 6 to line 9: ", "u0000"),
+        ({"content": "a\x00b"}, "line 7: $.content holds the character NUL", "u0000"),
+        ({"embedding": [1e9] * 8}, "line 7: $.embedding holds a number beyond 65504", ""),
     ],
 )
 async def test_a_refused_memory_is_named_and_whole_batches_stay(

@@ -28,6 +28,7 @@ def past(db: Connection[Any]) -> list[Any]:
         )
     made = [row["id"] for row in rows(db, "select id from memory.records where namespace = 'ann'")]
     db.execute("select * from memory.rate('ann', %s, 5)", (made[0],))
+    db.execute("select * from memory.update_memory('ann', %s, '{\"importance\": 1}')", (made[0],))
     return made
 
 
@@ -47,6 +48,7 @@ def everything(db: Connection[Any]) -> Any:
     return (
         rows(db, "select m::text from memory._memories as m order by id"),
         rows(db, "select * from memory_data.usage order by id"),
+        rows(db, "select * from memory_data.revision order by id"),
     )
 
 

@@ -1,16 +1,24 @@
-"""memory.export_memories: everything of a namespace, as it is imported again."""
+"""memory.export_memories: every memory of a namespace, whole."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from tests.sql.calls import call, contents, one, refused, vector
+from tests.sql.archiving import keep
+from tests.sql.calls import call, one, refused, vector
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+
+def exported(db: Connection[Any], **arguments: Any) -> list[dict[str, Any]]:
+    """The records of a page."""
+    page = call(db, "export_memories", **{"namespace": "n", **arguments})
+    return [msgspec.json.decode(row["record"]) for row in page]
 
 
 def test_pages_hold_every_live_memory_oldest_first(db: Connection[Any]) -> None:
@@ -29,28 +37,41 @@ def test_pages_hold_every_live_memory_oldest_first(db: Connection[Any]) -> None:
     while page := call(db, "export_memories", namespace="n", limit=6, now=later, **cursor):
         walked += page
         cursor = {f"after_{name}": page[-1][name] for name in ("created_at", "turn", "id")}
-    assert sorted(contents(walked)) == sorted(memory["content"] for memory in memories)
+    contents = [msgspec.json.decode(row["record"])["content"] for row in walked]
+    assert sorted(contents) == sorted(memory["content"] for memory in memories)
     assert walked == sorted(walked, key=lambda row: (row["created_at"], row["turn"], row["id"]))
 
 
-def test_what_is_exported_is_the_same_memory_when_it_is_imported(db: Connection[Any]) -> None:
+def test_times_are_absolute_and_a_record_says_everything(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
-    one(
-        db, "remember", namespace="n", content="Die Häuser", language="german", session="s",
-        metadata={"a": None}, importance=0.25, pinned=True, kind="pattern",
-        ttl=timedelta(days=80, seconds=0.5), embedding=vector(1, 2), now=now,
-    )  # fmt: skip
-    (row,) = call(db, "export_memories", namespace="n", embeddings=True, now=now)
-    assert row["embedding"] == vector(1, 2)
-    assert row["ttl"] == 80 * 86_400 + 1
-    (bare,) = call(db, "export_memories", namespace="n", now=now)
-    assert bare["embedding"] is None
-    memory = {key: row[key] for key in row if key not in {"id", "turn", "embedding", "ttl"}}
-    memory |= {"created_at": row["created_at"].isoformat(), "ttl": f"{row['ttl']} seconds"}
-    call(db, "remember_many", namespace="m", memories=[memory], embeddings=[row["embedding"]],
-         now=now)  # fmt: skip
-    (again,) = call(db, "export_memories", namespace="m", embeddings=True, now=now)
-    assert again | {"id": row["id"]} == row
+    memory = keep(db, "comes along", now, layer="insights")
+    (record,) = exported(db, embeddings=True, now=now)
+    assert (record["magray"], record["namespace"], record["id"]) == (1, "n", str(memory))
+    assert (record["layer"], record["kind"], record["turn"]) == ("insights", "pattern", 1)
+    entered = now - timedelta(minutes=9)
+    assert datetime.fromisoformat(record["entered_at"]) == entered
+    assert datetime.fromisoformat(record["expires_at"]) == entered + timedelta(days=90)
+    assert exported(db, now=now + timedelta(days=1))[0]["expires_at"] == record["expires_at"]
+    assert record["model"] == "test-model"
+    assert vector(*record["embedding"]) == vector(0.1, -2, 6e-8, 65504, 11)
+    usage = record["usage"]
+    assert (usage["access_count"], usage["rating_sum"], usage["rating_count"]) == (1, 4.5, 1)
+    assert [edit["importance"] for edit in record["revisions"]] == [0.3]
+    assert [event["source"] for event in record["events"]] == ["touch", "rate"]
+    (bare,) = exported(db, now=now)
+    assert not {"embedding", "model"} & bare.keys()
+    assert 0 < bare["bytes"] < record["bytes"]
+
+
+def test_numbers_in_metadata_keep_their_digits(db: Connection[Any]) -> None:
+    db.execute("select memory.remember('n', 'x', p_metadata => '{\"n\": 1.000000000000000000010}')")
+    (row,) = call(db, "export_memories", namespace="n")
+    assert '{"n": 1.000000000000000000010}' in row["record"]
+
+
+def test_what_is_permanent_has_no_end(db: Connection[Any]) -> None:
+    one(db, "remember", namespace="n", content="stays", kind="core_concept")
+    assert exported(db)[0]["expires_at"] is None
 
 
 @pytest.mark.parametrize("limit", [0, 1001, None])
