@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-import time_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     global moved_to
     if named := config.getoption("--now"):
+        import time_machine
+
         moved_to = moment(named)
         # stands still for what is made once for many tests, and for their constants
         stopped = time_machine.travel(moved_to, tick=False)
@@ -71,5 +72,7 @@ def _begins_now() -> Iterator[None]:
     if moved_to is None:
         yield
         return
+    import time_machine
+
     with time_machine.travel(moved_to, tick=True):
         yield

@@ -164,10 +164,10 @@ class MicroBatcher:
         self._begin_recovery()
 
     def _note_documents(self, outcomes: Sequence[Outcome]) -> None:
-        # They have more time than queries: what they get says nothing for those.
+        # They have more time than queries: that they are embedded says nothing for those.
         away = next((one for one in outcomes if isinstance(one, EmbeddingUnavailable)), None)
         if away is not None:
-            self._breaker.open(away)
+            self._breaker.failed(away)
             self._begin_recovery()
 
     def _begin_recovery(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FAILURES = 3
 # Between two questions whether it answers again, doubled each time: seconds. The first is asked
 # at once, for it may have been the texts.
-_SHORTEST, _LONGEST = 1.0, 60.0
+_SHORTEST, _LONGEST = 0.5, 60.0
 # What a provider may ask for by `Retry-After`: seconds.
 _LONGEST_ASKED = 3600.0
 

@@ -162,9 +162,27 @@ async def test_without_its_provider_search_goes_on_by_words_and_says_so(
         service.embedder.down = False
     assert "provider is down" in answer["degraded"]
     assert answer["results"][0]["content"] == TEXTS[0]
+    assert answer["results"][0]["explain"] is None
     # and it is not remembered as the answer
     whole = (await api.post("/v1/search", json=request)).json()
     assert (whole["degraded"], whole["cached"]) == (None, False)
+
+
+async def test_an_explanation_says_that_the_provider_was_missing(
+    service: Running, api: httpx2.AsyncClient, filled: str
+) -> None:
+    request = {"namespace": filled, "query": "lisbon explained in its absence", "explain": True}
+    service.embedder.down = True
+    try:
+        answer = (await api.post("/v1/search", json=request)).json()
+    finally:
+        service.embedder.down = False
+    assert answer["results"]
+    for hit in answer["results"]:
+        assert hit["explain"]["degraded"] == answer["degraded"]
+        assert "lexemes" in hit["explain"]
+    whole = (await api.post("/v1/search", json=request)).json()
+    assert all("degraded" not in hit["explain"] for hit in whole["results"])
 
 
 async def test_a_memory_is_found_by_its_words_before_it_has_a_vector(

@@ -274,6 +274,7 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
         "memory.alerts", "memory.archives", "memory.backups", "memory.decisions",
         "memory.evictions", "memory.jobs", "memory.kpi_catalogue", "memory.kpi_history",
         "memory.layers", "memory.models", "memory.outages", "memory.promotions", "memory.records",
+        "memory.shortened", "memory.unembedded",
     ]  # fmt: skip
     assert sorted(row["name"] for row in relations) == views
     for name in views:

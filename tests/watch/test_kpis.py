@@ -38,7 +38,7 @@ def test_every_kpi_is_there_and_in_the_catalogue_once(db: Connection[Any]) -> No
 
 UNMEASURED = (
     "search_latency", "search_rate", "cache_hit_rate", "error_rate", "errors", "uptime",
-    "promotion_rate", "fallback_rate", "recovery_time", "recall", "proof_age",
+    "promotion_rate", "fallback_rate", "recovery_time", "recall", "proof_age", "provider_failing",
 )  # fmt: skip
 
 
@@ -55,6 +55,30 @@ def test_every_kpi_has_the_value_of_its_source(db: Connection[Any]) -> None:
         assert found[key]["value"] == pytest.approx(number), key
         if label is not None:
             assert found[key]["label"] == label
+
+
+def test_a_provider_that_fails_is_known_while_a_service_speaks_of_it(db: Connection[Any]) -> None:
+    def failing(minutes: float) -> tuple[float | None, str | None]:
+        row = known(db, NOW + timedelta(minutes=minutes))["provider_failing", "embedding"]
+        return row["value"], row["label"]
+
+    def note(minutes: float, error: str | None) -> None:
+        at = NOW + timedelta(minutes=minutes)
+        call(db, "note_provider", model="test-model", error=error, now=at)
+        call(db, "note_provider", model="another-model", error="of no interest", now=at)
+
+    assert failing(0) == (None, None)
+    note(0, None)
+    assert failing(1) == (0, None)
+    note(1, "HTTP 402")
+    note(3, "HTTP 429")
+    assert failing(4) == (180, "HTTP 429")
+    note(5, None)
+    assert failing(5) == (0, None)
+    note(6, "HTTP 402")
+    assert failing(12) == (None, None)  # nobody spoke of it for five minutes
+    note(12, "HTTP 402")
+    assert failing(12.5) == (30, "HTTP 402")
 
 
 def test_what_is_on_disk_is_what_is_measured(db: Connection[Any]) -> None:
