@@ -38,7 +38,7 @@ declare
     v_margin constant double precision := memory._setting('pressure_hysteresis_percent')::double precision;
 begin
     -- Written apart from measuring: a transaction that may write nothing runs no statement that could.
-    for layer, heap_bytes, index_bytes, toast_bytes, disk_bytes, live_bytes, free_bytes, reusable_bytes,
+    for layer, heap_bytes, index_bytes, toast_bytes, disk_bytes, live_bytes, empty_bytes, free_bytes, reusable_bytes,
         stranded_bytes, fragmentation_percent, method, partitions, scanned, max_bytes, borrowed_bytes,
         budget_bytes, usage_percent, level, since in
     with part as materialized (
