@@ -8,6 +8,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 EDGES := day month year february leap
+# in the order of the folders, for the small files of tests/sql even out what the workers do
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: serve test test-full test-edges drill lint setup clean
 
@@ -15,7 +17,7 @@ serve: .venv/installed
 	$(BIN)/magray serve
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -m "not full and not drill" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not full and not drill" $(SPREAD)
 
 test-full: .venv/installed-dev
 	tools/debian-postgres start
@@ -27,7 +29,7 @@ test-edges: .venv/installed-dev
 	for n in 1 2; do while :; do :; done & loops="$$loops $$!"; done; trap "kill $$loops" EXIT; \
 	  for edge in $(EDGES); do \
 	    $(BIN)/python -m pytest tests/sql tests/model tests/watch tests/schedule --now $$edge \
-	      -m "not full and not drill" --numprocesses auto --maxprocesses 4 || exit 1; done
+	      -m "not full and not drill" $(SPREAD) || exit 1; done
 
 drill: .venv/installed-dev
 	$(BIN)/python -m pytest -m drill

@@ -37,6 +37,11 @@ MODEL, DIM = "test-model", 8
 OPTIONS = {"autovacuum": "off", "summarize_wal": "off"}
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: some tests wait, for a lock, a clock or a server that starts."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

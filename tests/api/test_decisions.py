@@ -11,17 +11,19 @@ from tests.api.running import Running, running
 from tests.sql.calls import call, one, session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-async def service(clone_url: str) -> AsyncIterator[Running]:
-    seed(clone_url)
-    async with running(clone_url) as made:
+@pytest.fixture(scope="module")
+async def service(clone: Callable[[], str]) -> AsyncIterator[Running]:
+    """One for all: they only read."""
+    url = clone()
+    seed(url)
+    async with running(url) as made:
         yield made
 
 

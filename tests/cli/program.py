@@ -1,4 +1,4 @@
-"""The real `magray` program in a directory of its own, as a person would run it."""
+"""`magray` in a directory of its own, as a person would run it; what serves is the program."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
+
+from tests import warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,14 +51,11 @@ class Home:
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command that must end with this exit code, and never with a traceback."""
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            cwd=self.path,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        ended = warm.magray(
+            arguments, environment=self.environment, cwd=self.path, timeout=PATIENCE
+        )
+        done = subprocess.CompletedProcess(
+            ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
         )
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tests import warm
 from tests.conftest import DIM, MODEL
 
 if TYPE_CHECKING:
@@ -40,13 +41,11 @@ def magray(
     patience: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, which must come within `patience` seconds."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        check=False,
+    done = warm.magray(
+        [*map(str, arguments)],
+        given=given,
         timeout=patience,
-        env=environment(url, **(more or {})),
+        environment=environment(url, **(more or {})),
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
