@@ -50,8 +50,8 @@ Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z][a-z0-9_]
 class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A memory to store. `ttl`: seconds, or an interval such as "90 minutes"."""
 
-    namespace: Namespace = ""
-    content: Content
+    namespace: Namespace
+    content: Annotated[str, Meta(min_length=1, max_length=65536)]
     kind: Kind = "user_interaction"
     embedding: Vector | None = None
     metadata: dict[str, Any] = {}
@@ -63,10 +63,20 @@ class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     created_at: Moment | None = None
 
 
+class SentMemory(NewMemory, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A memory to store. `ttl`: seconds, or an interval such as "90 minutes".
+
+    Over HTTP `namespace` may be left out when the key is bound to one.
+    """
+
+    namespace: Namespace = ""
+    content: Content
+
+
 class Remember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A batch of memories, stored all or none. `wait`: answer when their vectors are there too."""
 
-    memories: Annotated[list[NewMemory], Meta(min_length=1, max_length=1000)]
+    memories: Annotated[list[SentMemory], Meta(min_length=1, max_length=1000)]
     wait: bool = False
 
 

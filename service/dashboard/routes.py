@@ -11,7 +11,7 @@ import psycopg
 from litestar import Controller, MediaType, Request, Response, Router, get, post
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotAuthorizedException
-from litestar.params import Body, FromPath, QueryParameter
+from litestar.params import Body, FromPath, FromQuery, QueryParameter
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Template
@@ -105,8 +105,14 @@ class Pages(Controller):
         return Template("dashboard.html", context={"caller": request.user}, headers=HEADERS)
 
     @get("/panel/{name:str}")
-    async def panel(self, request: Request[Any, Any, Any], name: FromPath[str]) -> Response[str]:
+    async def panel(
+        self,
+        request: Request[Any, Any, Any],
+        name: FromPath[str],
+        shown: FromQuery[str | None] = None,
+    ) -> Response[str]:
         """A part."""
+        del shown  # `answer` reads it, of a part that cannot be shown too
         return await self._part(request, name)
 
     @get("/search")

@@ -25,5 +25,5 @@ def as_row(memory: NewMemory) -> dict[str, Any]:
     """A memory as `memory.remember_many` takes it; its namespace and vector travel apart."""
     row: dict[str, Any] = msgspec.to_builtins(memory)
     row.pop("embedding", None)
-    row.pop("namespace", None)
+    row.pop("namespace")
     return row
