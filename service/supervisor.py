@@ -196,7 +196,7 @@ class Supervisor:
                 return
             pause = _TICK if self.trouble is None else min(self.trouble.again * 2, _LONGEST_PROBE)
             self._probe_at = now + pause
-            self._away(_refusal(error), again=pause, restarting=False)
+            self._away(refusal(error), again=pause, restarting=False)
         else:
             await self._back()
 
@@ -249,7 +249,8 @@ async def _in_thread(work: Callable[[], Value]) -> Value:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def _refusal(error: Exception) -> Cause:
+def refusal(error: Exception) -> Cause:
+    """Why a connection was refused."""
     said = str(error).strip() or "it did not answer in time: timeout"
     known = (what for pattern, what in _REFUSALS if re.search(pattern, said))
     return Cause(next(known, "it does not answer"), said, "magray check")
