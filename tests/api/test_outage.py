@@ -88,7 +88,7 @@ async def test_a_pool_whose_connections_are_all_in_use_is_no_outage(
         service.backend.pool.timeout = 0.5
         client = service.client(await service.key())
         async with service.backend.pool.connection():
-            for _ in range(4):  # longer than the supervisor needs to notice an outage
+            for _ in range(3):  # longer than the supervisor needs to notice an outage
                 found = problem(await client.get("/v1/layers", params={"namespace": "n"}), 503)
                 assert found["code"] == "53300"
                 assert "MAGRAY_POOL_SIZE" in found["hint"]
