@@ -159,7 +159,7 @@ class Supervisor:
         if time.monotonic() - self._back_at > _CALM:
             self._starts = 0
         while True:
-            pause = min(2.0 ** (self._starts - 1), _LONGEST_PAUSE) if self._starts else 0.0
+            pause = pause_before(self._starts)
             self._starts += 1
             self._away(cause, again=pause, restarting=True)
             await self._pause(server, pause)
@@ -167,6 +167,9 @@ class Supervisor:
                 await _in_thread(server.revive)
             except PlatformError as error:
                 cause = await _in_thread(partial(server.cause_of_refusal, error))
+            except Exception as error:  # whatever it is, it must not end the attempts
+                log.exception("PostgreSQL was not started again", exc_info=error)
+                cause = Cause("PostgreSQL does not start", str(error), "magray check")
             else:
                 self._back_at = time.monotonic()
                 await self._back()
@@ -247,6 +250,11 @@ class Supervisor:
 
 async def _in_thread(work: Callable[[], Value]) -> Value:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+def pause_before(starts: int) -> float:
+    """Seconds to wait before a start, after so many that followed each other closely."""
+    return min(2.0 ** min(starts - 1, 10), _LONGEST_PAUSE) if starts else 0.0
 
 
 def refusal(error: Exception) -> Cause:
