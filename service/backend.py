@@ -72,8 +72,14 @@ class Backend:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The configured database, or the embedded one, started if need be and stopped at the end."""
+async def open_database(settings: Settings, *, expects_one: bool = True) -> AsyncIterator[Database]:
+    """The configured database, or the embedded one, started if need be and stopped at the end.
+
+    Args:
+        settings: which.
+        expects_one: a new embedded one is made all the same, but told: most likely the command was
+            meant for the database of another directory.
+    """
     if settings.database_url is not None:
         yield Database(url=settings.database_url.get_secret_value(), server=None)
         return
@@ -93,7 +99,11 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         await _stop(server)
         raise
     if server.made:
-        log.warning("there was no database, a new one was made", data_dir=str(server.data_dir))
+        tell = log.warning if expects_one else log.info
+        tell(
+            "there was no database, a new one was made", data_dir=str(server.data_dir),
+            hint="MAGRAY_DATA_DIR names another",
+        )  # fmt: skip
     try:
         yield Database(url=server.url(), server=server)
     finally:
@@ -178,8 +188,10 @@ async def verify(database: Database, model: Model | None) -> None:
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
+async def open_backend(settings: Settings, *, expects_one: bool = True) -> AsyncIterator[Backend]:
     """A checked database with pool and embedder; the embedded one is migrated on the way.
+
+    `expects_one`: as `open_database` has it.
 
     Raises:
         MagrayError: the settings, the platform, the schema or the provider are not fit.
@@ -192,7 +204,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
     except EmbeddingUnavailable as error:
         away = error
     try:
-        async with open_database(settings) as database:
+        async with open_database(settings, expects_one=expects_one) as database:
             if away is not None:
                 embedder = await load_unseen(settings, database, away)
             model = model_of(settings, embedder)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
+import psycopg
 import structlog
 
 from jobs.backup.drill import drill
@@ -23,7 +24,7 @@ from jobs.backup.marks import close_window
 from jobs.backup.prune import prune
 from jobs.backup.repository import open_repository
 from jobs.backup.restore import restore
-from jobs.backup.status import mirror
+from jobs.backup.status import APART, beside_the_data, mirror
 from jobs.backup.take import take
 from jobs.backup.verify import verify
 from service.backup_mirror import BackupMirror
@@ -201,6 +202,9 @@ class BackupKeeper:
     ) -> dict[str, Any]:
         database = self._backend.database
         made = await take(repository, database, kind, why=why, progress=tell, budget=budget)
+        together = beside_the_data(repository, database)
+        if made.stands_alone and together is not None:
+            log.warning("backups are no safer than the data", detail=together, hint=APART)
         if made.stands_alone:
             await anyio.to_thread.run_sync(
                 lambda: prune(repository, datetime.now(UTC), dry_run=False)
@@ -249,6 +253,8 @@ class BackupKeeper:
                 await self._look()
             except MagrayError as error:
                 log.warning("backup failed", error=error.message, detail=error.detail)
+            except psycopg.OperationalError as error:
+                log.warning("backups wait", error=str(error).partition("\n")[0])
             except Exception as error:
                 log.exception("backup failed", exc_info=error)
 

@@ -41,14 +41,18 @@ async def create_key(
     return key
 
 
-async def first_key(operator: Operator, memory: Memory, path: Path) -> str:
-    """The key of an embedded installation, made at its first start, kept in a file of mode 0600."""
+async def first_key(operator: Operator, memory: Memory, path: Path) -> tuple[str, bool]:
+    """The key of an embedded installation, made at its first start, kept in a file of mode 0600.
+
+    Returns:
+        The key, and whether it was made just now.
+    """
     kept = _read(path)
     if kept is not None and await memory.find_key(digest(kept)) is not None:
-        return kept
+        return kept, False
     key = await create_key(operator, "first key", namespaces=[ALL_NAMESPACES], scopes=list(SCOPES))
     write_private(path, key)
-    return key
+    return key, True
 
 
 def _read(path: Path) -> str | None:

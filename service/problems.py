@@ -152,11 +152,12 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
 
 def from_trouble(trouble: Trouble) -> ProblemDetailsException:
     """The database is away: why, and when to try again."""
+    promise = ": it comes back by itself" if trouble.restarting else ""
     return ProblemDetailsException(
         status_code=503,
         title=trouble.sentence,
         detail=trouble.cause.what,
-        extra=_extra(_AWAY, f"Try again in {trouble.retry_after} s: it comes back by itself."),
+        extra=_extra(_AWAY, f"Try again in {trouble.retry_after} s{promise}."),
         headers={"Retry-After": str(trouble.retry_after)},
     )
 

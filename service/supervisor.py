@@ -159,7 +159,7 @@ class Supervisor:
         if time.monotonic() - self._back_at > _CALM:
             self._starts = 0
         while True:
-            pause = min(2.0 ** (self._starts - 1), _LONGEST_PAUSE) if self._starts else 0.0
+            pause = pause_before(self._starts)
             self._starts += 1
             self._away(cause, again=pause, restarting=True)
             await self._pause(server, pause)
@@ -167,6 +167,9 @@ class Supervisor:
                 await _in_thread(server.revive)
             except PlatformError as error:
                 cause = await _in_thread(partial(server.cause_of_refusal, error))
+            except Exception as error:  # whatever it is, it must not end the attempts
+                log.exception("PostgreSQL was not started again", exc_info=error)
+                cause = Cause("PostgreSQL does not start", str(error), "magray check")
             else:
                 self._back_at = time.monotonic()
                 await self._back()
@@ -196,7 +199,7 @@ class Supervisor:
                 return
             pause = _TICK if self.trouble is None else min(self.trouble.again * 2, _LONGEST_PROBE)
             self._probe_at = now + pause
-            self._away(_refusal(error), again=pause, restarting=False)
+            self._away(refusal(error), again=pause, restarting=False)
         else:
             await self._back()
 
@@ -249,7 +252,13 @@ async def _in_thread(work: Callable[[], Value]) -> Value:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def _refusal(error: Exception) -> Cause:
+def pause_before(starts: int) -> float:
+    """Seconds to wait before a start, after so many that followed each other closely."""
+    return min(2.0 ** min(starts - 1, 10), _LONGEST_PAUSE) if starts else 0.0
+
+
+def refusal(error: Exception) -> Cause:
+    """Why a connection was refused."""
     said = str(error).strip() or "it did not answer in time: timeout"
     known = (what for pattern, what in _REFUSALS if re.search(pattern, said))
     return Cause(next(known, "it does not answer"), said, "magray check")

@@ -90,6 +90,19 @@ def summary(repository: Repository) -> dict[str, Any]:
     }
 
 
+def beside_the_data(repository: Repository, database: Database) -> str | None:
+    """What to say of backups that are lost with the data: they lie in the same directory only."""
+    server, root = database.server, repository.local.root
+    if server is None or root is None or repository.cloud is not None:
+        return None
+    if not any(root.is_relative_to(place) for place in (server.data_dir, server.home)):
+        return None
+    return f"they lie in {root}, inside the data directory: one lost disk takes both"
+
+
+APART = "set backup.directory (another disk) or backup.cloud in magray.toml"
+
+
 async def conditions(repository: Repository, database: Database) -> list[dict[str, Any]]:
     """Lines for `magray check`: backups, archiving, proof."""
     told = await anyio.to_thread.run_sync(summary, repository)
@@ -115,9 +128,11 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     unread = repository.settings.verify_days > 0 and read is not None and now - read > late
     failing = _is_failing(archiver)
     wal = [*told["wal_gaps"], *told["wal_damaged"]]
+    together = beside_the_data(repository, database)
     return [
         _line("backups", not broken and not told["incomplete"],
               counts, remedy),
+        _line("place of backups", together is None, together or "apart from the data", APART),
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
         _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
               _archiving(archiver, failing), "df -h; the server's log says why it fails"),

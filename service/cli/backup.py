@@ -21,7 +21,7 @@ from jobs.backup.errors import DamagedError, StorageError
 from jobs.backup.marks import list_marks, make_mark
 from jobs.backup.prune import prune as run_prune
 from jobs.backup.repository import Repository, open_repository
-from jobs.backup.status import mirror, rows_of, summary
+from jobs.backup.status import APART, beside_the_data, mirror, rows_of, summary
 from jobs.backup.stream import stream as run_stream
 from jobs.backup.take import take
 from jobs.backup.verify import verify as run_verify
@@ -72,6 +72,9 @@ async def _take(settings: Settings, kind: str) -> dict[str, Any]:
         with make_progress() as bars:
             manifest = await take(repository, database, kind, why="asked for", progress=bar(bars))
         await _mirror(repository, database)
+        together = beside_the_data(repository, database)
+    if together is not None:
+        click.echo(f"note: backups are no safer than the data, {together}; {APART}", err=True)
     return {
         "id": manifest.id, "kind": manifest.kind, "reason": manifest.reason,
         "restores_from": manifest.stopped_at, "bytes": manifest.bytes, "stored": manifest.stored,

@@ -46,7 +46,7 @@ def demo() -> None:
 
 
 async def _demo(settings: Settings) -> Tour:
-    async with open_backend(settings) as backend:
+    async with open_backend(settings, expects_one=False) as backend:
         return await take_tour(backend)
 
 

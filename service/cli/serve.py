@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shlex
 import signal
 import time
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.backend import Backend
+    from service.model import Layer
     from service.settings import Settings
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,7 +58,7 @@ def serve(**flags: str | int | None) -> None:
 async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     stop = _StopSignal()
-    async with open_backend(settings) as backend:
+    async with open_backend(settings, expects_one=False) as backend:
         if not stop.came:
             await _greet(backend, listener)
         # What is there now stays: the collector need not look at it in the midst of requests. It
@@ -127,13 +129,17 @@ class _StopSignal:
 
 
 async def _greet(backend: Backend, listener: socket.socket) -> None:
-    """Say where the service is and how to call it."""
+    """Say where the service is, how to call it, and what a newcomer would not expect."""
     base = base_url(listener)
-    key = "$MAGRAY_API_KEY"
-    if backend.database.server is not None:
+    key, lies = "$MAGRAY_API_KEY", ""
+    server = backend.database.server
+    if server is not None:
+        path = server.data_dir / "key"
         async with connect(backend.database.url, role="memory_owner") as connection:
-            path = backend.settings.data_dir / "key"
-            key = await first_key(Operator(connection), backend.memory, path)
+            found, made = await first_key(Operator(connection), backend.memory, path)
+        key = found if made else f"$(cat {shlex.quote(str(path))})"
+        lies = f"Data lie in {server.data_dir}. The key may do everything"
+        lies += f", is shown this once and lies in {path}\n" if made else f" and lies in {path}\n"
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"MAGRAY Memory serves on {base}, documented at {base}/schema\n", markup=False)
     for route, body in (
@@ -141,7 +147,27 @@ async def _greet(backend: Backend, listener: socket.socket) -> None:
         ("/v1/search", _EXAMPLE_SEARCH),
     ):
         console.print(
-            f"  curl {base}{route} -H 'Authorization: Bearer {key}' \\\n"
+            f'  curl {base}{route} -H "Authorization: Bearer {key}" \\\n'
             f"    -H 'Content-Type: application/json' \\\n    -d '{body}'\n",
             markup=False,
         )
+    if lies:
+        console.print(lies, markup=False)
+    console.print(_lives(await backend.memory.layers("demo")), markup=False)
+
+
+def _lives(layers: list[Layer]) -> str:
+    """How long memories live: the example's expires with the shortest."""
+    lives = [
+        f"{_span(layer.ttl_seconds)} with kind {layer.kinds[0]}"
+        for layer in layers[1:] if layer.kinds
+    ]  # fmt: skip
+    first = f"A memory without a kind lives {_span(layers[0].ttl_seconds)}"
+    return f"{'; '.join([first, *lives])}: its expires_at says until when.\n"
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return "for good"
+    hours = seconds / 3600
+    return f"for {hours:g} hours" if hours < 72 else f"for {hours / 24:g} days"

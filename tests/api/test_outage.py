@@ -8,10 +8,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.api.running import problem, running
+from service.supervisor import refusal
+from tests.api.running import problem, running, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.api.running import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +38,7 @@ async def test_without_its_database_the_service_is_alive_but_not_ready(
             connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
             )
-            found = problem(await service.http.get("/health/ready"), 503)
-            assert found["hint"] == "magray check"
+            problem(await service.http.get("/health/ready"), 503)
             assert (await service.http.get("/health/live")).status_code == 200
             for answer in (
                 await client.post("/v1/search", json=request),
@@ -44,10 +46,64 @@ async def test_without_its_database_the_service_is_alive_but_not_ready(
             ):
                 problem(answer, 503)
                 assert answer.headers["retry-after"] == "1"
+            # noticed: from now on everybody is told why, and nobody is told of the pool's size
+            await until(lambda: _named(service))
+            found = problem(await client.post("/v1/search", json=request), 503, code="57P03")
+            assert found["title"] == "the database is away"
+            assert found["detail"] == "it accepts no connections"
+            assert found["hint"].startswith("Try again in ")
+            (reason,) = (await service.http.get("/health")).json()["reasons"]
+            assert "it accepts no connections" in reason["meaning"]
+            assert (await service.http.get("/health/live")).status_code == 200
             connection.execute(
                 sql.SQL("alter database {} with allow_connections true").format(database)
             )
         # and comes back by itself
         service.backend.pool.timeout = 30
         assert (await client.get("/v1/layers", params={"namespace": "n"})).status_code == 200
-        assert (await service.http.get("/health/ready")).status_code == 200
+        await until(lambda: _is_ready(service))
+        await until(lambda: _outages(service))
+        assert await _outages(service) == [("it accepts no connections", False)]
+
+
+async def _named(service: Running) -> bool:
+    answer = await service.http.get("/health/ready")
+    return answer.status_code == 503 and answer.json()["code"] == "57P03"
+
+
+async def _is_ready(service: Running) -> bool:
+    return (await service.http.get("/health/ready")).status_code == 200
+
+
+async def _outages(service: Running) -> list[tuple[str, bool]]:
+    async with service.backend.memory.housekeeping.connection() as connection:
+        rows = await connection.execute("select cause, restarted from memory.outages")
+        return await rows.fetchall()
+
+
+async def test_a_pool_whose_connections_are_all_in_use_is_no_outage(
+    clone: Callable[[], str],
+) -> None:
+    async with running(clone(), pool_size=1) as service:
+        service.backend.pool.timeout = 0.5
+        client = service.client(await service.key())
+        async with service.backend.pool.connection():
+            for _ in range(3):  # longer than the supervisor needs to notice an outage
+                found = problem(await client.get("/v1/layers", params={"namespace": "n"}), 503)
+                assert found["code"] == "53300"
+                assert "MAGRAY_POOL_SIZE" in found["hint"]
+        assert await _outages(service) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("postgresql://me:secret@127.0.0.1:1/store", "nobody listens where it should be"),
+        ("postgresql://me:secret@nowhere.invalid/store", "its host is not known"),
+        ("host=/nowhere/at/all dbname=store user=me", "nobody listens where it should be"),
+    ],
+)
+async def test_a_refusal_is_told_in_words_without_an_address(url: str, what: str) -> None:
+    with pytest.raises(psycopg.OperationalError) as refused:
+        await psycopg.AsyncConnection.connect(url)
+    assert refusal(refused.value).what == what

@@ -94,7 +94,8 @@ def test_a_stop_is_clean_and_the_next_start_finds_everything(home: Home) -> None
     key = None
     for number in (signal.SIGINT, signal.SIGTERM):
         service = home.serve()
-        assert key in {None, service.key}  # the first key stays
+        assert key in {None, service.key}  # the first key stays, and is shown once
+        assert (service.key in service.greeting) == (key is None)
         key = service.key
         assert set(acknowledged) == stored(service)
         pid = postmaster(home)

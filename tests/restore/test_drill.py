@@ -14,7 +14,8 @@ from jobs.backup.catalogue import Catalogue
 from jobs.backup.chain import Window
 from jobs.backup.drill import drill
 from jobs.backup.errors import BackupError, CheckError
-from jobs.backup.status import conditions, mirror, summary
+from jobs.backup.repository import Repository, open_repository
+from jobs.backup.status import beside_the_data, conditions, mirror, summary
 from jobs.backup.target import Target
 from tests.restore.places import MEMORY, NAMESPACE, Place
 
@@ -102,12 +103,34 @@ def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> N
     lines = {one["condition"]: one["ok"] for one in _conditions(place)}
     assert lines == {
         "backups": True, "archived WAL": True, "archiving": True, "verification": True,
-        "proof": False,
+        "proof": False, "place of backups": False,
     }  # fmt: skip
+    _tell_of_their_place(place)
     shutil.rmtree(place.server.home / "repository" / "backups" / full.id)
     asyncio.run(mirror(place.repository, place.database))
     assert place.sql("select id, restorable from memory.backups") == [(more.id, False)]
     assert not _conditions(place)[0]["ok"]
+
+
+def _tell_of_their_place(place: Place) -> None:
+    """Inside the data directory, also by a link; apart from it, or in a bucket, all is well."""
+    home, elsewhere = place.server.home, place.folder / "elsewhere"
+    inward, outward = place.folder / "inward", home / "outward"
+    inward.symlink_to(home, target_is_directory=True)
+    elsewhere.mkdir()
+    outward.symlink_to(elsewhere, target_is_directory=True)
+    beside = {
+        directory: beside_the_data(_repository(place, directory=directory), place.database)
+        for directory in (None, home / "deep" / "down", inward / "a", elsewhere, outward)
+    }
+    assert [told is not None for told in beside.values()] == [True, True, True, False, False]
+    bucket = _repository(place, cloud=f"file://{elsewhere}")
+    assert beside_the_data(bucket, place.database) is None
+
+
+def _repository(place: Place, **changes: Any) -> Repository:
+    settings = place.settings.model_copy(update=changes)
+    return open_repository(settings, place.server.home, place.server.bin_dir)
 
 
 def _conditions(place: Place) -> list[dict[str, Any]]:

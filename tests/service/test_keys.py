@@ -52,20 +52,22 @@ async def test_the_first_key_is_kept_in_a_private_file(
     tmp_path: Path, operator: Operator, pool: AsyncConnectionPool[Any]
 ) -> None:
     memory, path = Memory(pool), tmp_path / "key"
-    first = await first_key(operator, memory, path)
+    first, made = await first_key(operator, memory, path)
+    assert made
     assert path.read_text() == first + "\n"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert await first_key(operator, memory, path) == first
+    assert await first_key(operator, memory, path) == (first, False)
     found = await memory.find_key(digest(first))
     assert found is not None
     assert (found.namespaces, set(found.scopes)) == (["*"], {"read", "write", "admin"})
     # a key that may not be used any more, or was never ours, is replaced
     await operator.revoke_key(first[:14], dry_run=False)
-    second = await first_key(operator, memory, path)
+    second, made = await first_key(operator, memory, path)
+    assert made
     assert second != first
     path.write_text("nonsense")
     path.chmod(0o644)
-    third = await first_key(operator, memory, path)
+    third, _ = await first_key(operator, memory, path)
     assert third not in {first, second}
     assert path.stat().st_mode & 0o777 == 0o600
 

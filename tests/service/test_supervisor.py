@@ -18,6 +18,7 @@ from service.embedded import EmbeddedServer
 from service.embedded.postmaster import processes, read_pid_file
 from service.errors import PlatformError
 from service.migrate import Model, migrate
+from service.supervisor import pause_before
 from tests.api.running import problem, running, until
 from tests.conftest import DIM, MODEL
 
@@ -227,6 +228,12 @@ async def test_a_server_that_recovers_by_itself_is_left_to_it(
     await until(lambda: is_well(service))
     assert (await client.post("/v1/memories", json=store("after the recovery"))).status_code == 201
     assert read_pid_file(server.pgdata) == before
+
+
+def test_the_pause_grows_to_a_minute_and_stays_there() -> None:
+    pauses = [pause_before(starts) for starts in range(10)]
+    assert pauses == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pause_before(100_000) == 60  # months on a full disk
 
 
 def test_a_cluster_that_is_not_there_is_not_made_by_a_revival(folder: Path) -> None:
