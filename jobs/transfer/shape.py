@@ -17,6 +17,7 @@ _PACKED = {
     b"SQLite format 3": "an SQLite database",
     b"PGDMP": "a dump of PostgreSQL: pg_restore",
 }
+_EXAMPLE = '{"namespace": "ann", "content": "…", "created_at": "2026-01-31T12:00:00Z"}'
 
 
 class Shape(NamedTuple):
@@ -77,5 +78,9 @@ def foreign(source: Source, value: Any, wanted: str, file: str) -> FileError | N
     found = looks_like(value)
     if found is None or found.readable == wanted:
         return None
-    hint = f"magray import {source.name} --format {found.readable}" if found.readable else ""
+    hint = (
+        f"magray import {source.name} --format {found.readable}"
+        if found.readable
+        else "make JSON lines of it, such as: " + _EXAMPLE
+    )
     return source.error(f"is no {file}", f"It looks like {found.name}.", hint)

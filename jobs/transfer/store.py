@@ -43,6 +43,8 @@ _FAULT = re.compile(r"memory (\d+): (.*)", re.DOTALL)
 _ENDLESS = 65_520
 # How many batches are read ahead, so that memories of the same namespace travel together.
 _BATCHES_READ = 10
+# And no more bytes of the file than about this, however long its lines are.
+_BYTES_READ = 64 << 20
 
 
 async def store(
@@ -99,12 +101,14 @@ async def store(
 def _windows(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
     """Entries by the window; what was read before a reader's error comes before the error."""
     window: list[Entry] = []
+    read = 0
     try:
         for entry in entries:
             window.append(entry)
-            if len(window) == size:
+            read += len(entry.raw)
+            if len(window) == size or read > _BYTES_READ:
                 yield window
-                window = []
+                window, read = [], 0
     except FileError:
         yield window
         raise
