@@ -40,7 +40,8 @@ revoke execute on function memory.store_code_digest from memory_operator;
 -- Nor is what spans namespaces: the worker acts as memory_operator.
 revoke execute on function
     memory.pending_embeddings, memory.write_embeddings, memory.note_embedding_failure,
-    memory.touch_many, memory._next_pending, memory.retry_embeddings, memory.note_provider,
+    memory.touch_many, memory._next_pending, memory._pending_of,
+    memory.retry_embeddings, memory.note_provider,
     memory._check_embeddings
     from memory_app;
 grant select, insert, update on memory_data.provider_state to memory_operator;

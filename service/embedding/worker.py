@@ -176,7 +176,8 @@ class EmbeddingWorker:
         said, at = None, -_TELL
         while True:
             trouble = self._trouble or self._batcher.fault
-            words = None if trouble is None else f"{trouble.message} {trouble.detail}".strip()
+            # its detail may quote a text
+            words = None if trouble is None else trouble.message
             is_due = asyncio.get_running_loop().time() - at > _TELL
             if (self._asked or trouble is not None) and (words != said or is_due):
                 try:

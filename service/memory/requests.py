@@ -395,7 +395,7 @@ class Memory:
         """Tell whether the embedding provider answers: None, or why not and when it is asked."""
         await self._across(
             "select from memory.note_provider(%s, %s, now() + %s * interval '1 second')",
-            (model, error, retry_s if error else None),
+            (model, error, retry_s or None),
         )
 
     async def run_lifecycle(self, *, limit: int, dry_run: bool) -> list[LifecycleChange]:

@@ -59,8 +59,8 @@ where d.at > p_now - interval '24 hours'
 union all
 -- of the model in use, and while a service speaks of it
 select 'provider_failing', 'embedding', 1,
-    coalesce(greatest(0, extract(epoch from p_now - s.failing_since))::double precision,
-             case when s.model is not null then 0 end), s.error
+    case when s.failing_since is not null then greatest(0, extract(epoch from p_now - s.failing_since))
+         when s.model is not null then 0 end::double precision, s.error
 from (select) as one
 left join (
     select p.model, p.failing_since, p.error

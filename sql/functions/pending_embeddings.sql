@@ -49,15 +49,8 @@ begin
         select t.namespace, n.id, n.content, n.metadata, n.attempts,
             row_number() over (partition by t.place order by n.id), t.place
         from unnest(v_turns) with ordinality as t (namespace, place)
-        cross join lateral (
-            select m.id, m.content, m.metadata, f.attempts
-            from memory._memories as m
-            left join memory_data.embedding_failure as f on f.namespace = m.namespace and f.id = m.id
-            where m.namespace = t.namespace and m.embedding is null and m.expires_at > p_now
-                and m.id <> all (p_ids)
-                and (f.next_attempt_at is null or f.next_attempt_at <= p_now)
-            order by m.id
-            limit p_limit) as n
+        cross join lateral memory._pending_of(t.namespace, p_limit, p_now) as n
+        where n.id <> all (p_ids)
         order by round, place
         limit p_limit) as w
     order by w.round, w.place;

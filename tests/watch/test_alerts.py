@@ -117,6 +117,22 @@ def test_a_few_errors_of_few_requests_are_no_alarm(
     assert [row["state"] for row in found] == ([state] if state else [])
 
 
+def test_a_provider_that_fails_for_minutes_is_an_alert_until_it_answers(
+    db: Connection[Any],
+) -> None:
+    def after(minutes: float, error: str | None) -> list[str]:
+        at = NOW + timedelta(minutes=minutes)
+        call(db, "note_provider", model="test-model", error=error, now=at)
+        call(db, "check_alerts", now=at)
+        found = rows(db, "select state from memory.alerts where rule = 'embedding provider away'")
+        return [row["state"] for row in found]
+
+    assert after(0, None) == after(1, "HTTP 402") == after(2, "HTTP 402") == []
+    assert after(4, "HTTP 402") == ["pending"]
+    assert after(5, "HTTP 402") == after(6, "HTTP 402") == ["open"]
+    assert after(7, None) == ["resolved"]
+
+
 def test_without_a_value_it_ends(db: Connection[Any]) -> None:
     sample(db, 50, NOW)
     lasted(db)
