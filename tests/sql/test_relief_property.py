@@ -38,7 +38,7 @@ def store(
     db: Connection[Any], layer: str, lengths: list[int], style: str, pinned: float, seed: int
 ) -> None:
     """Memories of these lengths in three namespaces, some with a vector, some pinned."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     for namespace in ("a", "b", "c"):
         memories = [
             {"content": text(chance, length, style), "kind": KINDS[layer],
@@ -70,7 +70,7 @@ def test_relief_ends_below_the_level_takes_no_more_and_happens_once(
     pinned: float, seed: int,
 ) -> None:  # fmt: skip
     own.execute("truncate memory_data.interact, memory_data.insights, memory_data.pressure")
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     store(own, layer, [chance.randint(*lengths) for _ in range(200)], style, pinned, seed)
     size = budget(own, layer, percent)
     before = measured(own, layer)
