@@ -1,8 +1,8 @@
-"""What writing costs as a layer grows: the same batches over HTTP, and the index builder in between.
+"""What writing costs as a layer grows: the same batches over HTTP, the index builder in between.
 
-Memories bring their vectors, in namespaces of 450, so that one partition grows far beyond `index_rows`
-and none of its namespaces is ever searched by HNSW. After every part the
-partitions are vacuumed and what memory.plan_indexes plans is done, as autovacuum and the service do.
+Memories bring their vectors, in namespaces of 450, so that one partition grows far beyond
+`index_rows` and none of its namespaces is ever searched by HNSW. After every part the partitions
+are vacuumed and what memory.plan_indexes plans is done, as autovacuum and the service do.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
 create or replace function memory._partitions(p_now timestamptz, p_layer text default null)
 returns table (
     layer text, name text, oid oid, filenode oid, starts timestamptz, ends timestamptz, past boolean,
-    closed boolean, heap_bytes bigint, index_bytes bigint, toast oid, toast_bytes bigint, empty_bytes bigint, rows bigint,
-    live_rows bigint, dead_rows bigint, changes bigint, vacuums bigint
+    closed boolean, heap_bytes bigint, index_bytes bigint, toast oid, toast_bytes bigint, empty_bytes bigint,
+    rows bigint, live_rows bigint, dead_rows bigint, changes bigint, vacuums bigint
 )
 language sql
 stable

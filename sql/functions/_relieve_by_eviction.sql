@@ -1,7 +1,8 @@
 -- The eviction's part of a relief: a row a record with what spoke for and against it, and one for the
 -- layer (summary). p_bytes: live bytes that are too much. What cannot go by itself is reported, with what
 -- stands in the way and what an operator can do: all that a layer of policy manual has too much (it loses
--- nothing by itself), and elsewhere what is pinned, in use, or more than p_limit records.
+-- nothing by itself), and elsewhere what is pinned, in use, or more than p_limit records. How much
+-- memory.evict must be told takes a pass over the layer, so only a dry run says it.
 --
 -- p_gone: of p_live, what left already in this relief; p_archived: namespace/id of what a dry run told
 -- to be archived, and is therefore still there.
@@ -49,7 +50,6 @@ begin
         end loop;
     end if;
     if v_records > 0 then
-        perform memory._look_again(p_layer, p_dry_run);
         v_freed := v_need.freed * (v_size::numeric / v_need.size);
         action := 'evict';
         target := p_layer;
@@ -68,8 +68,12 @@ begin
         detail := jsonb_build_object('policy', p_policy, 'over_bytes', p_bytes - v_freed) || case
             when p_policy = 'manual' then jsonb_build_object(
                 'why', 'of a layer of policy manual nothing is evicted by itself',
-                'hint', format('select * from memory.evict(%L, %s); or raise max_size_mb of the layer in '
-                               'magray.toml, then: magray migrate', p_layer, p_bytes))
+                'hint', case when p_dry_run then (
+                    select format('select * from memory.evict(%L, %s, p_limit => %s);', p_layer, n.size, n.records)
+                    from memory._eviction_need(p_layer, p_bytes, p_now, 1000000, 1, '{}') as n
+                    where n.records > 0)
+                else 'select layer, detail from memory.relieve_pressure(p_dry_run => true) where action = ''report'';'
+                end)
             when v_records >= p_limit then jsonb_build_object(
                 'why', format('a relief evicts at most %s memories', p_limit),
                 'hint', 'Wait: the next relief, in a minute, goes on.')

@@ -101,6 +101,9 @@ begin
     join gone as l on l.namespace = g.namespace and l.id = g.id
     cross join (select count(*) from noted) as n
     order by g.worth, g.namespace, g.id;
+    if found then
+        perform memory._look_again(p_layer, p_dry_run);
+    end if;
 end;
 $function$;
 

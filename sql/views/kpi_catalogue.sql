@@ -1,5 +1,5 @@
 -- What each KPI is: the one place. `looks_back` null: of this moment. A share of a few events says
--- little: it alarms only while the KPI `counted` is `at_least` so much.
+-- little, and so does one of a few megabytes: it alarms only while the KPI `counted` is `at_least` so much.
 create or replace view memory.kpi_catalogue as
 select
     v.position, v.kpi, v.kpi_group, v.unit, v.looks_back::interval as looks_back, v.scopes, v.source, v.meaning,
@@ -56,7 +56,8 @@ from (values
     (24, 'provider_failing', 'health', 'seconds', null, 'embedding', 'memory_data.provider_state',
      'Since when the embedding provider fails the services, and what it says; 0: it answers.')
 ) as v (position, kpi, kpi_group, unit, looks_back, scopes, source, meaning)
-left join (values ('error_rate', 'errors', 5), ('fragmentation', 'size', 64 << 20)) as g (kpi, counted, at_least) on g.kpi = v.kpi;
+left join (values ('error_rate', 'errors', 5), ('fragmentation', 'size', 64 << 20)) as g (kpi, counted, at_least)
+    on g.kpi = v.kpi;
 
 comment on view memory.kpi_catalogue is
 'What each KPI is: its group, unit, window, scopes, source and meaning.';

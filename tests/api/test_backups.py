@@ -153,9 +153,7 @@ async def test_memory_pressure_becomes_a_backup_in_the_cold_archive(tmp_path: Pa
         await asyncio.to_thread(place.take, "full")
         await keeper._look()
         assert await keeper.runs() == []
-        place.sql(
-            "alter table memory_data.layer drop constraint layer_budget_of_an_empty_layer"
-        )
+        place.sql("alter table memory_data.layer drop constraint layer_budget_of_an_empty_layer")
         place.sql("update memory_data.layer set max_bytes = 1000 where name = 'interact'")
         place.sql("select * from memory.run_job('pressure')")
         place.sql("update memory_data.layer set max_bytes = 1 << 30 where name = 'interact'")

@@ -124,9 +124,7 @@ def test_a_budget_is_at_least_what_an_empty_layer_takes(db: Connection[Any]) -> 
     assert picture(db) == before
     call(db, "apply_policy", policy={"layers": {"interact": {"max_bytes": LEAST}}})
     empty = [row["disk_bytes"] for row in call(db, "measure_pressure", dry_run=True)]
-    assert empty[0] == value(
-        db, "select max_bytes from memory_data.layer where name = 'interact'"
-    )
+    assert empty[0] == value(db, "select max_bytes from memory_data.layer where name = 'interact'")
 
 
 def test_ttl_and_budget_change_at_once_in_either_direction(db: Connection[Any]) -> None:
