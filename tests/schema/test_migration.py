@@ -283,6 +283,7 @@ def test_uses_survive_the_new_order_of_their_columns(empty_url: str) -> None:
             "create table memory_data.decision_old partition of memory_data.decision"
             " for values from ('2026-01-01') to ('2026-02-01')"
         )
+        db.execute("alter table memory_data.decision_old owner to memory_owner")
         decide = (
             "insert into memory_data.decision (namespace, at, action, layer)"
             " values ('n', '2026-01-02', 'forget', 'assets')"
