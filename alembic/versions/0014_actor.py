@@ -11,12 +11,13 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = """
--- null: not known, decided before this column. Without a default at first, or it would say that whoever
--- migrates decided all of them.
+-- null: not known, decided before this column. Without a default at first, or it would say that
+-- whoever migrates decided all of them.
 alter table memory_data.decision add column actor text;
 -- told by the service (key NAME) and by memory.run_job (job NAME); otherwise who is logged in
 alter table memory_data.decision alter column actor
-    set default coalesce(nullif(current_setting('magray.actor', true), ''), 'login ' || session_user);
+    set default coalesce(
+        nullif(current_setting('magray.actor', true), ''), 'login ' || session_user);
 
 insert into memory_data.setting (key, value, description) values
     ('analyst_sees_content', 'true',

@@ -2,7 +2,7 @@
 create or replace view memory.records as
 select
     namespace, id, layer, kind,
-    case when (select memory._sees_content()) then content end as content,
+    case when (select memory._sees_content()) then content end as content, -- noqa: RF04
     case when (select memory._sees_content()) then metadata end as metadata,
     session, turn, language, importance, pinned, created_at, entered_at, expires_at, age, bytes,
     has_embedding, access_count, first_access, last_access, rating_count, rating

@@ -280,10 +280,24 @@ def test_uses_survive_the_new_order_of_their_columns(empty_url: str) -> None:
         )
         db.execute("insert into memory_data.usage (namespace, id) values ('n', gen_random_uuid())")
         before = [rows(db, fact) for fact in facts]
+        db.execute(
+            "create table memory_data.decision_old partition of memory_data.decision"
+            " for values from ('2026-01-01') to ('2026-02-01')"
+        )
+        db.execute("alter table memory_data.decision_old owner to memory_owner")
+        decide = (
+            "insert into memory_data.decision (namespace, at, action, layer)"
+            " values ('n', '2026-01-02', 'forget', 'assets')"
+        )
+        db.execute(decide)
     migrate(empty_url)
     with session(empty_url) as db:
         assert [rows(db, fact) for fact in facts] == before
         assert len(before[0]) == 51
+        # nobody knows who decided before 0011 asked
+        db.execute(decide)
+        actors = rows(db, "select actor, 'login ' || session_user as me from memory.decisions")
+        assert [row["actor"] for row in actors] == [None, actors[0]["me"]]
 
 
 def test_a_database_of_a_newer_program_is_left_alone(clone_url: str) -> None:

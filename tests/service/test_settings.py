@@ -56,6 +56,9 @@ total_max_mb = 4096
 compress_cold_hours = 48
 compress_used_percent = 1
 compress_rerank = 400
+
+[memory.access]
+analyst_sees_content = false
 """
 
 NO_ARCHIVE = {"archive_first": False, "archive_after": None}
@@ -103,7 +106,7 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
         "pressure_medium_percent": 75, "pressure_high_percent": 90,
         "pressure_hysteresis_percent": 5, "borrow_percent": 60, "borrow_limit_percent": 100,
         "archive_percent": 85, "total_max_mb": None, "compress_cold_hours": 24,
-        "compress_used_percent": 5, "compress_rerank": 300,
+        "compress_used_percent": 5, "compress_rerank": 300, "analyst_sees_content": True,
     }  # fmt: skip
     assert (settings.host, settings.port, str(settings.data_dir)) == ("127.0.0.1", 8080, ".magray")
     assert settings.database_url is None
@@ -136,7 +139,7 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
         "pressure_medium_percent": 60, "pressure_high_percent": 80,
         "pressure_hysteresis_percent": 10, "borrow_percent": 50, "borrow_limit_percent": 20,
         "archive_percent": 70, "total_max_mb": 4096, "compress_cold_hours": 48,
-        "compress_used_percent": 1, "compress_rerank": 400,
+        "compress_used_percent": 1, "compress_rerank": 400, "analyst_sees_content": False,
     }  # fmt: skip
 
 
