@@ -78,7 +78,7 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
 
 
 class MemoryRecord(Struct, frozen=True, kw_only=True):
-    """A memory with its place, life and use."""
+    """A memory with its place, life and use. `etag` differs after every edit."""
 
     id: UUID
     namespace: str
@@ -100,6 +100,7 @@ class MemoryRecord(Struct, frozen=True, kw_only=True):
     last_access: Moment | None
     rating: float | None
     rating_count: int
+    etag: str
 
 
 class MemoryPage(Struct, frozen=True, kw_only=True):
@@ -110,10 +111,15 @@ class MemoryPage(Struct, frozen=True, kw_only=True):
 
 
 class MemoryChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a memory; what is left out stays."""
+    """What to change of a memory; what is left out stays.
+
+    `metadata` is a merge patch (RFC 7396): keys it names are added or replaced, null removes one,
+    objects are merged. `replace_metadata` replaces all of it.
+    """
 
     content: Annotated[str, Meta(min_length=1, max_length=65536)] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
+    replace_metadata: dict[str, Any] | UnsetType = UNSET
     importance: Score | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
@@ -131,6 +137,7 @@ class Changed(Struct, frozen=True, kw_only=True):
     kind: str
     expires_at: Moment | None
     has_embedding: bool
+    etag: str
 
 
 class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, RequestBody, SecurityScheme
 
 from service import model, model_backups, model_watch
 from service.problems import Problem
@@ -54,7 +54,8 @@ def assets() -> Router:
 def describe_exactly(app: Litestar) -> None:
     """Put msgspec's own schemas of the structs into the document.
 
-    Litestar's leave out that a body takes no unknown fields, and limits inside of unions.
+    Litestar's leave out that a body takes no unknown fields, and limits inside of unions; and that
+    an edit may be called what it is, a merge patch.
     """
     shapes = {**vars(model), **vars(model_backups), **vars(model_watch)}
     structs = [one for one in shapes.values() if _is_struct(one)]
@@ -63,6 +64,10 @@ def describe_exactly(app: Litestar) -> None:
     )
     described: dict[str, Any] = app.openapi_schema.components.schemas or {}
     described.update({name: schemas[name] for name in described})
+    for item in (app.openapi_schema.paths or {}).values():
+        if item.patch is not None and isinstance(item.patch.request_body, RequestBody):
+            taken = item.patch.request_body.content
+            taken["application/merge-patch+json"] = taken["application/json"]
 
 
 def _is_struct(one: object) -> bool:
