@@ -100,7 +100,7 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
 
 
 class MemoryRecord(Struct, frozen=True, kw_only=True):
-    """A memory with its place, life and use."""
+    """A memory with its place, life and use. `etag` differs after every edit."""
 
     id: UUID
     namespace: str
@@ -122,6 +122,7 @@ class MemoryRecord(Struct, frozen=True, kw_only=True):
     last_access: Moment | None
     rating: float | None
     rating_count: int
+    etag: str
 
 
 class MemoryPage(Struct, frozen=True, kw_only=True):
@@ -132,10 +133,15 @@ class MemoryPage(Struct, frozen=True, kw_only=True):
 
 
 class MemoryChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a memory; what is left out stays, and so does what is null, "" or []."""
+    """What to change of a memory; what is left out stays, and so does what is null, "" or [].
+
+    `metadata` is a merge patch (RFC 7396): keys it names are added or replaced, null removes one,
+    objects are merged. `replace_metadata` replaces all of it.
+    """
 
     content: Content | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
+    replace_metadata: dict[str, Any] | UnsetType = UNSET
     importance: Score | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
@@ -151,6 +157,7 @@ class Changed(Struct, frozen=True, kw_only=True):
     kind: str
     expires_at: Moment | None
     has_embedding: bool
+    etag: str
 
 
 class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

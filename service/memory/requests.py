@@ -204,25 +204,37 @@ class Memory:
         rows = await self._dicts(namespace, "select memory.change_token(%s) as token", (namespace,))
         return int(rows[0]["token"])
 
-    async def update(self, namespace: str, memory_id: UUID, change: MemoryChange) -> Changed:
-        """Edit a memory; what it was stays in its history."""
+    async def update(
+        self,
+        namespace: str,
+        memory_id: UUID,
+        change: MemoryChange,
+        *,
+        if_match: list[str] | None = None,
+    ) -> Changed:
+        """Edit a memory; what it was stays in its history. ML412 when its etag is none of these."""
         rows = await self._rows(
             namespace,
             Changed,
-            "select * from memory.update_memory(%s, %s, %s)",
-            (namespace, memory_id, Jsonb(msgspec.to_builtins(change))),
+            "select * from memory.update_memory(%s, %s, %s, p_if_match => %s)",
+            (namespace, memory_id, Jsonb(msgspec.to_builtins(change)), if_match),
         )
         return rows[0]
 
     async def forget(
-        self, namespace: str, memory_ids: list[UUID], *, dry_run: bool = False
+        self,
+        namespace: str,
+        memory_ids: list[UUID],
+        *,
+        dry_run: bool = False,
+        if_match: list[str] | None = None,
     ) -> list[Forgotten]:
-        """Delete memories for good; returns those that were there."""
+        """Delete memories for good; returns those that were there. ML412 as `update`."""
         return await self._rows(
             namespace,
             Forgotten,
-            "select * from memory.forget(%s, %s, %s)",
-            (namespace, memory_ids, dry_run),
+            "select * from memory.forget(%s, %s, %s, p_if_match => %s)",
+            (namespace, memory_ids, dry_run, if_match),
         )
 
     async def forget_namespace(self, namespace: str, *, dry_run: bool = False) -> list[Forgotten]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Request, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 
@@ -34,6 +34,16 @@ from service.model import (
 )
 from service.routes.body import LARGEST_BATCH, LARGEST_EDIT, StrictBody
 from service.routes.cursor import make_cursor, read_cursor
+from service.routes.etags import (
+    ETAG,
+    UNCHANGED,
+    IfMatch,
+    IfNoneMatch,
+    any_of,
+    strong,
+    tagged,
+    unchanged,
+)
 from service.routes.responses import problems
 from service.services import Services
 
@@ -124,20 +134,28 @@ class Memories(Controller):
             cursor=make_cursor(last.created_at.isoformat(), last.id) if last else None,
         )
 
-    @get("/{memory_id:uuid}", summary="Read a memory", operation_id="get", responses=problems(404))
+    @get(
+        "/{memory_id:uuid}",
+        summary="Read a memory",
+        operation_id="get",
+        response_headers=ETAG,
+        responses={**problems(404), 304: UNCHANGED},
+    )
     async def read(
         self,
         memory_id: FromPath[UUID],
         services: Services,
         request: Request[Any, Any, Any],
         namespace: NamespaceQuery = None,
-    ) -> MemoryRecord:
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[MemoryRecord]:
         """A live memory with its place, life and use. Reading counts as a use."""
         found_in = namespace_for(request.user, namespace)
         record = await services.memory.get(found_in, memory_id)
         if not is_head(request):
             services.touches.add(found_in, [memory_id], session=None, source="get")
-        return record
+        answer = tagged(record)
+        return unchanged(answer) if any_of(if_none_match, record.etag) else answer
 
     @patch(
         "/{memory_id:uuid}",
@@ -145,7 +163,8 @@ class Memories(Controller):
         operation_id="update",
         opt={"scope": "write"},
         request_max_body_size=LARGEST_EDIT,
-        responses=problems(404, 409, 413),
+        response_headers=ETAG,
+        responses=problems(404, 409, 412, 413),
     )
     async def update(
         self,
@@ -154,17 +173,19 @@ class Memories(Controller):
         services: Services,
         request: Request[Any, Any, Any],
         namespace: NamespaceQuery = None,
-    ) -> Changed:
+        if_match: IfMatch = None,
+    ) -> Response[Changed]:
         """Change what is named; what the memory was stays in its history.
 
-        One that another memory would be equal to is refused with 409.
+        One that another memory would be equal to is refused with 409. With `If-Match` one that
+        is not any more what the caller saw is, with 412.
         """
         changed = await services.memory.update(
-            namespace_for(request.user, namespace), memory_id, data
+            namespace_for(request.user, namespace), memory_id, data, if_match=strong(if_match)
         )
         if services.worker is not None and not changed.has_embedding:
             services.worker.notify()
-        return changed
+        return tagged(changed)
 
     @delete(
         "/{memory_id:uuid}",
@@ -172,7 +193,7 @@ class Memories(Controller):
         operation_id="forget",
         status_code=200,
         opt={"scope": "write"},
-        responses=problems(404),
+        responses=problems(404, 412),
     )
     async def forget(
         self,
@@ -181,10 +202,14 @@ class Memories(Controller):
         request: Request[Any, Any, Any],
         namespace: NamespaceQuery = None,
         dry_run: FromQuery[bool] = False,
+        if_match: IfMatch = None,
     ) -> Forgotten:
         """Delete a memory for good, with its history and use; gone from every search at once."""
         gone = await services.memory.forget(
-            namespace_for(request.user, namespace), [memory_id], dry_run=dry_run
+            namespace_for(request.user, namespace),
+            [memory_id],
+            dry_run=dry_run,
+            if_match=strong(if_match),
         )
         if not gone:
             raise ProblemDetailsException(

@@ -12,6 +12,7 @@ _DESCRIPTIONS = {
     403: "The key lacks the scope or the namespace.",
     404: "There is no such live memory.",
     409: "The request contradicts an earlier one.",
+    412: "The memory was changed meanwhile: read it again.",
     413: "The body is too large.",
     422: "A value is not usable; the problem says which and what is.",
     503: "The database is busy or away; try again.",

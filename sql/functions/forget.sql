@@ -6,7 +6,8 @@
 -- a restore under way ends before the layers are looked at; the archive is looked at last, for what
 -- was leaving its layer meanwhile.
 create or replace function memory.forget(
-    p_namespace text, p_ids uuid[], p_dry_run boolean default false, p_now timestamptz default now()
+    p_namespace text, p_ids uuid[], p_dry_run boolean default false, p_now timestamptz default now(),
+    p_if_match text[] default null
 )
 returns table (id uuid, layer text, kind text)
 language plpgsql
@@ -15,6 +16,10 @@ as $function$
 #variable_conflict use_column
 begin
     perform memory._check_namespace(p_namespace);
+    if p_if_match is not null then
+        perform memory._require_match(p_namespace, i.id, p_if_match, p_now)
+        from (select distinct u.id from unnest(p_ids) as u (id) order by u.id) as i;
+    end if;
     if p_dry_run then
         return query
         with there as (
@@ -71,4 +76,4 @@ $function$;
 
 comment on function memory.forget is
 'Delete memories by id, archived ones too, with usage, history and events; returns what went. '
-'p_dry_run changes nothing.';
+'p_dry_run changes nothing. p_if_match: only live ones whose etag is one of these, else ML412.';

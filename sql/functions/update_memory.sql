@@ -1,11 +1,14 @@
 -- Edit a memory in place: content, metadata, importance, pinned, kind (of the same layer), ttl
--- (counted from now; null: the layer's own; a pinned memory takes none). One that another live memory
--- would be equal to is refused, for every search would find it twice. What it was is kept as a
--- revision. New words are searchable at once, and the vector is made anew when the text changed.
+-- (counted from now; null: the layer's own; a pinned memory takes none). metadata is a merge patch (RFC
+-- 7396), so that two who change different keys at once lose nothing; replace_metadata is what it says.
+-- With p_if_match only one that is as the caller saw it. One that another live memory would be equal to
+-- is refused, for every search would find it twice. What it was is kept as a revision. New words are
+-- searchable at once, and the vector is made anew when the text changed.
 create or replace function memory.update_memory(
-    p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now()
+    p_namespace text, p_id uuid, p_changes jsonb, p_now timestamptz default now(),
+    p_if_match text[] default null
 )
-returns table (id uuid, layer text, kind text, expires_at timestamptz, has_embedding boolean)
+returns table (id uuid, layer text, kind text, expires_at timestamptz, has_embedding boolean, etag text)
 language plpgsql
 set search_path to pg_catalog, public, pg_temp
 as $function$
@@ -14,6 +17,7 @@ declare
     v_old memory._memories;
     v_new record;
     v_unknown text;
+    v_metadata jsonb;
     v_retext boolean;
     v_hash bytea;
     v_expires_at timestamptz;
@@ -26,12 +30,22 @@ begin
                   hint = 'Example: {"importance": 0.9, "pinned": true}';
     end if;
     select f.key into v_unknown from jsonb_object_keys(p_changes) as f (key)
-    where f.key not in ('content', 'metadata', 'importance', 'pinned', 'kind', 'ttl', 'language') limit 1;
+    where f.key not in (
+        'content', 'metadata', 'replace_metadata', 'importance', 'pinned', 'kind', 'ttl', 'language')
+    limit 1;
     if found then
         raise exception 'field "%" cannot be changed', v_unknown
             using errcode = 'ML422',
-                  detail = 'Changeable: content, metadata, importance, pinned, kind, ttl, language.',
+                  detail = 'Changeable: content, metadata, replace_metadata, importance, pinned, kind, ttl, language.',
                   hint = 'Forget the memory and remember it anew.';
+    end if;
+    if p_changes ->> 'replace_metadata' is not null and p_changes ->> 'metadata' is not null then
+        raise exception 'metadata is merged or replaced, not both'
+            using errcode = 'ML422', detail = 'Given: metadata and replace_metadata.',
+                  hint = 'Leave out one of them.';
+    end if;
+    if p_if_match is not null then
+        perform memory._require_match(p_namespace, p_id, p_if_match, p_now);
     end if;
     -- Two edits at once come one after the other, the later one with a snapshot of its own: each
     -- writes every column, and would undo the other's.
@@ -43,6 +57,11 @@ begin
         exit when memory._lock_records(v_old.layer, array[p_namespace], array[p_id]) = 1;
     end loop;
 
+    v_metadata := case
+        when p_changes ->> 'replace_metadata' is not null then p_changes -> 'replace_metadata'
+        when p_changes ->> 'metadata' is not null
+            then memory._merge_patch(v_old.metadata, p_changes -> 'metadata')
+        else v_old.metadata end;
     -- Checked as a new memory would be, with what is not named taken from the old one.
     select p.* into v_new
     from memory._parse_memories(
@@ -52,7 +71,9 @@ begin
             -- detected anew for a new text, unless it was given
             'language', case when not p_changes ? 'content'
                                  or v_old.language <> memory._detect_language(v_old.content)
-                             then v_old.language end) || p_changes),
+                             then v_old.language end)
+            || p_changes - 'replace_metadata'
+            || jsonb_build_object('metadata', v_metadata)),
         p_now) as p;
     if v_new.pinned and p_changes ->> 'ttl' is not null then
         raise exception 'a pinned memory takes no ttl'
@@ -105,7 +126,8 @@ begin
         'size = octet_length($3) + pg_column_size($10) + pg_column_size($4) '
         '       + case when $11 then 0 else coalesce(pg_column_size(m.embedding), 0) end '
         'where m.namespace = $1 and m.id = $2 '
-        'returning m.id, %L, m.kind, nullif(m.expires_at, ''infinity''), m.embedding is not null',
+        'returning m.id, %L, m.kind, nullif(m.expires_at, ''infinity''), m.embedding is not null, '
+        '  memory._etag(m.content, m.metadata, m.kind, m.importance, m.pinned, m.language, m.expires_at)',
         v_old.layer, v_old.layer)
     using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
         v_new.kind, v_new.language, v_hash,
@@ -129,4 +151,5 @@ end;
 $function$;
 
 comment on function memory.update_memory is
-'Edit a live memory; returns it as it is now, and keeps what it was in its history.';
+'Edit a live memory; returns it as it is now, and keeps what it was in its history. metadata is merged '
+'(RFC 7396: null removes a key), replace_metadata replaces it. p_if_match: only if its etag is one of these.';

@@ -99,7 +99,7 @@ def requests(
     always = [one["name"] for one in parameters if one["required"] or one["name"] == "namespace"]
     bodies: list[dict[str, Any] | None] = [None]
     if "requestBody" in operation:
-        (content,) = operation["requestBody"]["content"].values()
+        content = next(iter(operation["requestBody"]["content"].values()))
         bodies = [*BODIES.get(operation["operationId"], [])]
         bodies = bodies or [smallest(document, content["schema"], values)]
     first = {name: given[name][0] for name in {*placed, *always}}

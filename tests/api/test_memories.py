@@ -27,7 +27,7 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(
     before = (await api.get(path, params=params)).json()
     for change in (
         {"content": "new words"},
-        {"metadata": {"b": [2]}},
+        {"replace_metadata": {"b": [2]}},
         {"importance": 0.75, "pinned": True},
         {"kind": "session_data"},
         {"pinned": False},
@@ -40,7 +40,8 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(
         assert changed.status_code == 200, changed.text
         after = (await api.get(path, params=params)).json()
         for name in ("content", "metadata", "importance", "pinned", "kind", "session", "turn"):
-            assert after[name] == change.get(name, before[name]), (change, name)
+            expected = change.get(f"replace_{name}", change.get(name, before[name]))
+            assert after[name] == expected, (change, name)
         assert (after["expires_at"] != before["expires_at"]) == ("ttl" in change)
         before = after
     found = await api.post("/v1/search", json={"namespace": namespace, "query": "new"})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document",
+    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_etag",
     "_idle_step", "_pinned_until", "_reuse_class", "_speaker", "_term",
 }  # fmt: skip
 

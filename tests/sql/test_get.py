@@ -19,8 +19,9 @@ def test_everything_about_a_memory_is_told(db: Connection[Any]) -> None:
         metadata={"speaker": "Ann"}, importance=0.75, pinned=True, embedding=vector(1), now=now,
     )  # fmt: skip
     row = one(db, "get", namespace="n", id=made["id"], now=now)
-    size = row.pop("bytes")
+    size, etag = row.pop("bytes"), row.pop("etag")
     assert size > len("Ann likes tea")
+    assert len(etag) == 32
     assert row == {
         "id": made["id"], "namespace": "n", "content": "Ann likes tea", "kind": "snippet",
         "layer": "insights", "session": "s", "turn": 1, "metadata": {"speaker": "Ann"},

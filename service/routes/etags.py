@@ -1,0 +1,74 @@
+"""Entity tags (RFC 9110, 8.8.3 and 13.1): whether a memory still is what a caller saw of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from litestar import Response
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter
+
+if TYPE_CHECKING:
+    from service.model import Changed, MemoryRecord
+
+UNCHANGED = ResponseSpec(
+    data_container=None, description="It is as it was.", generate_examples=False
+)
+ETAG = [
+    ResponseHeader(
+        name="ETag",
+        documentation_only=True,
+        description="Differs after every edit; send it as If-Match.",
+    )
+]
+# A list of tags, or a star; quotes cannot be within a tag.
+_ONE = r'(W/)?"([!#-~]*)"'
+_TAGS = rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*[ \t]*,?)$"
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        pattern=_TAGS,
+        description="Only if the ETag is still one of these; `*`: whatever it is.",
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-None-Match",
+        required=False,
+        pattern=_TAGS,
+        description="304 without a body while the ETag is one of these.",
+    ),
+]
+_Tagged = TypeVar("_Tagged", "MemoryRecord", "Changed")
+
+
+def strong(header: str | None) -> list[str] | None:
+    """The tags an If-Match names; weak ones match nothing. None without the header."""
+    return None if header is None else [tag for is_weak, tag in _read(header) if not is_weak]
+
+
+def any_of(header: str | None, etag: str) -> bool:
+    """Whether an If-None-Match names a tag, weak or strong."""
+    return header is not None and any(tag in ("*", etag) for _, tag in _read(header))
+
+
+def tagged(content: _Tagged) -> Response[_Tagged]:
+    """An answer with its tag."""
+    return Response(content, headers={"ETag": f'"{content.etag}"'})
+
+
+def unchanged(answer: Response[MemoryRecord]) -> Response[MemoryRecord]:
+    """304 instead of an answer, with its headers."""
+    return Response(None, status_code=304, headers=answer.headers)  # type: ignore[arg-type]
+
+
+def _read(header: str) -> list[tuple[bool, str]]:
+    if header == "*":
+        return [(False, "*")]
+    # a star in quotes is a tag like any other, and no memory has it
+    return [(bool(weak), tag) for weak, tag in re.findall(_ONE, header) if tag != "*"]
