@@ -53,8 +53,6 @@ _IN_NAMESPACE = (
     "select set_config('magray.namespace', %s, true), set_config('magray.actor', %s, true)"
 )
 
-_ACTING = "select set_config('magray.actor', %s, true)"
-
 
 class Memory:
     """The `memory` schema, typed. All methods raise `psycopg.Error` with our SQLSTATEs.
@@ -442,7 +440,7 @@ class Memory:
         """Rows of a function that spans namespaces."""
         async with self.housekeeping.connection() as connection, connection.pipeline():
             if actor():
-                await connection.execute(_ACTING, (actor(),))
+                await connection.execute("select set_config('magray.actor', %s, true)", (actor(),))
             cursor = connection.cursor(row_factory=dict_row, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()

@@ -1,5 +1,5 @@
--- Removes rows of one layer and everything that hangs on them. Locked first, in the order of their
--- keys: a batch that is being promoted is waited for, never in a ring.
+-- Removes rows of one layer; what hangs on them is the caller's to remove (memory._delete_traces). Locked
+-- first, in the order of their keys: a batch that is being promoted is waited for, never in a ring.
 create or replace function memory._delete(p_layer text, p_namespace text, p_ids uuid[])
 returns table (id uuid, kind text)
 language plpgsql
@@ -12,11 +12,8 @@ begin
         'delete from memory_data.%I as m where m.namespace = $1 and m.id = any ($2) '
         'returning m.id, m.kind', p_layer)
         using p_namespace, p_ids;
-    if found then
-        perform memory._delete_traces(p_namespace, p_ids);
-    end if;
 end;
 $function$;
 
 comment on function memory._delete is
-'Delete rows of a layer by id, with usage, scores, history, events and embedding failures.';
+'Delete rows of a layer by id; returns those that were there.';

@@ -23,6 +23,11 @@ begin
           group by r.namespace
           order by r.namespace) as n
     cross join lateral memory._delete(p_layer, n.namespace, n.ids) as d;
+    perform memory._delete_traces(n.namespace, n.ids)
+    from (select r.namespace, array_agg(r.id) as ids
+          from unnest(p_namespaces, p_ids) as r (namespace, id)
+          group by r.namespace
+          order by r.namespace) as n;
 end;
 $function$;
 

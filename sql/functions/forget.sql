@@ -69,7 +69,7 @@ begin
     if found then
         perform memory._note_change(p_namespace);
     end if;
-    -- those that went by themselves before: what hung on them, what edited ones said too
+    -- of those too that went by themselves before: what edited ones said hangs on them
     perform memory._delete_traces(p_namespace, p_ids);
 end;
 $function$;
