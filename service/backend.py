@@ -16,7 +16,6 @@ import structlog
 
 from service.database import UNMIGRATED, connect, make_pool
 from service.embedded import EmbeddedServer
-from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
 from service.errors import PlatformError, SchemaError
 from service.memory import Jobs, Memory, Operator
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
+    from service.embedding.cache import CachedEmbedder
     from service.settings import Settings
 
 log = structlog.get_logger("magray.backend")
@@ -208,7 +208,11 @@ def load_embedder(settings: Settings) -> CachedEmbedder | None:
     performance = settings.memory.performance
     provider = settings.embedding.model_copy(update={"batch_size": performance.batch_size})
     loaded = make_embedder(provider)
-    return None if loaded is None else CachedEmbedder(loaded, performance.embedding_cache_size)
+    if loaded is None:
+        return None
+    from service.embedding.cache import CachedEmbedder
+
+    return CachedEmbedder(loaded, performance.embedding_cache_size)
 
 
 def model_of(settings: Settings, embedder: CachedEmbedder | None) -> Model | None:
