@@ -17,7 +17,6 @@ import structlog
 from service.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.embedded import EmbeddedServer
 from service.embedded.network import open_to_loopback
-from service.embedding.cache import CachedEmbedder
 from service.embedding.factory import make_embedder
 from service.embedding.port import EmbeddingUnavailable
 from service.errors import PlatformError, SchemaError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
+    from service.embedding.cache import CachedEmbedder
     from service.settings import Settings
 
 log = structlog.get_logger("magray.backend")
@@ -245,7 +245,11 @@ def load_embedder(settings: Settings) -> CachedEmbedder | None:
     performance = settings.memory.performance
     provider = settings.embedding.model_copy(update={"batch_size": performance.batch_size})
     loaded = make_embedder(provider)
-    return None if loaded is None else CachedEmbedder(loaded, performance.embedding_cache_size)
+    if loaded is None:
+        return None
+    from service.embedding.cache import CachedEmbedder
+
+    return CachedEmbedder(loaded, performance.embedding_cache_size)
 
 
 async def load_unseen(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pgvector import HalfVector
 
+# NumPy is imported where a vector is made: most commands start without it.
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
 def to_vector(numbers: list[float]) -> NDArray[np.float32]:
     """A caller's vector; what is too large for it becomes infinite, which PostgreSQL refuses."""
+    import numpy as np
+
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(numbers, dtype=np.float32)
 
@@ -30,6 +33,8 @@ def to_halfvectors(
 
 def to_halfvector(vector: NDArray[np.float32]) -> HalfVector:
     """A vector as it is stored."""
+    import numpy as np
+
     # What is too large for 16 bits becomes infinite, which PostgreSQL refuses with a clear error.
     with np.errstate(over="ignore", under="ignore"):
         return HalfVector(vector)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.calls import rows, value
+from tests.sql.calls import call, rows, value
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+NOW = datetime.now(UTC)
 VECTOR = "[" + ",".join(["0.5"] * 8) + "]"
 
 
@@ -21,14 +22,13 @@ VECTOR = "[" + ",".join(["0.5"] * 8) + "]"
 def past(db: Connection[Any]) -> list[Any]:
     """One memory a layer, used and rated, as they were in the past; then they are forgotten."""
     for kind in ("user_interaction", "snippet", "core_concept"):
-        db.execute(
-            "select memory.remember('ann', %s, p_embedding => %s::vector, p_kind => %s,"
-            " p_metadata => '{\"a\": [1]}')",
-            (f"a {kind}", VECTOR, kind),
-        )
+        call(
+            db, "remember", namespace="ann", content=f"a {kind}", embedding=VECTOR, kind=kind,
+            metadata={"a": [1]}, now=NOW,
+        )  # fmt: skip
     made = [row["id"] for row in rows(db, "select id from memory.records where namespace = 'ann'")]
-    db.execute("select * from memory.rate('ann', %s, 5)", (made[0],))
-    db.execute("select * from memory.update_memory('ann', %s, '{\"importance\": 1}')", (made[0],))
+    call(db, "rate", namespace="ann", id=made[0], rating=5.0, now=NOW)
+    call(db, "update_memory", namespace="ann", id=made[0], changes={"importance": 1}, now=NOW)
     return made
 
 
@@ -37,10 +37,10 @@ def dump(db: Connection[Any], ids: list[Any] | None = None) -> list[Any]:
     return [row["record"] for row in found]
 
 
-def bring(db: Connection[Any], records: list[Any], **more: Any) -> list[str]:
-    statement = "select * from memory.bring_back('ann', %s, now() + %s::interval, %s)"
-    later, dry_run = more.get("later", "0"), more.get("dry_run", False)
-    found = rows(db, statement, Jsonb(records), later, dry_run)
+def bring(
+    db: Connection[Any], records: list[Any], later: timedelta = timedelta(0), **more: Any
+) -> list[str]:
+    found = call(db, "bring_back", namespace="ann", records=Jsonb(records), now=NOW + later, **more)
     return [row["outcome"] for row in found]
 
 
@@ -55,7 +55,7 @@ def everything(db: Connection[Any]) -> Any:
 def test_they_come_back_as_they_were(db: Connection[Any], past: list[Any]) -> None:
     before, records = everything(db), dump(db)
     assert len(records) == 3
-    db.execute("select * from memory.forget('ann', %s)", (past,))
+    call(db, "forget", namespace="ann", ids=past, now=NOW)
     assert rows(db, "select * from memory._memories") == []
     token = value(db, "select memory.change_token('ann')")
     assert bring(db, records, dry_run=True) == ["brought back"] * 3
@@ -73,9 +73,11 @@ def test_only_those_asked_for(db: Connection[Any], past: list[Any]) -> None:
 
 def test_the_same_content_stored_meanwhile_stays(db: Connection[Any], past: list[Any]) -> None:
     records = dump(db)
-    db.execute("select * from memory.forget('ann', %s)", (past,))
-    db.execute("select memory.remember('ann', 'a snippet', p_kind => 'snippet',"
-               " p_metadata => '{\"a\": [1]}')")  # fmt: skip
+    call(db, "forget", namespace="ann", ids=past, now=NOW)
+    call(
+        db, "remember", namespace="ann", content="a snippet", kind="snippet",
+        metadata={"a": [1]}, now=NOW,
+    )  # fmt: skip
     assert sorted(bring(db, records)) == ["brought back", "brought back", "same content lives"]
 
 
@@ -83,8 +85,8 @@ def test_what_would_have_expired_meanwhile_does_not_come_back(
     db: Connection[Any], past: list[Any]
 ) -> None:
     records = dump(db)
-    db.execute("select * from memory.forget('ann', %s)", (past,))
-    outcomes = bring(db, records, later="25 hours", dry_run=True)
+    call(db, "forget", namespace="ann", ids=past, now=NOW)
+    outcomes = bring(db, records, later=timedelta(hours=25), dry_run=True)
     assert sorted(outcomes) == ["brought back", "brought back", "expired"]
 
 
@@ -93,10 +95,10 @@ def test_what_was_pinned_comes_back_with_a_life_of_its_own_and_a_decision(
 ) -> None:
     db.execute("update memory_data.interact set pinned = true")
     records = dump(db)
-    db.execute("select * from memory.forget('ann', %s)", (past,))
-    assert bring(db, records, later="25 hours") == ["brought back"] * 3
-    lives = "select expires_at - now() from memory._memories where pinned"
-    assert value(db, lives) == timedelta(hours=49)
+    call(db, "forget", namespace="ann", ids=past, now=NOW)
+    assert bring(db, records, later=timedelta(hours=25)) == ["brought back"] * 3
+    ends = value(db, "select expires_at from memory._memories where pinned")
+    assert ends == NOW + timedelta(hours=49)
     told = rows(db, "select id, detail ->> 'from' as source from memory_data.decision"
                     " where action = 'restore'")  # fmt: skip
     assert {row["id"] for row in told} == set(past)
@@ -105,7 +107,7 @@ def test_what_was_pinned_comes_back_with_a_life_of_its_own_and_a_decision(
 
 def test_a_vector_of_another_model_is_left_out(db: Connection[Any], past: list[Any]) -> None:
     records = dump(db, past[:1])
-    db.execute("select * from memory.forget('ann', %s)", (past,))
+    call(db, "forget", namespace="ann", ids=past, now=NOW)
     records[0]["row"]["model"] = 99
     assert bring(db, records) == ["brought back"]
     assert value(db, "select embedding is null and model is null from memory._memories") is True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import rows
+from tests.sql.calls import call, rows
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -34,7 +34,7 @@ def test_an_empty_layer_has_a_digest_too(db: Connection[Any]) -> None:
 )
 def test_any_change_shows(db: Connection[Any], change: str) -> None:
     for content in ("one", "two"):
-        db.execute("select memory.remember('ann', %s)", (content,))
+        call(db, "remember", namespace="ann", content=content)
     before = digests(db)
     assert before["interact"][0] == 2
     assert digests(db) == before
@@ -44,7 +44,7 @@ def test_any_change_shows(db: Connection[Any], change: str) -> None:
 
 def test_the_order_of_the_rows_does_not_count(db: Connection[Any]) -> None:
     for content in ("one", "two", "three"):
-        db.execute("select memory.remember('ann', %s)", (content,))
+        call(db, "remember", namespace="ann", content=content)
     before = digests(db)
     db.execute("create temp table kept as select * from memory_data.interact order by id desc")
     db.execute("delete from memory_data.interact")
