@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, Parameter, RequestBody, Schema, SecurityScheme
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import Components, RequestBody, SecurityScheme
 
 from service import model, model_backups, model_watch
 from service.problems import Problem
@@ -60,8 +59,8 @@ def describe_exactly(app: Litestar) -> None:
     """Put msgspec's own schemas of the structs into the document.
 
     Litestar's leave out that a body takes no unknown fields, and limits inside of unions; and that
-    an edit may be called what it is, a merge patch. And they give headers a null. What may be left
-    out may be said by a value that says nothing, too.
+    an edit may be called what it is, a merge patch. What may be left out may be said by a value
+    that says nothing, too.
     """
     shapes = {**vars(model), **vars(model_backups), **vars(model_watch)}
     structs = [one for one in shapes.values() if _is_struct(one)]
@@ -82,10 +81,6 @@ def describe_exactly(app: Litestar) -> None:
         if item.patch is not None and isinstance(item.patch.request_body, RequestBody):
             taken = item.patch.request_body.content
             taken["application/merge-patch+json"] = taken["application/json"]
-        for operation in (item.get, item.patch, item.delete, item.post, item.put):
-            for parameter in (operation and operation.parameters) or ():
-                if isinstance(parameter, Parameter) and parameter.param_in == "header":
-                    _leave_out_null(parameter)
 
 
 def _allow_nothing(body: dict[str, Any]) -> None:
@@ -117,14 +112,6 @@ def _allow_empty_parameters(app: Litestar) -> None:
                         one.schema.items = Schema(any_of=[one.schema.items, blank])
                     else:
                         one.schema = Schema(any_of=[one.schema, blank])
-
-
-def _leave_out_null(header: Parameter) -> None:
-    """A header is there or not; there is no null."""
-    kinds = (isinstance(header.schema, Schema) and header.schema.one_of) or ()
-    for kind in kinds:
-        if isinstance(kind, Schema) and kind.type != OpenAPIType.NULL:
-            header.schema = kind
 
 
 def _is_struct(one: object) -> bool:

@@ -203,13 +203,9 @@ class Memory:
         return int(rows[0]["token"])
 
     async def update(
-        self,
-        namespace: str,
-        memory_id: UUID,
-        change: MemoryChange,
-        *,
+        self, namespace: str, memory_id: UUID, change: MemoryChange, *,
         if_match: list[str] | None = None,
-    ) -> Changed:
+    ) -> Changed:  # fmt: skip
         """Edit a memory; what it was stays in its history. ML412 when its etag is none of these."""
         rows = await self._rows(
             namespace,
@@ -220,13 +216,9 @@ class Memory:
         return rows[0]
 
     async def forget(
-        self,
-        namespace: str,
-        memory_ids: list[UUID],
-        *,
-        dry_run: bool = False,
+        self, namespace: str, memory_ids: list[UUID], *, dry_run: bool = False,
         if_match: list[str] | None = None,
-    ) -> list[Forgotten]:
+    ) -> list[Forgotten]:  # fmt: skip
         """Delete memories for good; returns those that were there. ML412 as `update`."""
         return await self._rows(
             namespace,

@@ -23,15 +23,14 @@ ETAG = [
         description="Differs after every edit; send it as If-Match.",
     )
 ]
-# A list of tags, or a star; quotes cannot be within a tag.
+# A list of tags; quotes cannot be within one.
 _ONE = r'(W/)?"([!#-~]*)"'
-_TAGS = rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*[ \t]*,?)$"
+_LIST = re.compile(rf"{_ONE}([ \t]*,[ \t]*{_ONE})*[ \t]*,?")
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
         required=False,
-        pattern=_TAGS,
         description="Only if the ETag is still one of these; `*`: whatever it is.",
     ),
 ]
@@ -40,7 +39,6 @@ IfNoneMatch = Annotated[
     HeaderParameter(
         name="If-None-Match",
         required=False,
-        pattern=_TAGS,
         description="304 without a body while the ETag is one of these.",
     ),
 ]
@@ -48,7 +46,10 @@ _Tagged = TypeVar("_Tagged", "MemoryRecord", "Changed")
 
 
 def strong(header: str | None) -> list[str] | None:
-    """The tags an If-Match names; weak ones match nothing. None without the header."""
+    """The tags an If-Match names; weak ones, and what is no tag, match nothing.
+
+    None without the header.
+    """
     return None if header is None else [tag for is_weak, tag in _read(header) if not is_weak]
 
 
@@ -68,7 +69,10 @@ def unchanged(answer: Response[MemoryRecord]) -> Response[MemoryRecord]:
 
 
 def _read(header: str) -> list[tuple[bool, str]]:
+    """The tags of a header, each with whether it is weak; what is no list of tags has none."""
     if header == "*":
         return [(False, "*")]
+    if _LIST.fullmatch(header) is None:
+        return []
     # a star in quotes is a tag like any other, and no memory has it
     return [(bool(weak), tag) for weak, tag in re.findall(_ONE, header) if tag != "*"]
