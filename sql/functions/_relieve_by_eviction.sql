@@ -4,6 +4,9 @@
 -- nothing by itself), and elsewhere what is pinned, in use, or more than p_limit records. How much
 -- memory.evict must be told takes a pass over the layer, so only a dry run says it.
 --
+-- Three thousandths of what is there go beyond p_bytes: so well is it known, and of nine times the budget
+-- they are what lies between the goal and the level.
+--
 -- p_gone: of p_live, what left already in this relief; p_archived: namespace/id of what a dry run told
 -- to be archived, and is therefore still there.
 create or replace function memory._relieve_by_eviction(
@@ -28,7 +31,7 @@ begin
     if p_policy <> 'manual' then
         select n.* into v_need
         from memory._eviction_need(
-            p_layer, p_bytes, p_now, p_limit,
+            p_layer, p_bytes + p_live * 3 / 1000, p_now, p_limit,
             case when p_dry_run then 1 else 1 - p_gone / greatest(p_live, 1)::double precision end, v_told) as n;
         for v_row in
             select e.namespace, e.id, e.action, e.freed_bytes, to_jsonb(e) - 'namespace' - 'id' as facts

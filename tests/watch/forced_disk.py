@@ -87,7 +87,7 @@ def near_on_disk(kpi: str, number: float) -> Any:
     A vacuum by itself may add a page. pgstattuple_approx does not count the line pointers of rows
     deleted, and a third of a row a page is taken for the rest that no row fits into.
     """
-    return number if kpi.endswith("pressure") else pytest.approx(number, rel=0.03, abs=1)
+    return number if kpi.endswith("pressure") else pytest.approx(number, rel=0.05, abs=1)
 
 
 def _fill(db: Connection[Any], layer: str, emptied: int, now: datetime) -> None:
