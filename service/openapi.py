@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, RequestBody, SecurityScheme
+from litestar.openapi.spec import Components, Parameter, RequestBody, Schema, SecurityScheme
+from litestar.openapi.spec.enums import OpenAPIType
 
 from service import model, model_backups, model_watch
 from service.problems import Problem
