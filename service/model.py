@@ -15,7 +15,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 NO_NUL = r"^[^\x00]*$"
 # Something must stand in it. Where a field may be left out, null, "", a blank text and [] count as
 # left out (`service/routes/given.py`), so a limit here only says what is right at once.
-NOT_BLANK = r"\S"
+# The separators are blank to Python and no spaces to other readers of the schema.
+NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
 # Of a field's schema: blank is a fault even where it may be left out.
 NEVER_BLANK = "x-never-blank"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from litestar import Litestar, Router
 
 # What counts as not given: `service/routes/given.py`.
-_BLANK = r"^\s*$"
+_BLANK = r"^[\s\x1c-\x1f\x85]*$"
 _NO_TEXT = [{"type": "null"}, {"type": "array", "maxItems": 0}]
 _NOTHING = {"$ref": "#/components/schemas/Nothing"}
 # The name of the security scheme: an API key as bearer.
@@ -92,7 +92,8 @@ def _allow_nothing(body: dict[str, Any]) -> None:
         default = field.pop("default", None)
         # a content that is blank is a fault, not one that is left out
         nothing = _NO_TEXT if model.NEVER_BLANK in field else [_NOTHING]
-        body["properties"][name] = {"anyOf": [field, *nothing]} | (
+        something = [one for one in field.get("anyOf", [field]) if one != {"type": "null"}]
+        body["properties"][name] = {"anyOf": [*something, *nothing]} | (
             {} if default in (None, "") else {"default": default}
         )
 
