@@ -64,15 +64,18 @@ def test_the_dimension_is_asked_for_when_not_given(endpoint: Endpoint) -> None:
     [
         ("7", 7),
         ("7.5", 7.5),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 7200),
+        (timedelta(hours=2), 7200),
         ("yesterday", 0),
         ("-3", 0),
-        (format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True), 0),
+        (timedelta(hours=-2), 0),
     ],
 )
 def test_how_long_it_wants_to_be_left_alone_is_told(
-    endpoint: Endpoint, embedder: OpenAIEmbedder, said: str, seconds: float
+    endpoint: Endpoint, embedder: OpenAIEmbedder, said: str | timedelta, seconds: float
 ) -> None:
+    """As a number, or as a date so far from now."""
+    if isinstance(said, timedelta):
+        said = format_datetime(datetime.now(UTC) + said, usegmt=True)
     endpoint.otherwise = status(429, retry_after=said)
     with pytest.raises(EmbeddingUnavailable) as caught:
         embedder._request(["a"], 0.2)
