@@ -41,8 +41,14 @@ class Client:
 
     def post(self, path: str, body: bytes) -> bytes:
         """The answer's body; PlatformError when it is not a success."""
-        self._connection.request("POST", path, body, self._headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request("POST", path, body, self._headers)
+            answer = self._connection.getresponse()
+        except ConnectionError:
+            # the service ends a connection nothing came over for some seconds
+            self._connection.close()
+            self._connection.request("POST", path, body, self._headers)
+            answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= 300:
             raise PlatformError(f"the service answered {answer.status}", detail=content.decode())

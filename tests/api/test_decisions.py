@@ -23,7 +23,8 @@ async def service(clone: Callable[[], str]) -> AsyncIterator[Running]:
     """One for all: they only read."""
     url = clone()
     seed(url)
-    async with running(url) as made:
+    # without jobs: one of them decides something itself
+    async with running(url, jobs=False) as made:
         yield made
 
 

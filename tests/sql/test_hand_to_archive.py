@@ -66,6 +66,7 @@ def test_the_decision_says_why_and_the_history_goes_on(db: Connection[Any]) -> N
     assert (after[-1]["at"], after[-1]["event"]) == (now, "archive")
     assert after[-1]["detail"] == {
         "detail": {"reason": "test"}, "kind": "user_interaction", "layer": "interact", "records": 1,
+        "actor": f"login {value(db, 'select session_user')}",
     }  # fmt: skip
 
 
