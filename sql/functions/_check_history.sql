@@ -18,6 +18,7 @@ begin
                      ('decisions', 'decision')) as t (field, parent)
         join pg_attribute as a on a.attrelid = to_regclass('memory_data.' || t.parent)
         where a.attnum > 0 and not a.attisdropped and a.attname <> all ('{namespace,id,job_run,members}')
+            and (a.atttypid not in ('text'::regtype, 'jsonb'::regtype) or a.attnotnull and not a.atthasdef)
     ),
     entry as (
         select e.place, h.key as field, d.value, d.place as number
