@@ -120,8 +120,8 @@ revoke execute on function
     memory.acknowledge_alert, memory.silence_alert, memory.check_health, memory.layer_levels, memory.flow,
     memory._kpis_of_memory, memory._kpis_of_service, memory._kpis_of_lifecycle, memory._kpis_of_backup,
     memory._unarchived_since, memory._tell_alert, memory._check_gap,
-    memory._kpis_of_blocking, memory.note_outage, memory._analyst_search, memory._analyst_explain, memory._analyst_history,
-    memory._analyst_kpis
+    memory._kpis_of_blocking, memory.note_outage,
+    memory._analyst_search, memory._analyst_explain, memory._analyst_history, memory._analyst_kpis
     from memory_app;
 
 -- Analysts: views, and what explains what is in them; nothing that changes anything.

@@ -8,7 +8,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 declare
     v_given constant jsonb := coalesce(p_policy -> 'layers', '{}');
-    v_total constant numeric := p_policy -> 'settings' ->> 'total_max_mb';
+    v_total constant numeric := (p_policy -> 'settings' ->> 'total_max_mb')::numeric;
     v_layer record;
     v_sum bigint := 0;
 begin

@@ -1,8 +1,8 @@
--- Turns a JSON array of exported memories into records as the archive has them, every field checked; the
--- first fault is raised with its place in the array. What a new memory has in common with them is
--- checked as there.
+-- Turns a JSON array of exported memories into records as the archive has them, one each in their order,
+-- every field checked; the first fault is raised with its place in the array. What a new memory has in
+-- common with them is checked as there.
 create or replace function memory._parse_records(p_records jsonb, p_now timestamptz)
-returns table (ordinal integer, id uuid, whole memory_data.archive_outbox)
+returns setof memory_data.archive_outbox
 language plpgsql
 stable
 set search_path to pg_catalog, public, pg_temp
@@ -10,6 +10,7 @@ as $function$
 #variable_conflict use_column
 declare
     v_item record;
+    v_whole memory_data.archive_outbox;
     v_fault text;
     v_detail text;
     v_model record;
@@ -96,9 +97,7 @@ begin
                              || v_item.place || ' and send it again.';
         end if;
 
-        ordinal := v_item.place;
-        id := v_item.id;
-        whole := jsonb_populate_record(null::memory_data.archive_outbox, jsonb_build_object(
+        v_whole := jsonb_populate_record(null::memory_data.archive_outbox, jsonb_build_object(
             'id', v_item.id, 'layer', v_item.layer, 'kind', v_item.kind, 'content', v_item.content,
             'language', v_item.of_language, 'metadata', coalesce(v_item.metadata, '{}'), 'session', v_item.session,
             'turn', coalesce(v_item.turn, 0), 'importance', coalesce(v_item.importance, 0.5),
@@ -108,13 +107,13 @@ begin
             'events', coalesce(v_item.events, '[]'),
             -- null: the vector is of another model
             'model', case when v_fits then v_model.model_id end));
-        whole.embedding := v_vector;
+        v_whole.embedding := v_vector;
         -- a memory that was promoted is recognised by the kind it was remembered as
-        whole.content_hash := case
+        v_whole.content_hash := case
             when v_item.remembered_as is null then v_item.content_hash
             else memory._content_hash(v_item.remembered_as, v_item.session, v_item.content,
                                       coalesce(v_item.metadata, '{}')) end;
-        return next;
+        return next v_whole;
     end loop;
 end;
 $function$;

@@ -63,11 +63,11 @@ begin
     select n.*
     from before as b
     cross join lateral jsonb_populate_record(b.row, b.archived || jsonb_build_object(
-        'access_count', (b.row).access_count + (b.a).access_count,
+        'access_count', (b.row).access_count + coalesce((b.a).access_count, 0),
         'first_access', least((b.row).first_access, (b.a).first_access),
         'last_access', greatest((b.row).last_access, (b.a).last_access),
-        'rating_sum', (b.row).rating_sum + (b.a).rating_sum,
-        'rating_count', (b.row).rating_count + (b.a).rating_count,
+        'rating_sum', (b.row).rating_sum + coalesce((b.a).rating_sum, 0),
+        'rating_count', (b.row).rating_count + coalesce((b.a).rating_count, 0),
         'context_relevance', coalesce((b.row).context_relevance, (b.a).context_relevance))) as n;
 
     insert into memory_data.revision

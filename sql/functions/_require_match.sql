@@ -20,7 +20,8 @@ begin
     end loop;
     v_etag := memory._etag(v_found.content, v_found.metadata, v_found.kind, v_found.importance,
                            v_found.pinned, v_found.language, v_found.expires_at);
-    if v_etag <> all (p_if_match) and '*' <> all (p_if_match) then
+    -- a tag that is null is none
+    if (v_etag = any (p_if_match) or '*' = any (p_if_match)) is not true then
         raise exception 'memory % was changed meanwhile', p_id
             using errcode = 'ML412', detail = format('Its etag is %s.', v_etag),
                   hint = format('select * from memory.get(%L, %L);', p_namespace, p_id);

@@ -26,10 +26,10 @@ declare
     v_record memory_data.archive_outbox;
     v_old record;
     -- of those that are new here: places in the batch, ids, hashes
-    v_places integer[] := '{}';
-    v_ids uuid[] := '{}';
-    v_hashes bytea[] := '{}';
-    v_answer jsonb := '[]';
+    v_places integer[] := '{}'::integer[];
+    v_ids uuid[] := '{}'::uuid[];
+    v_hashes bytea[] := '{}'::bytea[];
+    v_answer jsonb := '[]'::jsonb;
     v_outcome text;
     v_twin uuid;
     v_has_embedding boolean;
@@ -41,11 +41,12 @@ begin
                   hint = 'Send a larger batch in parts.';
     end if;
     perform memory._check_fields(p_records, true);
+    perform memory._check_history(p_records, p_now);
     -- writers of the same contents wait, so that none is stored twice meanwhile
     perform pg_advisory_xact_lock(hashtextextended(p_namespace, s.stripe))
     from (select generate_series(0, 63) as stripe order by 1) as s;
 
-    select array_agg(p.whole order by p.ordinal) into v_whole from memory._parse_records(p_records, p_now) as p;
+    v_whole := array(select p from memory._parse_records(p_records, p_now) as p);
     for v_place in 1..v_count loop
         v_record := v_whole[v_place];
         v_outcome := 'stored';

@@ -16,7 +16,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    v_turns text[] := '{}';
+    v_turns text[] := '{}'::text[];
     v_last text := p_after;
     v_next text;
     v_until text;

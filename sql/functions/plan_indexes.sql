@@ -35,7 +35,7 @@ begin
             -- only what was closed is ever compressed
             when p.state is not null or not (p.large or p.stands) then false
             when not p.closed then true
-            else memory._newcomers(p.name, p_now) >= case when p.stands then 1000 else 100 end end as written
+            else memory._newcomers(p.name, p.heap_bytes, p_now) >= case when p.stands then 1000 else 100 end end as written
         from partition as p
     ),
     judged as materialized (

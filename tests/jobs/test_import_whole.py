@@ -15,7 +15,7 @@ from jobs.transfer.item import FileError
 from service.cli.transferred import print_import, summarise
 from tests.jobs.test_import_faults import bring
 from tests.sql.archiving import hand, keep
-from tests.sql.calls import call, session
+from tests.sql.calls import call, one, rows, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,27 @@ async def test_a_namespace_can_be_copied_and_a_second_time_changes_nothing(
         history = [await memory.history(name, line["id"]) for name in ("n", "copy")]
         assert history[0] == history[1]
     assert counts(await bring(memory, transfer, path, namespace="copy")) == (0, 3, 0)
+
+
+async def test_who_decided_moves_with_what_was_decided(
+    memory: Memory, transfer: Transfer, write: Callable[..., Path], clone_url: str
+) -> None:
+    with session(clone_url) as db:
+        at = one(db, "remember", namespace="n", content="tea")
+        for actor in ("key ann", None):
+            db.execute(
+                "insert into memory_data.decision (namespace, id, at, action, layer, actor)"
+                " values ('n', %s, clock_timestamp(), 'keep', 'interact', %s)", (at["id"], actor),
+            )  # fmt: skip
+    output = io.BytesIO()
+    await export(memory, ["n"], output)
+    lines = [msgspec.json.decode(line) for line in output.getvalue().splitlines()]
+    assert counts(await bring(memory, transfer, write(*lines), namespace="copy")) == (1, 0, 0)
+    with session(clone_url) as db:
+        decided = rows(
+            db, "select actor from memory_data.decision where namespace = 'copy' order by at"
+        )
+    assert [row["actor"] for row in decided] == ["key ann", None]
 
 
 async def test_what_expired_since_is_counted_and_stays_dead(

@@ -44,7 +44,9 @@ def seed(url: str) -> Seeded:
                 {
                     "content": f"memory {i} about {'tea' if i % 50 == 0 else 'trains'}",
                     "kind": KINDS[i % 3], "session": f"s{i % 20}",
-                    "ttl": f"{2 + i % 60} hours" if i % 3 == 0 else None,
+                    # every six hours, so that no partition that is closed holds too few to count
+                    # as written to, whatever the hour
+                    "ttl": f"{2 + i % 60 // 6 * 6} hours" if i % 3 == 0 else None,
                 }
                 for i in range(ROWS)
             ]  # fmt: skip

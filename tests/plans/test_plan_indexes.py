@@ -91,7 +91,7 @@ def test_only_partitions_with_many_memories_of_the_large_one_get_theirs(
     count_as_large(db, exact_rows=1000)
     fill(db, "insights", 900, namespace="n0", seed=7)
     build(db)
-    # 1,100 in insights, 200 in assets, some twenty in each of ten partitions of interact
+    # 1,100 in insights, 200 in assets, twenty or forty in each partition of interact
     assert {name.split(".")[1].split("_")[0] for name in graphs(db)} == {"insights", "assets"}
     question = vector(*[0.3] * 8)
     exact = rows(

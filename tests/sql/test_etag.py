@@ -68,6 +68,8 @@ def test_only_what_is_as_it_was_seen_is_changed_or_forgotten(db: Connection[Any]
             call(db, "forget", namespace="n", ids=[at["id"]], dry_run=dry_run, if_match=[old])
     with refused(db, "ML412"):
         call(db, "update_memory", **at, changes={"importance": 0.1}, if_match=[])
+    with refused(db, "ML412"):
+        call(db, "update_memory", **at, changes={"importance": 0.1}, if_match=[None, old])
     assert etag(db, at) == new
     call(db, "update_memory", **at, changes={"importance": 0.2}, if_match=["*"])
     last = etag(db, at)

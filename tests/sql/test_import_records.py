@@ -112,6 +112,7 @@ def random_store(db: Connection[Any], dice: random.Random, start: datetime) -> d
             call(db, "update_memory", id=chosen, changes=change, **at)
         else:
             db.execute("update memory_data.promotion_rule set threshold = -1")
+            db.execute("select set_config('magray.actor', %s, true)", (f"key {step}",))
             call(db, "promote", **at)
     return now
 
@@ -296,6 +297,14 @@ def test_a_line_another_program_wrote_needs_only_what_makes_a_memory(db: Connect
     assert row["bytes"] > 0
 
 
+def test_a_use_another_program_counted_needs_no_rating(db: Connection[Any]) -> None:
+    keep(db, "used", datetime.now(UTC))
+    (record,) = changed(db, usage={"access_count": 7})
+    assert outcomes(bring(db, [record])) == ["stored"]
+    row = one(db, "get", namespace="copy", id=record["id"])
+    assert (row["access_count"], row["rating"], row["rating_count"]) == (7, None, 0)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -315,6 +324,22 @@ def test_a_line_another_program_wrote_needs_only_what_makes_a_memory(db: Connect
         ({"bytes": -5}, ["bytes is below 0"]),
         ({"usage": [1]}, ["usage is not object"]),
         ({"events": {}}, ["events is not array"]),
+        ({"usage": {"access_count": "many"}}, ["usage access_count is no integer", "many"]),
+        ({"events": [7]}, ["events, entry 1 is not object", "number"]),
+        ({"events": [{"source": "get"}]}, ["events, entry 1 at is missing"]),
+        (
+            {"events": [{"at": "2999-01-01T00:00:00Z", "source": "get"}]},
+            ["events, entry 1 at is no time of the past", "2999"],
+        ),
+        (
+            {"decisions": [{"at": "infinity", "action": "keep", "layer": "interact"}]},
+            ["decisions, entry 1 at is no time of the past"],
+        ),
+        (
+            {"decisions": [{"at": "2026-01-01T00:00:00Z", "layer": "interact"}]},
+            ["decisions, entry 1 action is missing", "nothing"],
+        ),
+        ({"revisions": [{"at": "soon"}]}, ["revisions, entry 1 at is no timestamp", "soon"]),
         ({"content": " "}, ["content is empty"]),
         ({"embedding": [1e9] * 8}, ["embedding is no vector"]),
         ({"embedding": [0.0] * 8}, ["embedding has no direction"]),
