@@ -3,7 +3,8 @@ create or replace view memory.unembedded as
 select
     m.namespace, m.id, m.layer,
     coalesce(f.attempts, 0) as attempts,
-    f.last_error,
+    -- a provider may quote the text it refuses
+    case when (select memory._sees_content()) then f.last_error end as last_error,
     nullif(f.next_attempt_at, 'infinity') as next_attempt_at,
     coalesce(f.next_attempt_at = 'infinity', false) as set_aside
 from (
@@ -22,7 +23,7 @@ comment on column memory.unembedded.namespace is 'Whose it is.';
 comment on column memory.unembedded.id is 'The memory; memory.get() shows it.';
 comment on column memory.unembedded.layer is 'Where it is.';
 comment on column memory.unembedded.attempts is 'How often the provider could not embed its text.';
-comment on column memory.unembedded.last_error is 'What the provider said last.';
+comment on column memory.unembedded.last_error is 'What the provider said last; null for analysts who see no content.';
 comment on column memory.unembedded.next_attempt_at is
 'When it is tried again; null: with the next batch, or never by itself (set_aside).';
 comment on column memory.unembedded.set_aside is

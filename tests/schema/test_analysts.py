@@ -85,7 +85,18 @@ def test_content_is_shown_as_the_policy_says(db: Connection[Any], ids: list[Any]
     policy = {"settings": {"analyst_sees_content": False}}
     assert call(db, "apply_policy", policy=policy)
     assert value(db, "select count(distinct content) from memory.records") == 3
+    # what a provider says of a text may quote it
+    db.execute(
+        "insert into memory_data.embedding_failure"
+        " (namespace, id, attempts, next_attempt_at, last_error, shortened_to)"
+        " select namespace, id, 1, now(), 'too long: secret', 9 from memory.records"
+    )
+    db.execute("update memory_data.interact set embedding = null")
+    assert value(db, "select count(reason) from memory.shortened") == 6
+    assert value(db, "select count(last_error) from memory.unembedded") > 0
     become_julia(db)
+    assert value(db, "select count(reason) from memory.shortened") == 0
+    assert value(db, "select count(last_error) from memory.unembedded") == 0
     told: list[dict[str, Any]] = rows(db, "select * from memory.records")
     assert len(told) == 6
     for function, arguments in questions(ids[0]):
