@@ -15,6 +15,7 @@ from litestar.plugins.problem_details import (
 from msgspec import Struct, field
 from psycopg_pool import PoolTimeout
 
+from service.database import LOST
 from service.errors import EmbeddingError, MagrayError
 from service.hints import for_callers
 from service.memory.faults import noted_place, renumbered
@@ -166,7 +167,7 @@ def from_trouble(trouble: Trouble) -> ProblemDetailsException:
 def of_database(error: psycopg.Error, trouble: Trouble | None) -> ProblemDetailsException:
     """An error of the database, or of the way to it: by what is known to be the matter."""
     state = error.sqlstate or ""
-    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    lost = isinstance(error, LOST) and not state
     if trouble is not None and (lost or state[:2] in ("08", "57")) and state != "57014":
         return from_trouble(trouble)
     return from_pool(error) if isinstance(error, PoolTimeout) else from_database(error)
