@@ -74,6 +74,7 @@ class Decided(_Strict, frozen=True, kw_only=True):
     model: str | None = None
     records: _Count = 1
     detail: dict[str, Any] | None = None
+    actor: str | None = None
 
 
 class Whole(_Strict, frozen=True, kw_only=True):

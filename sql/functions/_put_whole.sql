@@ -37,16 +37,18 @@ begin
 
     perform memory._put_back(v_new, p_now, true);
     insert into memory_data.decision
-        (namespace, id, at, action, layer, to_layer, kind, to_kind, route, score, criteria, model, records, detail)
+        (namespace, id, at, action, layer, to_layer, kind, to_kind, route, score, criteria, model, records, detail,
+         actor)
     select p_namespace, n.id, d.at, d.action, d.layer, d.to_layer, d.kind, d.to_kind, d.route, d.score,
-        d.criteria, d.model, coalesce(d.records, 1), d.detail
+        d.criteria, d.model, coalesce(d.records, 1), d.detail, d.actor
     from unnest(v_new) as n
     join lateral (
         select r.value -> 'decisions' as list from jsonb_array_elements(p_records) as r
         where (r.value ->> 'id')::uuid = n.id limit 1) as w on jsonb_typeof(w.list) = 'array'
     cross join lateral jsonb_to_recordset(w.list) as d (
         at timestamptz, action text, layer text, to_layer text, kind text, to_kind text, route text,
-        score double precision, criteria jsonb, model text, records bigint, detail jsonb)
+        score double precision, criteria jsonb, model text, records bigint, detail jsonb,
+        actor text)
     where memory._has_partition('decision', d.at)
         and not exists (
             select from memory_data.decision as o
