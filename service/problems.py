@@ -147,7 +147,9 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
         status_code=503,
         title="all database connections are busy",
         detail="",
-        extra=_extra("53300", "Try again in a second."),
+        extra=_extra(
+            "53300", "Try again in a second. For whoever runs the service: raise MAGRAY_POOL_SIZE."
+        ),
         headers={"Retry-After": "1"},
     )
 
@@ -232,7 +234,6 @@ def plugin(supervisor: Supervisor) -> ProblemDetailsPlugin:
             enable_for_all_http_exceptions=False,
             exception_to_problem_detail_map={
                 psycopg.Error: of_now,
-                PoolTimeout: of_now,
                 MagrayError: from_magray,
                 HTTPException: from_http,
                 RecursionError: from_recursion,
