@@ -95,8 +95,8 @@ async def open_database(settings: Settings, *, expects_one: bool = True) -> Asyn
     )
     try:
         await anyio.to_thread.run_sync(server.start)
-    except anyio.get_cancelled_exc_class():  # which comes once it has started
-        await _stop(server)
+    except anyio.get_cancelled_exc_class():
+        await _stop(server)  # which waits for the start, for its thread goes on
         raise
     if server.made:
         tell = log.warning if expects_one else log.info
