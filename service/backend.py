@@ -268,7 +268,7 @@ async def load_unseen(
     try:
         async with connect(database.url, role="memory_owner") as connection:
             in_use = await Operator(connection).active_model()
-    except psycopg.Error as error:
+    except (psycopg.OperationalError, *UNMIGRATED) as error:
         if not is_unprepared(error):
             raise _unreachable(error) from error
         in_use = None
