@@ -95,8 +95,8 @@ async def open_database(settings: Settings, *, expects_one: bool = True) -> Asyn
     )
     try:
         await anyio.to_thread.run_sync(server.start)
-    except anyio.get_cancelled_exc_class():  # which comes once it has started
-        await _stop(server)
+    except anyio.get_cancelled_exc_class():
+        await _stop(server)  # which waits for the start, for its thread goes on
         raise
     if server.made:
         tell = log.warning if expects_one else log.info
@@ -163,11 +163,7 @@ async def verify(database: Database, model: Model | None) -> None:
             raise SchemaError(
                 "the database is not prepared for MAGRAY", detail=str(error), hint="magray migrate"
             ) from error
-        raise PlatformError(
-            "the database cannot be reached",
-            detail=str(error).strip(),
-            hint="check MAGRAY_DATABASE_URL, then: magray check",
-        ) from error
+        raise _unreachable(error) from error
     if digest != sql_digest():
         raise SchemaError(
             "the database was migrated by another version of MAGRAY",
@@ -185,6 +181,14 @@ async def verify(database: Database, model: Model | None) -> None:
             raise PlatformError(
                 f"{condition['condition']}: {condition['detail']}", hint=condition["hint"]
             )
+
+
+def _unreachable(error: psycopg.Error) -> PlatformError:
+    return PlatformError(
+        "the database cannot be reached",
+        detail=str(error).strip(),
+        hint="check MAGRAY_DATABASE_URL, then: magray check",
+    )
 
 
 @asynccontextmanager
@@ -259,15 +263,14 @@ async def load_unseen(
 
     Raises:
         EmbeddingUnavailable: it does not, as at the very first start.
+        PlatformError: the database cannot be reached either.
     """
     try:
         async with connect(database.url, role="memory_owner") as connection:
             in_use = await Operator(connection).active_model()
-    except UNMIGRATED:
-        in_use = None
-    except psycopg.OperationalError as error:
-        if "memory_owner" not in str(error):  # the role is made by the first migration
-            raise
+    except (psycopg.OperationalError, *UNMIGRATED) as error:
+        if not is_unprepared(error):
+            raise _unreachable(error) from error
         in_use = None
     name = f"openai/{settings.embedding.model}"
     if in_use is None or in_use[0] != name:

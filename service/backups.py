@@ -66,7 +66,7 @@ class BackupKeeper:
         self._task: asyncio.Task[None] | None = None
         self._asked: set[asyncio.Task[bool]] = set()
         self._paused: dict[str, float] = {}
-        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshing: list[asyncio.Task[None]] = []
         self._mirror = BackupMirror(backend.database, self.repository, self._home)
 
     def start(self) -> None:
@@ -78,7 +78,7 @@ class BackupKeeper:
     async def stop(self) -> None:
         """End; with a snapshot first, if that is wanted, within its budget."""
         await end(self._task)
-        for task in list(self._asked):
+        for task in [*self._asked, *self._refreshing]:
             await end(task)
         await self._mirror.stop()
         if self._settings.snapshot_on_shutdown and self.is_possible:
@@ -116,9 +116,14 @@ class BackupKeeper:
 
     async def refresh(self) -> None:
         """Let the database show what can be restored now; waits a few seconds at most."""
-        if self.is_possible:
-            self._refreshing = asyncio.create_task(self._mirror.refresh(), name="backup mirror")
-            await asyncio.wait({self._refreshing}, timeout=_PATIENCE)
+        if not self.is_possible:
+            return
+        self._refreshing = [task for task in self._refreshing if not task.done()]
+        # one that waits for its turn sees everything up to now, and is enough for everybody
+        if len(self._refreshing) < 2:
+            refreshing = asyncio.create_task(self._mirror.refresh(), name="backup mirror")
+            self._refreshing.append(refreshing)
+        await asyncio.wait({self._refreshing[-1]}, timeout=_PATIENCE)
 
     async def begin(self, action: str, request: dict[str, Any]) -> UUID:
         """Begin a run; it goes on by itself, and tells how it gets on.

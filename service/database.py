@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 # What PostgreSQL and the driver say of a database that was never migrated.
 UNMIGRATED = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
-
+# A database that is away, or has no connection free; one that is lost in the midst of a call shows
+# itself as either.
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 # The service's statements are short; what takes longer than this is stuck.
 _STATEMENT_TIMEOUT = "60s"

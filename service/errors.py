@@ -38,6 +38,11 @@ class MagrayError(Exception):
         self.detail = detail
         self.hint = hint
 
+    @property
+    def in_a_line(self) -> str:
+        """The sentence and what is known beyond it, for a line of a table."""
+        return f"{self.message.rstrip('.')}: {self.detail}" if self.detail else self.message
+
     def __str__(self) -> str:
         parts = [self.message]
         if self.detail:

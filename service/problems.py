@@ -15,6 +15,7 @@ from litestar.plugins.problem_details import (
 from msgspec import Struct, field
 from psycopg_pool import PoolTimeout
 
+from service.database import LOST
 from service.errors import EmbeddingError, MagrayError
 from service.hints import for_callers
 from service.memory.faults import noted_place, renumbered
@@ -146,7 +147,9 @@ def from_pool(_: PoolTimeout) -> ProblemDetailsException:
         status_code=503,
         title="all database connections are busy",
         detail="",
-        extra=_extra("53300", "Try again in a second."),
+        extra=_extra(
+            "53300", "Try again in a second. For whoever runs the service: raise MAGRAY_POOL_SIZE."
+        ),
         headers={"Retry-After": "1"},
     )
 
@@ -166,7 +169,7 @@ def from_trouble(trouble: Trouble) -> ProblemDetailsException:
 def of_database(error: psycopg.Error, trouble: Trouble | None) -> ProblemDetailsException:
     """An error of the database, or of the way to it: by what is known to be the matter."""
     state = error.sqlstate or ""
-    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    lost = isinstance(error, LOST) and not state
     if trouble is not None and (lost or state[:2] in ("08", "57")) and state != "57014":
         return from_trouble(trouble)
     return from_pool(error) if isinstance(error, PoolTimeout) else from_database(error)
@@ -231,7 +234,6 @@ def plugin(supervisor: Supervisor) -> ProblemDetailsPlugin:
             enable_for_all_http_exceptions=False,
             exception_to_problem_detail_map={
                 psycopg.Error: of_now,
-                PoolTimeout: of_now,
                 MagrayError: from_magray,
                 HTTPException: from_http,
                 RecursionError: from_recursion,

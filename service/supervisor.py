@@ -12,7 +12,6 @@ import asyncio
 import math
 import re
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +21,7 @@ import anyio.to_thread
 import psycopg
 import structlog
 
-from service.database import connect
+from service.database import LOST, connect
 from service.embedded.ending import Cause
 from service.errors import PlatformError
 from service.tasks import end
@@ -155,7 +154,7 @@ class Supervisor:
 
     async def _revive(self, server: EmbeddedServer) -> None:
         """Start it again, with a pause that grows, until it is there."""
-        cause = await _in_thread(server.cause_of_end)
+        cause = await _why(server.cause_of_end)
         if time.monotonic() - self._back_at > _CALM:
             self._starts = 0
         while True:
@@ -166,7 +165,7 @@ class Supervisor:
             try:
                 await _in_thread(server.revive)
             except PlatformError as error:
-                cause = await _in_thread(partial(server.cause_of_refusal, error))
+                cause = await _why(partial(server.cause_of_refusal, error))
             except Exception as error:  # whatever it is, it must not end the attempts
                 log.exception("PostgreSQL was not started again", exc_info=error)
                 cause = Cause("PostgreSQL does not start", str(error), "magray check")
@@ -237,19 +236,31 @@ class Supervisor:
             await pool.check()
 
     async def _tell(self) -> None:
-        """Note outages in the database; those that cannot be are told later."""
-        with suppress(psycopg.OperationalError):
-            while self._untold:
-                trouble, ended = self._untold[0]
+        """Note outages in the database; while it is away again they wait for the next look."""
+        while self._untold:
+            trouble, ended = self._untold[0]
+            try:
                 await self._watch.note_outage(
                     trouble.since, ended, trouble.cause.what, trouble.cause.detail,
                     restarted=trouble.restarting,
                 )  # fmt: skip
-                self._untold.pop(0)
+            except LOST:
+                return
+            except psycopg.Error as error:  # it would be refused the next time, too
+                log.warning("outage not kept", cause=trouble.cause.what, error=str(error))
+            self._untold.pop(0)
 
 
 async def _in_thread(work: Callable[[], Value]) -> Value:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+async def _why(ask: Callable[[], Cause]) -> Cause:
+    """A cause; the files that tell it may be as unreadable as those of the database."""
+    try:
+        return await _in_thread(ask)
+    except Exception as error:
+        return Cause("PostgreSQL does not run", str(error), "magray check")
 
 
 def pause_before(starts: int) -> float:

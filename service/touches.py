@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
+from service.database import LOST
 from service.memory import Use
 from service.tasks import end
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("magray.touches")
 
-# A connection that is lost in the midst of a call shows itself as either.
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 _BATCH = 5_000  # uses in one call
 _INTERVAL = 1.0  # seconds between two writes
 _LIMIT = 100_000  # uses kept while the database is away; what is beyond is not counted
@@ -78,7 +77,7 @@ class TouchBuffer:
             await self._memory.note_queries(
                 [(namespace, vector) for namespace, vectors in asked.items() for vector in vectors]
             )
-        except (*_AWAY, asyncio.CancelledError) as error:
+        except (*LOST, asyncio.CancelledError) as error:
             # The database is away: older ones are as good as any, until there are newer.
             for namespace, vectors in asked.items():
                 newer = self._asked.get(namespace, ())
@@ -95,7 +94,7 @@ class TouchBuffer:
             uses, taken = taken[:_BATCH], taken[_BATCH:]
             try:
                 await self._memory.touch_many(uses)
-            except _AWAY as error:
+            except LOST as error:
                 # The database is away: the others would only wait for it as long.
                 self._pending.update(uses, taken)
                 log.warning("uses not counted yet", error=str(error).partition("\n")[0])

@@ -182,7 +182,7 @@ async def delete(archive: Archive, store: Store, outcome: Outcome) -> None:
             await store.delete(one["file"])
         except StorageError as error:
             outcome.problems.append(error.message)
-            await archive.note_deletion(one["file"], f"{error.message}: {error.detail}")
+            await archive.note_deletion(one["file"], error.in_a_line)
             log.warning("file not deleted", file=one["file"], error=error.message)
         else:
             await archive.note_deletion(one["file"])

@@ -247,7 +247,7 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
             try:
                 backup = _load_one(tier, backup_id, entries, keys)
             except (DamagedError, MissingError, NoKeyError) as error:
-                found.incomplete.setdefault(backup_id, (_said(error), tier))
+                found.incomplete.setdefault(backup_id, (error.in_a_line, tier))
                 if isinstance(error, NoKeyError):
                     found.locked[backup_id] = error
             else:
@@ -260,10 +260,6 @@ def load(tiers: Iterable[Storage], keys: Keys) -> Catalogue:
         found.locked.pop(backup_id, None)
     spread(found)
     return found
-
-
-def _said(error: BackupError) -> str:
-    return f"{error.message}: {error.detail}" if error.detail else error.message
 
 
 def _folders(tier: Storage) -> dict[str, dict[str, Entry]]:
@@ -334,7 +330,7 @@ def store_verdict(backup: Backup) -> None:
 
 def quarantine(backup: Backup, error: BackupError) -> None:
     """Note beside a backup that it must not be used: nobody builds on it, or restores it, again."""
-    backup.verdict.damage = _said(error)
+    backup.verdict.damage = error.in_a_line
     backup.fault = backup.verdict.damage
     backup.verdict.verified_at = None
     try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-import psycopg
 
 from jobs.backup.errors import CheckError, NotRestorableError
-from service.database import connect
+from service.database import UNMIGRATED, connect
 from service.embedded import EmbeddedServer
 from service.errors import PlatformError
 from service.memory import Backups
@@ -57,7 +56,7 @@ async def recovered(server: EmbeddedServer) -> dict[str, Any]:
         try:
             await backups.set_jobs_enabled(False)
             facts["layers"] = await backups.digests()
-        except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
+        except UNMIGRATED:
             pass  # backed up before it was ever migrated
         return facts
 

@@ -67,7 +67,7 @@ def make_plan(
         try:
             chain = chain_of(base, known.backups)
         except NotRestorableError as error:
-            reasons.append(f"{error.message}: {error.detail}" if error.detail else error.message)
+            reasons.append(error.in_a_line)
         else:
             return Plan(target, chain, timeline, history, listing)
     broken = [f"{name}: {why}" for name, (why, _) in known.incomplete.items()]

@@ -92,10 +92,10 @@ def verify_backup(repository: Repository, one: Backup, advance: Callable[[int], 
     except NotReadyError as error:
         return Finding(one.id, True, f"not read: {error.message}")
     except StorageError as error:
-        return Finding(one.id, False, f"{error.message}: {error.detail}")
+        return Finding(one.id, False, error.in_a_line)
     except BackupError as error:
         quarantine(one, error)
-        return Finding(one.id, False, f"{error.message} {error.detail}".strip())
+        return Finding(one.id, False, error.in_a_line)
     unknown = one.verdict.damaged
     if one.verdict.damage is None and not unknown:
         verified_now(one)

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from jobs.transfer.item import MAX_CHARS, Item, Record, Skip, guarded, unfit
 from jobs.transfer.shape import foreign
+from jobs.transfer.source import MAX_LINE
 from jobs.transfer.whole import VERSION, Name, Whole
 from service.model import Kind, NewMemory, Score, Vector
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.transfer.item import Choice, Entry
     from jobs.transfer.source import Source
 
-# A file of one JSON document, which is no JSON lines, is looked at whole to tell what it is.
+# A document of many lines is no such file; it is looked at, up to `MAX_LINE`, to tell what it is.
 _FILE = "file of memories, one JSON object a line"
 
 
@@ -74,7 +75,7 @@ def _check_format(source: Source, line: bytes) -> None:
         if not line.lstrip().startswith((b"[", b"{")):
             return
         try:  # a document of many lines?
-            first = msgspec.json.decode(line + source.read())
+            first = msgspec.json.decode(line + source.look_ahead(MAX_LINE))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         raise foreign(source, first, "", _FILE) or source.error(

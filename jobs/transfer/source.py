@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import sys
@@ -53,6 +54,7 @@ class Source:
         self.size = size
         self._raw = raw
         self._content = content
+        self._ahead = io.BytesIO()
         # what was decoded last may hold what cannot be stored
         self._suspect = False
 
@@ -72,13 +74,21 @@ class Source:
         self._check_start(text)
         return text.removeprefix(_BOM)
 
+    def look_ahead(self, most: int) -> bytes:
+        """What comes next, at most about so many bytes of it; `lines` gives it all the same."""
+        with self._readable():
+            text = self._content.read(most)
+            text += self._content.readline(MAX_LINE + 1)
+        self._ahead = io.BytesIO(text)
+        return text
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """The lines with their numbers from 1, blank ones left out."""
         number = 0
         while True:
             number += 1
             with self._readable():
-                line = self._content.readline(MAX_LINE + 1)
+                line = self._ahead.readline(MAX_LINE + 1) or self._content.readline(MAX_LINE + 1)
             if not line:
                 return
             if number == 1:

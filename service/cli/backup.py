@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
-import psycopg
 import rich_click as click
 
 from jobs.backup.catalogue import store_verdict
@@ -29,7 +28,7 @@ from service.backend import Database, open_database
 from service.cli.cells import after, shown
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
-from service.database import connect
+from service.database import UNMIGRATED, connect
 from service.embedded import EmbeddedServer
 from service.logs import configure_logs
 from service.memory import Backups
@@ -270,7 +269,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Repository, Database
 async def _mirror(repository: Repository, database: Database) -> None:
     try:
         await mirror(repository, database)
-    except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
+    except UNMIGRATED:
         return  # a database that was never migrated has no place for it
 
 

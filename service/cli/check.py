@@ -122,8 +122,7 @@ async def _provider(settings: Settings, in_use: tuple[str, int] | None) -> list[
     try:
         asked = await anyio.to_thread.run_sync(ask)
     except MagrayError as error:
-        detail = f"{error.message} {error.detail}".strip()
-        hint, ok = error.hint, False
+        detail, hint, ok = error.in_a_line, error.hint, False
     else:
         ok = in_use is None or asked == in_use
         detail, hint = f"{asked[0]} answers with {asked[1]} numbers", "magray migrate"
@@ -150,8 +149,7 @@ async def _backups(database: Database, settings: Settings) -> list[dict[str, Any
 
 
 def _unread(condition: str, error: MagrayError) -> dict[str, Any]:
-    detail = f"{error.message}: {error.detail}" if error.detail else error.message
-    return _row(condition, ok=False, needed=False, detail=detail, hint=error.hint)
+    return _row(condition, ok=False, needed=False, detail=error.in_a_line, hint=error.hint)
 
 
 def _row(

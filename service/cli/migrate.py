@@ -19,7 +19,7 @@ from service.backend import (
     open_pools,
 )
 from service.cli.output import json_option, print_rows
-from service.database import UNMIGRATED, connect
+from service.database import connect, is_unprepared
 from service.embedding.port import EmbeddingUnavailable
 from service.errors import ConfigError
 from service.keys import first_key
@@ -109,9 +109,7 @@ async def _vectors_to_drop(database: Database, model: Model) -> int:
             operator = Operator(connection)
             if await operator.active_model() != (model.name, model.dim):
                 return await operator.count_vectors()
-    except UNMIGRATED:
-        pass
-    except psycopg.OperationalError as error:
-        if "memory_owner" not in str(error):  # the role is made by the first migration
+    except psycopg.Error as error:
+        if not is_unprepared(error):
             raise
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from jobs.transfer.item import EXPIRED
+from service.cli.cells import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +126,3 @@ def export_lines(summary: dict[str, Any]) -> str:
             "back, or copy the archive's files"
         )
     return told
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

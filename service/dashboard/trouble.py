@@ -69,6 +69,6 @@ def _problem(error: Exception, trouble: Trouble | None) -> ProblemDetailsExcepti
 
 # Each by itself, for the application has handlers of its own for these very classes.
 HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Response[Any]]] = dict.fromkeys(
-    (ProblemDetailsException, PoolTimeout, psycopg.Error, MagrayError, HTTPException, Exception),
+    (ProblemDetailsException, psycopg.Error, MagrayError, HTTPException, Exception),
     _trouble,
 )

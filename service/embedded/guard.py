@@ -67,7 +67,8 @@ def guard(pgdata: Path, lock: int, users: int) -> None:
         lock: descriptor of the start lock's file.
         users: of the file whose lock everybody shares who uses the server.
     """
-    postmaster = _told(sys.stdin.readline()) or _found(pgdata)
+    line = sys.stdin.readline()  # empty: its starter died before it could tell
+    postmaster = _told(line) if line else _found(pgdata)
     if postmaster is None:
         return
     while not postmaster.ended_within(_LOOK):

@@ -186,7 +186,8 @@ class LogWatch:
             offset = self._seen.get(path, 0)
             with path.open("rb") as file:
                 file.seek(max(offset if offset <= size else 0, size - _TAIL_BYTES))
-                text += file.read().decode("utf-8", "replace")
+                # a crash of the machine may leave NULs, which no text of PostgreSQL holds
+                text += file.read().decode("utf-8", "replace").replace("\0", "")
         return [line for line in text.splitlines() if line.strip()]
 
     def failure(self, message: str) -> PlatformError:

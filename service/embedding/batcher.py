@@ -237,8 +237,9 @@ class _Lane:
             drained = self._task.done()
             self._task.cancel()
             await asyncio.wait({self._task})
-        # A thread that hangs in its model is not waited for a second time.
-        self._thread.shutdown(wait=drained, cancel_futures=True)
+        # A thread that hangs in its model is not waited for a second time; one that asks whether a
+        # provider is there again is, but not by the event loop.
+        await asyncio.to_thread(self._thread.shutdown, wait=drained, cancel_futures=True)
 
     async def _serve(self) -> None:
         batch: list[_Request] = []

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from service.embedding.keep import keep
 from service.embedding.port import EmbeddingUnavailable
@@ -97,6 +96,11 @@ class EmbeddingWorker:
             done, _ = await asyncio.wait(futures, timeout=timeout)
         finally:
             self._calls.remove(keys)
+            if any(one in self._waiting for one in keys):
+                # time ran out: what nobody waits for any more must not keep the rounds going
+                wanted = set().union(*self._calls)
+                for one in set(keys) - wanted:
+                    self._waiting.pop(one, None)
         return len(done) == len(futures)
 
     async def _run(self) -> None:
@@ -184,7 +188,7 @@ class EmbeddingWorker:
                     await self._memory.note_provider(
                         self._batcher.model_id, words, self._batcher.asked_to_wait_s
                     )
-                except (psycopg.Error, PoolTimeout) as error:
+                except psycopg.Error as error:
                     log.warning("provider not told", error=str(error).partition("\n")[0])
                 else:
                     said, at = words, asyncio.get_running_loop().time()

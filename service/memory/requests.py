@@ -1,4 +1,4 @@
-"""What requests call: the functions of one namespace, and those of the background workers.
+"""What requests call: the functions of one namespace.
 
 A call is one round trip: the namespace is set and the function run in one pipeline, which
 PostgreSQL runs as one transaction, so `set_config(…, true)` covers exactly this call and row level
@@ -15,8 +15,9 @@ from psycopg.rows import class_row, dict_row, tuple_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 
 from service.acting import actor
+from service.memory.background import Background
 from service.memory.faults import note_place
-from service.memory.shapes import Use, as_row
+from service.memory.shapes import as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
     ApiKey,
@@ -27,7 +28,6 @@ from service.model import (
     Forgotten,
     Hit,
     Layer,
-    LifecycleChange,
     MemoryRecord,
     Rated,
     Stored,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from psycopg.rows import AsyncRowFactory
     from psycopg_pool import AsyncConnectionPool
 
     from service.model import MemoryChange, NewMemory, SearchRequest
@@ -54,23 +55,20 @@ _IN_NAMESPACE = (
 )
 
 
-class Memory:
+class Memory(Background):
     """The `memory` schema, typed. All methods raise `psycopg.Error` with our SQLSTATEs.
 
     Args:
         pool: connections acting as `memory_app`: each call sees the namespace it names.
-        housekeeping: connections acting as `memory_operator`, for what spans namespaces: vectors
-            and use counts. None: `pool` is allowed to.
-
-    Attributes:
-        housekeeping: these connections.
+        housekeeping: connections acting as `memory_operator`, for what spans namespaces. None:
+            `pool` is allowed to.
     """
 
     def __init__(
         self, pool: AsyncConnectionPool, housekeeping: AsyncConnectionPool | None = None
     ) -> None:
+        super().__init__(housekeeping or pool)
         self._pool = pool
-        self.housekeeping = housekeeping or pool
 
     async def remember(
         self,
@@ -246,23 +244,6 @@ class Memory:
             (namespace, memory_ids, session, source),
         )
 
-    async def touch_many(self, uses: Sequence[Use]) -> None:
-        """Count uses of memories of any namespaces."""
-        await self._across(
-            "select count(*) from memory.touch_many(%s, %s, %s, %s)",
-            tuple(list(column) for column in zip(*uses, strict=True)),
-        )
-
-    async def note_queries(self, asked: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
-        """Note the vectors of questions, of any namespaces, oldest first."""
-        await self._across(
-            "select count(*) from memory.note_queries(%s, %b)",
-            (
-                [namespace for namespace, _ in asked],
-                [to_halfvector(vector) for _, vector in asked],
-            ),
-        )
-
     async def rate(
         self, namespace: str, memory_id: UUID, rating: float, *, session: str | None
     ) -> Rated:
@@ -317,34 +298,6 @@ class Memory:
         rows = await self._rows(None, ApiKey, "select * from memory.find_key(%s)", (digest,))
         return rows[0] if rows else None
 
-    async def held_back(self) -> bool:
-        """Whether nothing is to run by itself here: a restored clone, until it is released."""
-        rows = await self._across(
-            "select w.runner = 'nobody' as held from memory.job_runner() as w", ()
-        )
-        return bool(rows[0]["held"])
-
-    async def pending_embeddings(
-        self,
-        limit: int,
-        *,
-        after: str | None = None,
-        first: Sequence[tuple[str, UUID]] = (),
-        others: bool = True,
-    ) -> list[dict[str, Any]]:
-        """Memories that wait for a vector: namespace, id, document, attempts.
-
-        Args:
-            limit: most of them.
-            after: the namespace that came last before; the turn is the next one's.
-            first: namespace and id of memories somebody waits for.
-            others: give the others too, in turns of their namespaces.
-        """
-        return await self._across(
-            "select * from memory.pending_embeddings(%s, now(), %s, %s, %s, %s)",
-            (limit, after, [one[0] for one in first], [one[1] for one in first], others),
-        )
-
     async def without_embedding(self, namespaces: Iterable[str], ids: list[UUID]) -> set[UUID]:
         """Which of these memories still wait for their vector."""
         waiting: set[UUID] = set()
@@ -355,63 +308,6 @@ class Memory:
             waiting.update(row["id"] for row in rows)
         return waiting
 
-    async def write_embeddings(
-        self,
-        pending: Sequence[dict[str, Any]],
-        vectors: NDArray[np.float32],
-        model: str,
-        shortened: Sequence[tuple[int | None, str | None]] | None = None,
-    ) -> int:
-        """Store vectors for pending memories; returns how many were still wanted.
-
-        Args:
-            pending: whose they are.
-            vectors: float32 ``[len(pending), dim]``.
-            model: that made them.
-            shortened: of how many characters each is made and why not of more; None: of all.
-        """
-        cut = shortened or [(None, None)] * len(pending)
-        rows = await self._across(
-            "select count(*) as written"
-            " from memory.write_embeddings(%s, %s, %s, %s, %s, %s::integer[], %s::text[])",
-            (
-                [row["namespace"] for row in pending],
-                [row["id"] for row in pending],
-                [row["document"] for row in pending],
-                [to_halfvector(vector) for vector in vectors],
-                model,
-                [characters for characters, _ in cut],
-                [reason for _, reason in cut],
-            ),
-        )
-        return int(rows[0]["written"])
-
-    async def note_embedding_failure(self, namespace: str, memory_id: UUID, error: str) -> None:
-        """Record that a text could not be embedded; it is tried again later."""
-        await self._across(
-            "select * from memory.note_embedding_failure(%s, %s, %s)",
-            (namespace, memory_id, error),
-        )
-
-    async def note_provider(self, model: str, error: str | None, retry_s: float = 0.0) -> None:
-        """Tell whether the embedding provider answers: None, or why not and when it is asked."""
-        await self._across(
-            "select from memory.note_provider(%s, %s, now() + %s * interval '1 second')",
-            (model, error, retry_s or None),
-        )
-
-    async def run_lifecycle(self, *, limit: int, dry_run: bool) -> list[LifecycleChange]:
-        """One turn of the lifecycle over all namespaces, each step in a transaction of its own."""
-        (steps,) = await self._across("select memory.lifecycle_steps() as names", ())
-        changes: list[LifecycleChange] = []
-        for step in steps["names"]:
-            rows = await self._across(
-                "select * from memory.run_lifecycle(now(), %s, %s, array[%s])",
-                (limit, dry_run, step),
-            )
-            changes += [LifecycleChange(**row) for row in rows]
-        return changes
-
     async def _rows(
         self,
         namespace: str | None,
@@ -419,30 +315,23 @@ class Memory:
         statement: LiteralString,
         values: tuple[Any, ...],
     ) -> list[Row]:
-        async with self._pool.connection() as connection, connection.pipeline():
-            if namespace is not None:
-                await connection.execute(_IN_NAMESPACE, (namespace, actor()))
-            cursor = connection.cursor(row_factory=class_row(row), binary=True)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()
-
-    async def _across(
-        self, statement: LiteralString, values: tuple[Any, ...]
-    ) -> list[dict[str, Any]]:
-        """Rows of a function that spans namespaces."""
-        async with self.housekeeping.connection() as connection, connection.pipeline():
-            if actor():
-                await connection.execute("select set_config('magray.actor', %s, true)", (actor(),))
-            cursor = connection.cursor(row_factory=dict_row, binary=True)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()
+        return await self._fetch(namespace, class_row(row), statement, values)
 
     async def _dicts(
         self, namespace: str | None, statement: LiteralString, values: tuple[Any, ...]
     ) -> list[dict[str, Any]]:
+        return await self._fetch(namespace, dict_row, statement, values)
+
+    async def _fetch(
+        self,
+        namespace: str | None,
+        factory: AsyncRowFactory[Row],
+        statement: LiteralString,
+        values: tuple[Any, ...],
+    ) -> list[Row]:
         async with self._pool.connection() as connection, connection.pipeline():
             if namespace is not None:
                 await connection.execute(_IN_NAMESPACE, (namespace, actor()))
-            cursor = connection.cursor(row_factory=dict_row, binary=True)
+            cursor = connection.cursor(row_factory=factory, binary=True)
             await cursor.execute(statement, values)
             return await cursor.fetchall()

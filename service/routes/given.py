@@ -10,18 +10,16 @@ import json
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar.exceptions import ValidationException
 from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import inspect
 
+from service.leaves import leaves
 from service.model import NEVER_BLANK
 from service.names import known_instead
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Shape = TypeVar("Shape", bound=inspect.Type)
 
@@ -66,7 +64,7 @@ def _parse(body: bytes) -> Any:
         tree = json.loads(body.decode(errors="surrogateescape"), parse_int=_integer)
     except ValueError:
         raise ValidationException(told) from fault
-    for place, value in _values(tree):
+    for place, value, _ in leaves(tree):
         if isinstance(value, str) and not _is_unicode(value):
             raise ValidationException(f"A text that is not Unicode{_at(place)}") from fault
         if isinstance(value, float) and not math.isfinite(value):
@@ -131,7 +129,7 @@ def _one_of(shape: inspect.Type, wanted: type[Shape]) -> Shape | None:
 
 
 def _refuse_nul(tree: Any) -> None:
-    for place, value in _values(tree):
+    for place, value, _ in leaves(tree):
         if isinstance(value, str) and "\x00" in value:
             raise ProblemDetailsException(
                 status_code=422,
@@ -139,21 +137,6 @@ def _refuse_nul(tree: Any) -> None:
                 detail=f"No text of PostgreSQL does{_at(place)}.",
                 extra={"code": "ML422", "hint": "Leave it out and send it again."},
             )
-
-
-def _values(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Every key and value that is no container, with its place; in order."""
-    waiting = [("$", tree)]
-    while waiting:
-        place, value = waiting.pop()
-        if isinstance(value, dict):
-            for name in value:
-                yield place, name
-            waiting += reversed([(f"{place}.{name}", inner) for name, inner in value.items()])
-        elif isinstance(value, list):
-            waiting += reversed([(f"{place}[{n}]", inner) for n, inner in enumerate(value)])
-        else:
-            yield place, value
 
 
 def _deep_place(body: bytes) -> str:

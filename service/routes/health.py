@@ -9,7 +9,6 @@ import psycopg
 from litestar import get
 from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import Struct
-from psycopg_pool import PoolTimeout
 
 from service.model_watch import Health
 from service.problems import from_trouble
@@ -40,7 +39,7 @@ async def health(services: Services) -> Health:
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await services.watch.health()
-        except (psycopg.Error, PoolTimeout, TimeoutError):
+        except (psycopg.Error, TimeoutError):
             pass
     return Health(status="failing", reasons=[_reason(services.supervisor.trouble)])
 

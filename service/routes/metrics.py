@@ -6,7 +6,6 @@ import psycopg
 import structlog
 from litestar import Response, get
 from litestar.plugins.prometheus import PrometheusController
-from psycopg_pool import PoolTimeout
 
 from service.services import Services
 
@@ -23,7 +22,7 @@ class Metrics(PrometheusController):
         """Ask for the KPIs, then show everything; without them when the database is away."""
         try:
             services.kpi_metrics.kpis = await services.watch.kpis()
-        except (psycopg.Error, PoolTimeout) as error:
+        except psycopg.Error as error:
             services.kpi_metrics.kpis = []
             log.warning("no KPIs", error=str(error).partition("\n")[0])
         shown: Response[bytes] = await PrometheusController.get.fn(self)

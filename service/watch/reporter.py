@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from service.tasks import end
 from service.watch.tally import BOUNDS
@@ -61,7 +60,7 @@ class Reporter:
         try:
             async with asyncio.timeout(_GOODBYE):
                 await self.report(farewell=True)
-        except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+        except (psycopg.Error, TimeoutError) as error:
             log.warning("no goodbye", error=str(error).partition("\n")[0])
 
     async def report(self, *, farewell: bool = False) -> None:
@@ -85,6 +84,6 @@ class Reporter:
         while True:
             try:
                 await self.report()
-            except (psycopg.Error, PoolTimeout) as error:
+            except psycopg.Error as error:
                 log.warning("report kept for later", error=str(error).partition("\n")[0])
             await asyncio.sleep(_INTERVAL)

@@ -12,4 +12,5 @@ comment on view memory.shortened is
 comment on column memory.shortened.namespace is 'Whose it is.';
 comment on column memory.shortened.id is 'The memory; memory.get() shows it.';
 comment on column memory.shortened.characters is 'How much of its text the vector is made of.';
-comment on column memory.shortened.reason is 'What the provider said to the longer text; null for analysts who see no content.';
+comment on column memory.shortened.reason is
+'What the provider said to the longer text; null for analysts who see no content.';

@@ -128,6 +128,19 @@ async def test_it_goes_on_past_faults_of_every_kind_and_reports_each(
     assert (again.stored, again.known, again.faults) == (0, 5, 8)
 
 
+@pytest.mark.parametrize("torn", [b'{"namespace": "n", "content": "one"', b"[", b"{"])
+async def test_a_torn_first_line_costs_no_other(
+    memory: Memory, transfer: Transfer, write: Callable[..., Path], torn: bytes
+) -> None:
+    """It may begin a document of many lines, for which the rest of the file is looked at."""
+    lines = [torn, *(b'{"namespace": "n", "content": "%d"}' % number for number in range(9))]
+    path = write(raw=b"\n".join(lines))
+    outcome = await bring(memory, transfer, path, skip_faults=True)
+    assert (outcome.read, outcome.stored, outcome.faults) == (10, 9, 1)
+    with pytest.raises(FileError, match="line 1 is not JSON"):
+        await bring(memory, transfer, path)
+
+
 async def test_without_being_asked_it_stops_at_the_first(
     memory: Memory, transfer: Transfer, write: Callable[..., Path]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.embedded import EmbeddedServer
+from service.embedded import EmbeddedServer, guard
 from service.embedded.postmaster import living, processes
 from tests.restore.test_faults_disk import small_disk
 from tests.waiting import until
@@ -183,3 +184,12 @@ def test_a_start_on_a_disk_that_is_too_small_leaves_nothing(megabytes: int, root
             assert re.search("df -h|free disk space", told), told
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_server_that_ended_before_its_guard_looked_is_not_searched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever started it waits for the guard, too: a failed start would take that much longer."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{2**31 - 1}\n"))
+    monkeypatch.setattr(guard, "_found", lambda _: pytest.fail("its starter has told"))
+    guard.guard(tmp_path, -1, -1)

@@ -10,7 +10,7 @@ import pytest
 
 from service.backend import open_backend
 from service.embedding.port import EmbeddingUnavailable
-from service.errors import ConfigError
+from service.errors import ConfigError, PlatformError
 from service.settings import Settings
 from tests.cli.program import Home
 from tests.conftest import DIM
@@ -66,6 +66,13 @@ async def test_the_database_knows_the_dimension(
         assert (backend.embedder.dim, backend.embedder.model_id) == (DIM, "openai/m")
         endpoint.otherwise = mended
         assert backend.embedder.embed_query("hello").shape == (DIM,)
+
+
+async def test_with_the_database_away_too_that_is_said(endpoint: Endpoint) -> None:
+    endpoint.otherwise = status(402)
+    with pytest.raises(PlatformError, match="the database cannot be reached"):
+        async with open_backend(settings("postgresql://127.0.0.1:1/none", endpoint)):
+            pass
 
 
 @pytest.mark.parametrize(("model", "said"), [("openai/other", "openai/other"), (None, "none yet")])

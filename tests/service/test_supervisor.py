@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.embedded import EmbeddedServer
+from service.embedded.ending import Cause
 from service.embedded.postmaster import processes, read_pid_file
 from service.errors import PlatformError
 from service.migrate import Model, migrate
-from service.supervisor import pause_before
+from service.supervisor import Trouble, pause_before
 from tests.api.running import problem, running, until
 from tests.conftest import DIM, MODEL
 
@@ -228,6 +230,20 @@ async def test_a_server_that_recovers_by_itself_is_left_to_it(
     await until(lambda: is_well(service))
     assert (await client.post("/v1/memories", json=store("after the recovery"))).status_code == 201
     assert read_pid_file(server.pgdata) == before
+
+
+async def test_an_outage_the_database_refuses_is_told_once(service: Running) -> None:
+    """Not twice a second for ever, and the next ones are told all the same."""
+    supervisor = service.app.state.supervisor
+    now = datetime.now(UTC)
+    words = ("with \0 in it", "in order")
+    troubles = [Trouble(since=now, cause=Cause(what, "", ""), restarting=False) for what in words]
+    await until(lambda: is_well(service))
+    with capture_logs() as logs:
+        supervisor._untold = [(one, now) for one in troubles]
+        await until(lambda: asyncio.sleep(0, not supervisor._untold))
+    assert [line["cause"] for line in logs if line["event"] == "outage not kept"] == [words[0]]
+    assert words[0] not in {row["cause"] for row in await outages(service)}
 
 
 def test_the_pause_grows_to_a_minute_and_stays_there() -> None:

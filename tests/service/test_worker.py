@@ -209,6 +209,38 @@ async def test_waiting_ends_for_what_is_not_pending(
     await stopped.stop()
 
 
+async def test_the_worker_rests_when_nobody_waits_any_more(
+    pool: AsyncConnectionPool[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was waited for in vain may never come: it was forgotten, or another has embedded it."""
+    monkeypatch.setattr(worker_module, "_POLL", 3600)
+    memory = Counted(pool)
+    batcher = MicroBatcher(WordEmbedder())
+    worker = EmbeddingWorker(memory, batcher, batch_size=8)
+    gone, shared = ("n", uuid4()), ("n", uuid4())
+    patient = asyncio.create_task(worker.wait_for([shared], 60))
+    assert not await worker.wait_for([gone, shared], 0.01)
+    worker.start()
+    try:
+        assert await patient
+        for _ in range(50):  # about as many more could have come
+            await Memory(pool).pending_embeddings(1)
+        assert memory.rounds <= 2
+    finally:
+        await worker.stop()
+        await batcher.close()
+
+
+class Counted(Memory):
+    """Each round of the worker begins with this question."""
+
+    rounds = 0
+
+    async def held_back(self) -> bool:
+        self.rounds += 1
+        return await super().held_back()
+
+
 async def test_a_text_edited_meanwhile_gets_the_vector_of_its_new_words(
     clone_url: str, pool: AsyncConnectionPool[Any]
 ) -> None:
