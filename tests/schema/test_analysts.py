@@ -91,7 +91,7 @@ def test_content_is_shown_as_the_policy_says(db: Connection[Any], ids: list[Any]
         " (namespace, id, attempts, next_attempt_at, last_error, shortened_to)"
         " select namespace, id, 1, now(), 'too long: secret', 9 from memory.records"
     )
-    db.execute("update memory_data.interact set embedding = null, model_id = null")
+    db.execute("update memory_data.interact set embedding = null, model = null")
     assert value(db, "select count(reason) from memory.shortened") == 6
     assert value(db, "select count(last_error) from memory.unembedded") > 0
     become_julia(db)
