@@ -31,9 +31,11 @@ alter table memory_data.layer add constraint layer_budget_of_an_empty_layer
     check (max_bytes >= memory_data.least_budget(ttl, partition_step, partitions_ahead));
 
 -- Medium is where a relief leaves a full layer, so it asks for nobody, except where nothing is
--- evicted by itself. What an operator changed stays.
+-- evicted by itself. What an operator changed stays. Vectors come after the words, and their bytes
+-- with them, so that a large import takes some reliefs: one a minute.
 update memory_data.alert_rule
 set kpi = 'lasting_pressure',
+    lasts = greatest(lasts, interval '5 minutes'),
     meaning = 'A layer stays over its budget, though it is relieved every minute.',
     hint = 'select layer, detail from memory.relieve_pressure(p_dry_run => true)'
            ' where action = ''report'';'

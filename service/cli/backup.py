@@ -127,6 +127,8 @@ def _tell(told: dict[str, Any], *, as_json: bool) -> None:
     for window in told["windows"]:
         # to the second, and both of them inside
         since, until = shown(after(window["since"])), shown(window["until"])
+        if until < since:  # a window of less than a second, just after a backup
+            since, until = window["since"].isoformat(), window["until"].isoformat()
         facts[f"restorable on timeline {window['timeline']}"] = f"{since} to {until}"
     print_facts(facts, as_json=False)
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def check(fix: bool, as_json: bool) -> None:
     """Check settings, database, schema and policy; exit code 1 when something is not right."""
     settings = load_settings()
-    configure_logs(settings.model_copy(update={"log_level": "warning"}))
+    # what a check finds stands in its table
+    configure_logs(settings.model_copy(update={"log_level": "error"}))
     rows = asyncio.run(_check(settings, fix=fix))
     if as_json:
         print_rows(rows, as_json=True, empty="")

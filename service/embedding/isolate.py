@@ -138,7 +138,7 @@ class _Search:
         for start in range(0, len(texts), size):
             part, tries = texts[start : start + size], attempts[start : start + size]
             if self._away is not None or self._is_over():
-                outcomes += [self._away or error] * len(part)
+                outcomes += [self._away or _untried(error)] * len(part)
                 continue
             try:
                 outcomes += self._together(part)
@@ -171,6 +171,11 @@ class _Search:
 
     def _is_over(self) -> bool:
         return time.monotonic() > self._ends
+
+
+def _untried(error: Exception) -> EmbeddingError:
+    """What is told of a text there was no time for: not that it is to blame."""
+    return EmbeddingError(f"Its batch failed, and it was not tried alone yet. {reason_of(error)}")
 
 
 def _lengths(text: str, attempts: int) -> Iterator[int]:

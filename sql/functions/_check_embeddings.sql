@@ -13,7 +13,7 @@ union all
 select 'provider for the service', count(*) = 0, false,
     coalesce(max(format('%s fails since %s: %s', s.model, date_trunc('second', s.failing_since), s.error)),
              'no service says that it fails'),
-    'magray check'
+    'correct [embedding] in magray.toml or the provider; the service asks it again by itself'
 from memory_data.provider_state as s
 join memory._active_model() as m on m.name = s.model
 where s.failing_since is not null and s.noted_at > p_now - interval '5 minutes'

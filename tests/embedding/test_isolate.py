@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from service.embedding import isolate
 from service.embedding.cache import CachedEmbedder
 from service.embedding.isolate import Embedded, embed_each, embed_each_query, probe, probe_query
 from service.embedding.openai import OpenAIEmbedder
@@ -193,3 +194,14 @@ def test_a_bad_query_fails_alone_too(endpoint: Endpoint, embedder: CachedEmbedde
 def test_no_texts_are_no_outcomes(embedder: CachedEmbedder) -> None:
     assert embed_each(embedder, []) == []
     assert embed_each_query(embedder, []) == []
+
+
+def test_a_text_there_was_no_time_for_is_not_said_to_be_bad(
+    endpoint: Endpoint, embedder: OpenAIEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolate, "_LONGEST_SEARCH", -1.0)
+    endpoint.otherwise = when(lambda text: text == "bad", status(400))
+    outcomes = embed_each(embedder, ["bad", "good one", "good two", "good three", "good four"])
+    for outcome in outcomes:
+        assert isinstance(outcome, EmbeddingError)
+        assert "not tried alone yet" in outcome.message

@@ -361,7 +361,7 @@ def test_a_full_layer_that_is_relieved_alarms_nobody(clone_url: str) -> None:
         # once it is too much the hint asks what can be done, and that helps
         budget(db, "assets", 95)
         call(db, "measure_pressure", now=moment)
-        for minute in range(20, 24):
+        for minute in range(20, 27):
             call(db, "check_alerts", now=moment + timedelta(minutes=minute))
         (high,) = rows(
             db, "select hint from memory.alerts where rule = 'memory pressure high'"
