@@ -46,6 +46,7 @@ setup: .venv/installed-dev
 	$(PYTHON) tools/make_venv.py .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
+	@echo "Installing into .venv; the first time this takes a minute or more."
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
