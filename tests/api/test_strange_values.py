@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.database import connect
 from tests.api.running import problem
+from tests.api.stored import store
 from tests.conftest import DIM
 
 if TYPE_CHECKING:
     import httpx2
+
+    from tests.api.running import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -196,6 +200,35 @@ async def test_deep_metadata_is_stored_or_refused(
         assert answer.status_code in {400, 422}
         problem(answer, answer.status_code)
     assert depth > 100 or answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "9" * 6000, "-" + "9" * 6000, "1e400", "1" + "0" * 400 + ".5", "0." + "3" * 6000,
+        "[" * 1200 + "]" * 1200, '{"x":' * 3000 + "1" + "}" * 3000,
+    ],
+    ids=range(7),
+)  # fmt: skip
+async def test_what_is_there_already_is_shown_whatever_it_is(
+    service: Running, api: httpx2.AsyncClient, namespace: str, odd: str
+) -> None:
+    (made,) = await store(api, namespace, "odd words", metadata={"fine": "]"})
+    async with connect(service.url, role="memory_owner") as connection:
+        await connection.execute(
+            "update memory_data.interact set metadata = metadata || %s::jsonb where namespace = %s",
+            (f'{{"odd": {odd}}}', namespace),
+        )
+    params = {"namespace": namespace}
+    question = {**params, "query": "odd words", "explain": True}
+    one = await api.get(f"/v1/memories/{made}", params=params)
+    listed = await api.get("/v1/memories", params=params)
+    found = await api.post("/v1/search", json=question)
+    for answer in (one, listed, found):
+        assert answer.status_code == 200, answer.text
+    for shown in (one.json(), listed.json()["memories"][0], found.json()["results"][0]):
+        assert shown["metadata"]["fine"] == "]"
+        assert shown["metadata"]["odd"]
 
 
 @pytest.mark.parametrize("number", [1e-45, 1e-310, 6.1e-5, 65504.0, 65520.0, 3.5e38, 1.7e308])
