@@ -36,7 +36,7 @@ from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
 from service.routes.metrics import Metrics
-from service.routes.query import check_query, parameters_of
+from service.routes.query import check_request, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
@@ -142,7 +142,7 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
-        before_request=check_query,
+        before_request=check_request,
         cors_config=cross_origin(backend.settings.cors_origins),
         plugins=[problems.plugin(supervisor), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
