@@ -1,5 +1,6 @@
 """Query parameters: only those its route knows, each once; an empty one counts as not given.
-A body only where the route takes one.
+
+A body is there only where the route takes one.
 
 What a route knows is what its handler's signature declares: Litestar's own model of it is asked.
 """
