@@ -31,6 +31,7 @@ from service.recall import Recall
 from service.routes.backups import BackupRoutes
 from service.routes.body import LARGEST_OTHER
 from service.routes.decisions import decisions
+from service.routes.etags import join_tags
 from service.routes.health import health, live, ready
 from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
@@ -153,5 +154,5 @@ def make_app(backend: Backend) -> Litestar:
     app.state.parameters = parameters_of(app)
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = account(answer_heads(app.asgi_handler), tally)
+    app.asgi_handler = account(answer_heads(join_tags(app.asgi_handler)), tally)
     return app
