@@ -87,6 +87,9 @@ _HTTP_HINTS = {
     "magray keys create --name app",
     413: "Send a larger batch in parts.",
 }
+# What Litestar says of a handler's `data` that is not there.
+_WITHOUT_BODY = ("data", "'data'")
+_NO_BODY = "A JSON body is needed, at least {}."
 
 
 def from_database(error: psycopg.Error) -> ProblemDetailsException:
@@ -180,7 +183,9 @@ def from_http(error: HTTPException) -> ProblemDetailsException:
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         detail = "; ".join(
-            ": ".join(str(fault[name]) for name in ("key", "message") if fault.get(name))
+            _NO_BODY
+            if (fault.get("key"), fault.get("message")) == _WITHOUT_BODY
+            else ": ".join(str(fault[name]) for name in ("key", "message") if fault.get(name))
             for fault in error.extra
             if isinstance(fault, dict)
         )

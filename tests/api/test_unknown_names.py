@@ -59,6 +59,20 @@ async def test_no_route_takes_a_parameter_it_does_not_know(
             assert "“tga”" in answer.text
 
 
+async def test_a_body_that_is_needed_is_asked_for(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    asked = 0
+    for route in service.app.routes:
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
+            if handler.parsed_data_field is not None and route.path.startswith("/v1"):
+                answer = await api.request(method, filled(route.path))
+                found = problem(answer, 400, code="ML400")
+                assert found["detail"] == "A JSON body is needed, at least {}.", route.path
+                asked += 1
+    assert asked >= 7
+
+
 async def test_no_route_that_takes_no_body_ignores_one(
     service: Running, api: httpx2.AsyncClient
 ) -> None:
