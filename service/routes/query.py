@@ -16,6 +16,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.routes import HTTPRoute
 
 from service.names import known_instead
+from service.routes.given import nul_at
 
 if TYPE_CHECKING:
     from litestar import Litestar, Request
@@ -56,7 +57,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
 
     Raises:
         ProblemDetailsException: a parameter is unknown or given twice, or there is a body the
-            route takes nothing of (400).
+            route takes nothing of (400); a parameter holds a NUL (422).
         RequestEntityTooLarge: that body is larger than the route's limit (413).
     """
     _check_query(request)
@@ -75,7 +76,7 @@ def _check_query(request: Request[Any, Any, Any]) -> None:
     """Refuse what the route does not know, and take out what is empty.
 
     Raises:
-        ProblemDetailsException: a parameter is unknown, or given twice (400).
+        ProblemDetailsException: a parameter is unknown, or given twice (400); it holds a NUL (422).
     """
     query = request.scope["query_string"]
     if not query:
@@ -87,6 +88,8 @@ def _check_query(request: Request[Any, Any, Any]) -> None:
     for name, value in given:
         if name not in known:
             raise _refused(f"there is no parameter “{name}” here", known_instead(name, known), name)
+        if "\x00" in value:
+            raise nul_at(name)
         if known[name].optional and not value.strip():
             continue
         if name in seen and not known[name].many:

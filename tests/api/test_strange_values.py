@@ -244,8 +244,23 @@ async def test_a_vector_of_any_numbers_is_stored_or_refused(
     found = await api.post("/v1/search", json={"namespace": namespace, "embedding": embedding})
     assert found.status_code == (200 if fits else 422), found.text
     for refused in (answer, found):
-        if refused.status_code == 422:
-            problem(refused, 422)
+        if refused.status_code == 422 and abs(number) > 1:
+            assert "embedding" in problem(refused, 422, code="ML422")["title"]
+
+
+async def test_a_parameter_that_cannot_be_is_named(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    for route in service.app.routes:
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
+            for name in service.app.state.parameters[handler]:
+                if route.path in ("/v1/memories", "/v1/decisions", "/v1/kpis/history"):
+                    answer = await api.request(method, route.path, params={name: "a\x00b"})
+                    assert f"`{name}`" in problem(answer, 422, code="ML422")["detail"]
+    for number in (10**20, -(10**20), 2**63):
+        answer = await api.post(f"/v1/alerts/{number}/acknowledge")
+        assert "alert_id" in problem(answer, 400, code="ML400")["detail"]
+    problem(await api.post(f"/v1/alerts/{2**63 - 1}/acknowledge"), 404)
 
 
 @pytest.mark.parametrize(
