@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from litestar.exceptions import NotAuthorizedException
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from service.acting import act_as
+from service.hints import for_callers
 from service.keys import ALL_NAMESPACES
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from service.keys import KeyRing
     from service.model import ApiKey
+
+_CREATE = "magray keys create --name NAME"
 
 
 async def require_key(
@@ -37,10 +41,12 @@ async def require_key(
         )
     scope = handler.opt.get("scope", "read")
     if scope not in caller.scopes:
+        # a key for the whole house must not be bound, so another bound one would not help
+        of_all = scope == "admin" or all_namespaces_only in handler.resolve_guards()
         raise forbidden(
             f"the key may not {scope}",
             f"Key “{caller.name}” has: {', '.join(caller.scopes)}.",
-            f"magray keys create --scope {scope}",
+            f"{_CREATE}{'' if of_all else _bound(caller)}{_scoped(caller)} --scope {scope}",
         )
     connection.scope["user"] = caller
     act_as(caller.name)
@@ -74,7 +80,7 @@ def namespace_for(caller: ApiKey, namespace: str | None, *, place: str = "") -> 
     raise forbidden(
         f"the key is not bound to namespace “{namespace}”",
         f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}{at}.",
-        "magray keys create --namespace NAME",
+        f"{_CREATE} --namespace {shlex.quote(namespace)}{_scoped(caller)}",
     )
 
 
@@ -87,8 +93,9 @@ def require_all_namespaces(caller: ApiKey) -> None:
     if ALL_NAMESPACES not in caller.namespaces:
         raise forbidden(
             "the key is bound to namespaces, and this is about all of them",
-            f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}.",
-            "magray keys create --scope admin",
+            f"Key “{caller.name}” is bound to: {', '.join(caller.namespaces)}. "
+            "A key without --namespace is needed.",
+            f"{_CREATE}{_scoped(caller)}",
         )
 
 
@@ -103,8 +110,22 @@ async def all_namespaces_only(
     require_all_namespaces(connection.scope["user"])
 
 
+def _scoped(caller: ApiKey) -> str:
+    """The options that give another key the same scopes."""
+    return "".join(f" --scope {scope}" for scope in caller.scopes)
+
+
+def _bound(caller: ApiKey) -> str:
+    """The options that bind another key to the same namespaces."""
+    bound = [name for name in caller.namespaces if name != ALL_NAMESPACES]
+    return "".join(f" --namespace {shlex.quote(name)}" for name in bound)
+
+
 def forbidden(title: str, detail: str, hint: str) -> ProblemDetailsException:
     """A 403 problem."""
     return ProblemDetailsException(
-        status_code=403, title=title, detail=detail, extra={"code": "ML403", "hint": hint}
+        status_code=403,
+        title=title,
+        detail=detail,
+        extra={"code": "ML403", "hint": for_callers(hint)},
     )

@@ -31,12 +31,13 @@ from service.recall import Recall
 from service.routes.backups import BackupRoutes
 from service.routes.body import LARGEST_OTHER
 from service.routes.decisions import decisions
+from service.routes.etags import join_tags
 from service.routes.health import health, live, ready
 from service.routes.layers import layers
 from service.routes.lifecycle import run_lifecycle
 from service.routes.memories import Memories
 from service.routes.metrics import Metrics
-from service.routes.query import check_query, parameters_of
+from service.routes.query import check_request, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
 from service.services import Parts
@@ -142,7 +143,7 @@ def make_app(backend: Backend) -> Litestar:
         template_config=dashboard.template_config(),
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         lifespan=[background],
-        before_request=check_query,
+        before_request=check_request,
         cors_config=cross_origin(backend.settings.cors_origins),
         plugins=[problems.plugin(supervisor), *tracing(backend.settings)],
         exception_handlers={Exception: problems.unexpected},
@@ -153,5 +154,5 @@ def make_app(backend: Backend) -> Litestar:
     app.state.parameters = parameters_of(app)
     openapi.describe_exactly(app)
     # Around everything, for unknown paths never come as far as a middleware.
-    app.asgi_handler = account(answer_heads(app.asgi_handler), tally)
+    app.asgi_handler = account(answer_heads(join_tags(app.asgi_handler)), tally)
     return app

@@ -45,7 +45,10 @@ Ttl = (
     Annotated[float, Meta(ge=0.001, le=1e10)]
     | Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 )
-Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z][a-z0-9_]*$")]
+# The end of a pattern, to Python as to other readers of the schema: Python's $ alone matches in
+# front of a last line break too.
+END = r"$(?!\n)"
+Kind = Annotated[str, Meta(min_length=1, max_length=63, pattern=f"^[a-z][a-z0-9_]*{END}")]
 
 
 class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from uuid import UUID  # noqa: TC003 - msgspec and Litestar read the annotations
 
 from msgspec import Meta, Struct
 
-from service.model import NOT_BLANK
+from service.model import END, NOT_BLANK
 
 Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 
@@ -22,7 +22,7 @@ class BackupRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RestoreRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A restore into `restores/<into>` of the data directory: exactly one of the first four."""
 
-    into: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    into: Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}{END}")]
     to: Annotated[str, Meta(max_length=64, pattern=NOT_BLANK)] | None = None
     name: Annotated[str, Meta(max_length=60, pattern=NOT_BLANK)] | None = None
     lsn: Annotated[str, Meta(max_length=20, pattern=NOT_BLANK)] | None = None

@@ -73,6 +73,7 @@ _WANTING = {
     "53200": ("the database has no memory left", "Others may be served."),
     "53300": ("the database has no connection left", "Its max_connections are in use."),
 }
+_TOO_LARGE = "infinite value not allowed in halfvec"
 _AWAY = "57P03"  # cannot_connect_now
 # Litestar's own errors; the rest carry the name of their status.
 _HTTP_TITLES = {
@@ -87,6 +88,9 @@ _HTTP_HINTS = {
     "magray keys create --name app",
     413: "Send a larger batch in parts.",
 }
+# What Litestar says of a handler's `data` that is not there.
+_WITHOUT_BODY = ("data", "'data'")
+_NO_BODY = "A JSON body is needed, at least {}."
 
 
 def from_database(error: psycopg.Error) -> ProblemDetailsException:
@@ -110,6 +114,9 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         message, hint = _TITLES.get(status), _HINTS.get(status)
         if state in _WANTING:
             message, detail = _WANTING[state]
+        if error.diag.message_primary == _TOO_LARGE:
+            state, message = "ML422", "embedding holds a number that is too large"
+            detail = "It is stored in 16 bits: from -65504 to 65504."
     place = noted_place(error)
     if place is not None:
         message = renumbered(message or "" if ours else f"memory 1: {message}", place)
@@ -180,7 +187,9 @@ def from_http(error: HTTPException) -> ProblemDetailsException:
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         detail = "; ".join(
-            ": ".join(str(fault[name]) for name in ("key", "message") if fault.get(name))
+            _NO_BODY
+            if (fault.get("key"), fault.get("message")) == _WITHOUT_BODY
+            else ": ".join(str(fault[name]) for name in ("key", "message") if fault.get(name))
             for fault in error.extra
             if isinstance(fault, dict)
         )

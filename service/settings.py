@@ -143,7 +143,7 @@ class AlertSettings(Section):
     """
 
     channels: tuple[Literal["log", "webhook", "smtp"], ...] = ("log",)
-    webhook_url: str | None = Field(None, pattern="^https?://.+")
+    webhook_url: str | None = Field(None, pattern=r"^https?://\S+$")
     webhook_secret_file: UserPath | None = None
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     # origins whose pages may call from a browser, such as https://app.example.org; "*": all
     cors_origins: tuple[Origin, ...] = ()
     # where traces go, such as http://127.0.0.1:4318/v1/traces; needs the extra otel
-    otlp_endpoint: str | None = Field(None, pattern="^https?://.+")
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
     http: HttpSettings = HttpSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     archive: ArchiveSettings = ArchiveSettings()

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from service.acting import actor
 from service.memory.background import Background
 from service.memory.faults import note_place
+from service.memory.lenient import read_json
 from service.memory.shapes import as_row
 from service.memory.vectors import to_halfvector, to_halfvectors
 from service.model import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from service.model import MemoryChange, NewMemory, SearchRequest
 
 set_json_dumps(msgspec.json.encode)
-set_json_loads(msgspec.json.decode)
+set_json_loads(read_json)
 
 Row = TypeVar("Row")
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from litestar import Response
 from litestar.datastructures import ResponseHeader
+from litestar.enums import ScopeType
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
 if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
     from service.model import Changed, MemoryRecord
 
 UNCHANGED = ResponseSpec(
@@ -23,8 +26,8 @@ ETAG = [
         description="Differs after every edit; send it as If-Match.",
     )
 ]
-# A list of tags; quotes cannot be within one.
-_ONE = r'(W/)?"([!#-~]*)"'
+# A list of tags; quotes cannot be within one. Ours are taken without them too, as bodies have them.
+_ONE = r'(?:(W/)?"([!#-~]*)"|([0-9a-f]{32}))'
 _LIST = re.compile(rf"{_ONE}([ \t]*,[ \t]*{_ONE})*[ \t]*,?")
 IfMatch = Annotated[
     str | None,
@@ -43,6 +46,21 @@ IfNoneMatch = Annotated[
     ),
 ]
 _Tagged = TypeVar("_Tagged", "MemoryRecord", "Changed")
+
+
+def join_tags(app: ASGIApp) -> ASGIApp:
+    """Make one line of several of the same header, as RFC 9110, 5.3, says what they mean."""
+
+    async def joined(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            for name in (b"if-match", b"if-none-match"):
+                lines = [value for one, value in scope["headers"] if one.lower() == name]
+                if len(lines) > 1:
+                    others = [header for header in scope["headers"] if header[0].lower() != name]
+                    scope["headers"] = [*others, (name, b", ".join(lines))]
+        await app(scope, receive, send)
+
+    return joined
 
 
 def strong(header: str | None) -> list[str] | None:
@@ -75,4 +93,8 @@ def _read(header: str) -> list[tuple[bool, str]]:
     if _LIST.fullmatch(header) is None:
         return []
     # a star in quotes is a tag like any other, and no memory has it
-    return [(bool(weak), tag) for weak, tag in re.findall(_ONE, header) if tag != "*"]
+    return [
+        (bool(weak), quoted or bare)
+        for weak, quoted, bare in re.findall(_ONE, header)
+        if quoted != "*"
+    ]

@@ -131,12 +131,17 @@ def _one_of(shape: inspect.Type, wanted: type[Shape]) -> Shape | None:
 def _refuse_nul(tree: Any) -> None:
     for place, value, _ in leaves(tree):
         if isinstance(value, str) and "\x00" in value:
-            raise ProblemDetailsException(
-                status_code=422,
-                title="a text holds the character NUL",
-                detail=f"No text of PostgreSQL does{_at(place)}.",
-                extra={"code": "ML422", "hint": "Leave it out and send it again."},
-            )
+            raise nul_at(place)
+
+
+def nul_at(place: str) -> ProblemDetailsException:
+    """A text at this place, or of this parameter, holds what no text of PostgreSQL does (422)."""
+    return ProblemDetailsException(
+        status_code=422,
+        title="a text holds the character NUL",
+        detail=f"No text of PostgreSQL does{_at(place)}.",
+        extra={"code": "ML422", "hint": "Leave it out and send it again."},
+    )
 
 
 def _deep_place(body: bytes) -> str:

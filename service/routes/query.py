@@ -1,10 +1,13 @@
 """Query parameters: only those its route knows, each once; an empty one counts as not given.
 
+A body is there only where the route takes one.
+
 What a route knows is what its handler's signature declares: Litestar's own model of it is asked.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -13,10 +16,15 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.routes import HTTPRoute
 
 from service.names import known_instead
+from service.routes.given import nul_at
 
 if TYPE_CHECKING:
     from litestar import Litestar, Request
     from litestar.handlers import BaseRouteHandler
+
+
+# A body that says nothing.
+_EMPTY = re.compile(rb"\s*(\{\s*\}\s*)?")
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,31 @@ def parameters_of(app: Litestar) -> dict[BaseRouteHandler, dict[str, Parameter]]
     return found
 
 
-async def check_query(request: Request[Any, Any, Any]) -> None:
-    """Refuse what the route does not know, and take out what is empty; runs before the handler.
+async def check_request(request: Request[Any, Any, Any]) -> None:
+    """Refuse what the route would ignore; runs before the handler.
 
     Raises:
-        ProblemDetailsException: a parameter is unknown, or given twice (400).
+        ProblemDetailsException: a parameter is unknown or given twice, or there is a body the
+            route takes nothing of (400); a parameter holds a NUL (422).
+        RequestEntityTooLarge: that body is larger than the route's limit (413).
+    """
+    _check_query(request)
+    if request.route_handler.parsed_data_field is None and not _EMPTY.fullmatch(
+        await request.body()
+    ):
+        raise ProblemDetailsException(
+            status_code=400,
+            title="this route takes no body",
+            detail="Nothing of it would be obeyed.",
+            extra={"code": "ML400", "hint": "Send no body, or {}."},
+        )
+
+
+def _check_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse what the route does not know, and take out what is empty.
+
+    Raises:
+        ProblemDetailsException: a parameter is unknown, or given twice (400); it holds a NUL (422).
     """
     query = request.scope["query_string"]
     if not query:
@@ -60,6 +88,8 @@ async def check_query(request: Request[Any, Any, Any]) -> None:
     for name, value in given:
         if name not in known:
             raise _refused(f"there is no parameter “{name}” here", known_instead(name, known), name)
+        if "\x00" in value:
+            raise nul_at(name)
         if known[name].optional and not value.strip():
             continue
         if name in seen and not known[name].many:

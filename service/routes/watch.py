@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post, put
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 
 from service.access import all_namespaces_only
 from service.model_watch import Alerts, KpiHistory, Kpis, Silence
@@ -16,6 +16,8 @@ from service.services import Services
 
 # A chart needs no more points than it is wide.
 _POINTS = 300
+# The largest number PostgreSQL counts alerts with.
+_MOST = 2**63 - 1
 
 
 class WatchRoutes(Controller):
@@ -65,7 +67,10 @@ class WatchRoutes(Controller):
         responses=problems(404),
     )
     async def acknowledge(
-        self, alert_id: FromPath[int], services: Services, request: Request[Any, Any, Any]
+        self,
+        alert_id: Annotated[int, PathParameter(ge=-_MOST - 1, le=_MOST)],
+        services: Services,
+        request: Request[Any, Any, Any],
     ) -> Alerts:
         """It stays open until its value is back, but health no longer counts it as failing."""
         await services.watch.acknowledge(alert_id, request.user.name)

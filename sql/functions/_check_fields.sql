@@ -1,5 +1,7 @@
 -- Every item of a JSON array of memories is an object with fields that exist, of types that fit: what
 -- would otherwise fail as a bare cast error, without the place. p_whole: with the fields of an export too.
+-- Nor is there JSON in them that most readers of JSON refuse: it would be stored, and then spoil every
+-- list it is in.
 create or replace function memory._check_fields(p_memories jsonb, p_whole boolean default false)
 returns void
 language plpgsql
@@ -8,6 +10,9 @@ set search_path to pg_catalog, pg_temp
 as $function$
 declare
     v_fault record;
+    v_levels constant integer := 500;
+    v_digits constant integer := 4000;
+    v_too_deep constant jsonpath := 'strict $.**{501}';
 begin
     with field (key, type, said, whole) as (
         values
@@ -40,6 +45,21 @@ begin
         left join field as t on t.key = i.key and (p_whole or not t.whole)
         where t.type is null
             or t.type not in ('text', 'jsonb') and not pg_input_is_valid(i.value, t.type)
+        union all
+        select format('%s is nested too deep', i.key),
+            format('At most %s levels are allowed.', v_levels)
+        from jsonb_each(case jsonb_typeof(e.item) when 'object' then e.item else '{}' end) as i
+        where jsonb_typeof(i.value) in ('object', 'array') and octet_length(i.value::text) > v_levels
+            and jsonb_path_exists(i.value, v_too_deep)
+        union all
+        select format('%s holds a number that is too long', i.key),
+            format('At most %s digits are allowed.', v_digits)
+        from jsonb_each(case jsonb_typeof(e.item) when 'object' then e.item else '{}' end) as i
+        where jsonb_typeof(i.value) in ('object', 'array') and octet_length(i.value::text) > v_digits
+            and exists (
+                select
+                from jsonb_path_query(i.value, 'strict $.** ? (@.type() == "number")') as n (number)
+                where length(n.number::text) > v_digits)
     ) as f
     order by e.place
     limit 1;
@@ -53,4 +73,5 @@ end;
 $function$;
 
 comment on function memory._check_fields is
-'ML422 with the place of the first item that is no object, or has a field unknown or of another type.';
+'ML422 with the place of the first item that is no object, or has a field unknown, of another type, or '
+'of JSON nobody reads.';

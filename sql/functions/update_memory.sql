@@ -22,6 +22,8 @@ declare
     v_hash bytea;
     v_expires_at timestamptz;
     v_twin uuid;
+    v_fault text;
+    v_detail text;
 begin
     if coalesce(jsonb_typeof(p_changes), 'null') <> 'object' then
         raise exception 'changes are not an object'
@@ -63,18 +65,26 @@ begin
             then memory._merge_patch(v_old.metadata, p_changes -> 'metadata')
         else v_old.metadata end;
     -- Checked as a new memory would be, with what is not named taken from the old one.
-    select p.* into v_new
-    from memory._parse_memories(
-        jsonb_build_array(jsonb_build_object(
-            'content', v_old.content, 'metadata', v_old.metadata, 'kind', v_old.kind,
-            'session', v_old.session, 'importance', v_old.importance, 'pinned', v_old.pinned,
-            -- detected anew for a new text, unless it was given
-            'language', case when not p_changes ? 'content'
-                                 or v_old.language <> memory._detect_language(v_old.content)
-                             then v_old.language end)
-            || p_changes - 'replace_metadata'
-            || jsonb_build_object('metadata', v_metadata)),
-        p_now) as p;
+    begin
+        select p.* into v_new
+        from memory._parse_memories(
+            jsonb_build_array(jsonb_build_object(
+                'content', v_old.content, 'metadata', v_old.metadata, 'kind', v_old.kind,
+                'session', v_old.session, 'importance', v_old.importance, 'pinned', v_old.pinned,
+                -- detected anew for a new text, unless it was given
+                'language', case when not p_changes ? 'content'
+                                     or v_old.language <> memory._detect_language(v_old.content)
+                                 then v_old.language end)
+                || p_changes - 'replace_metadata'
+                || jsonb_build_object('metadata', v_metadata)),
+            p_now) as p;
+    exception when sqlstate 'ML422' then
+        -- said of a batch of one, of which nobody sent any
+        get stacked diagnostics v_fault = message_text, v_detail = pg_exception_detail;
+        raise exception '%', regexp_replace(v_fault, '^memory 1: ', '')
+            using errcode = 'ML422', detail = v_detail,
+                  hint = 'The memory is as it was; mend the edit and send it again.';
+    end;
     if v_new.pinned and p_changes ->> 'ttl' is not null then
         raise exception 'a pinned memory takes no ttl'
             using errcode = 'ML422', detail = 'Pinned it never expires, so that the ttl would be nobody''s.',

@@ -91,6 +91,9 @@ async def test_no_route_answers_without_a_key_of_its_scope(
     found = problem(answer, 403, code="ML403")
     assert scope in found["title"]
     assert f"--scope {scope}" in found["hint"]
+    assert "magray keys create --name" in found["hint"]
+    house = (method, path, body, scope) in HOUSE_ROUTES
+    assert ("--namespace n" in found["hint"]) is not house
 
 
 @pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES)
@@ -104,6 +107,7 @@ async def test_no_route_leaves_the_namespaces_of_its_key(
     found = problem(answer, 403, code="ML403")
     assert "“n”" in found["title"]
     assert "mine, mine-too" in found["detail"]
+    assert "magray keys create --name NAME --namespace n --scope" in found["hint"]
 
 
 @pytest.mark.parametrize(("method", "path", "body", "scope"), HOUSE_ROUTES)
@@ -113,6 +117,10 @@ async def test_no_key_of_a_namespace_reaches_the_house(
     client = service.client(await service.key("mine", scopes=keys.SCOPES))
     found = problem(await client.request(method, path, json=body), 403, code="ML403")
     assert "all of them" in found["title"]
+    assert "bound to: mine. A key without --namespace is needed." in found["detail"]
+    assert found["hint"].endswith(
+        "magray keys create --name NAME --scope read --scope write --scope admin"
+    )
 
 
 async def test_a_key_of_one_namespace_need_not_name_it(service: Running, namespace: str) -> None:

@@ -103,6 +103,30 @@ async def test_which_tags_match(
     assert answer.status_code == (200 if matches else 412)
 
 
+async def test_a_tag_is_taken_as_the_body_gives_it(
+    api: httpx2.AsyncClient, memory: dict[str, Any]
+) -> None:
+    bare = (await api.get(**memory)).json()["etag"]
+    for header in (bare, f'"x", {bare}', f'{bare} ,"x"'):
+        answer = await api.patch(**memory, json={}, headers={"If-Match": header})
+        assert answer.status_code == 200, answer.text
+        read = await api.get(**memory, headers={"If-None-Match": header})
+        assert read.status_code == 304
+    for header in (bare[:-1], f"{bare}0", f"{bare} {bare}", "0" * 32, f"W/{bare}"):
+        problem(await api.patch(**memory, json={}, headers={"If-Match": header}), 412)
+
+
+async def test_several_lines_are_one_list(api: httpx2.AsyncClient, memory: dict[str, Any]) -> None:
+    tag = (await api.get(**memory)).headers["etag"]
+    for lines in ((tag, '"x"'), ('"x"', tag), ('"x"', '"y"', tag)):
+        answer = await api.patch(**memory, json={}, headers=[("If-Match", one) for one in lines])
+        assert answer.status_code == 200, lines
+        read = await api.get(**memory, headers=[("if-none-match", one) for one in lines])
+        assert read.status_code == 304, lines
+    lines = [("If-Match", '"x"'), ("If-Match", '"y"')]
+    problem(await api.patch(**memory, json={"importance": 1}, headers=lines), 412)
+
+
 @pytest.mark.parametrize("header", ["", "x", "TAG x", '"x', "*, TAG", "w/TAG", ",", "'x'"])
 async def test_what_is_no_tag_matches_nothing(
     api: httpx2.AsyncClient, memory: dict[str, Any], header: str

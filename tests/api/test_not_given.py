@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,8 @@ import pytest
 from litestar.exceptions import ValidationException
 
 from service import model, model_backups, model_watch
+from service.leaves import leaves
+from service.model import END, NO_NUL, NOT_BLANK
 from service.routes.given import read_again
 from service.routes.query import parameters_of
 from tests.api.running import Running, problem
@@ -206,3 +209,23 @@ def test_the_document_tells_what_says_nothing(service: Running) -> None:
     kind: Any = schemas["SentMemory"]["properties"]["kind"]
     assert {"$ref": "#/components/schemas/Nothing"} in kind["anyOf"]
     assert "namespace" not in schemas["SearchRequest"].get("required", [])
+
+
+async def test_every_pattern_ends_where_the_text_does(api: httpx2.AsyncClient) -> None:
+    """Python's $ matches in front of a last line break; other readers of the schema say no."""
+    # pattern: what it takes, and what it does not
+    examples = {
+        NO_NUL: ("a\n", "a\x00\n"),
+        NOT_BLANK: ("a\n", " \n"),
+        rf"^[a-z][a-z0-9_]*{END}": ("snippet", "snippet\n"),
+        rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}{END}": ("r2", "r2\n"),
+        r"^[\s\x1c-\x1f\x85]*$": (" \n", "a\n"),
+    }
+    document = (await api.get("/schema/openapi.json")).json()
+    patterns = {leaf.value for leaf in leaves(document) if leaf.place.endswith(".pattern")}
+    assert patterns == examples.keys()
+    for pattern, (taken, refused) in examples.items():
+        assert re.search(pattern, taken)
+        assert not re.search(pattern, refused)
+    answer = await api.post("/v1/restores", json={"into": "r2\n", "latest": True})
+    assert "$.into" in problem(answer, 400, code="ML400")["detail"]

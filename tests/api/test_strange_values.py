@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.database import connect
 from tests.api.running import problem
+from tests.api.stored import store
 from tests.conftest import DIM
 
 if TYPE_CHECKING:
     import httpx2
+
+    from tests.api.running import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -198,6 +202,35 @@ async def test_deep_metadata_is_stored_or_refused(
     assert depth > 100 or answer.status_code == 201
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "9" * 6000, "-" + "9" * 6000, "1e400", "1" + "0" * 400 + ".5", "0." + "3" * 6000,
+        "[" * 1200 + "]" * 1200, '{"x":' * 3000 + "1" + "}" * 3000,
+    ],
+    ids=range(7),
+)  # fmt: skip
+async def test_what_is_there_already_is_shown_whatever_it_is(
+    service: Running, api: httpx2.AsyncClient, namespace: str, odd: str
+) -> None:
+    (made,) = await store(api, namespace, "odd words", metadata={"fine": "]"})
+    async with connect(service.url, role="memory_owner") as connection:
+        await connection.execute(
+            "update memory_data.interact set metadata = metadata || %s::jsonb where namespace = %s",
+            (f'{{"odd": {odd}}}', namespace),
+        )
+    params = {"namespace": namespace}
+    question = {**params, "query": "odd words", "explain": True}
+    one = await api.get(f"/v1/memories/{made}", params=params)
+    listed = await api.get("/v1/memories", params=params)
+    found = await api.post("/v1/search", json=question)
+    for answer in (one, listed, found):
+        assert answer.status_code == 200, answer.text
+    for shown in (one.json(), listed.json()["memories"][0], found.json()["results"][0]):
+        assert shown["metadata"]["fine"] == "]"
+        assert shown["metadata"]["odd"]
+
+
 @pytest.mark.parametrize("number", [1e-45, 1e-310, 6.1e-5, 65504.0, 65520.0, 3.5e38, 1.7e308])
 @pytest.mark.parametrize("sign", [1, -1])
 async def test_a_vector_of_any_numbers_is_stored_or_refused(
@@ -211,8 +244,23 @@ async def test_a_vector_of_any_numbers_is_stored_or_refused(
     found = await api.post("/v1/search", json={"namespace": namespace, "embedding": embedding})
     assert found.status_code == (200 if fits else 422), found.text
     for refused in (answer, found):
-        if refused.status_code == 422:
-            problem(refused, 422)
+        if refused.status_code == 422 and abs(number) > 1:
+            assert "embedding" in problem(refused, 422, code="ML422")["title"]
+
+
+async def test_a_parameter_that_cannot_be_is_named(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    for route in service.app.routes:
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
+            for name in service.app.state.parameters[handler]:
+                if route.path in ("/v1/memories", "/v1/decisions", "/v1/kpis/history"):
+                    answer = await api.request(method, route.path, params={name: "a\x00b"})
+                    assert f"`{name}`" in problem(answer, 422, code="ML422")["detail"]
+    for number in (10**20, -(10**20), 2**63):
+        answer = await api.post(f"/v1/alerts/{number}/acknowledge")
+        assert "alert_id" in problem(answer, 400, code="ML400")["detail"]
+    problem(await api.post(f"/v1/alerts/{2**63 - 1}/acknowledge"), 404)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,47 @@ async def test_no_route_takes_a_parameter_it_does_not_know(
             assert "“tga”" in answer.text
 
 
+async def test_a_body_that_is_needed_is_asked_for(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    asked = 0
+    for route in service.app.routes:
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
+            if handler.parsed_data_field is not None and route.path.startswith("/v1"):
+                answer = await api.request(method, filled(route.path))
+                found = problem(answer, 400, code="ML400")
+                assert found["detail"] == "A JSON body is needed, at least {}.", route.path
+                asked += 1
+    assert asked >= 7
+
+
+async def test_no_route_that_takes_no_body_ignores_one(
+    service: Running, api: httpx2.AsyncClient
+) -> None:
+    await visit(service, api)
+    bodiless = {
+        (method, filled(route.path))
+        for route in service.app.routes
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items()
+        if handler.parsed_data_field is None and method != "OPTIONS"
+    }
+    assert {
+        ("POST", "/v1/backups/drill"), ("POST", "/v1/backups/x/verify"),
+        ("POST", "/v1/alerts/7/acknowledge"), ("GET", "/health"),
+    } <= bodiless  # fmt: skip
+    for method, path in sorted(bodiless):
+        for body in (b'{"nmespace": "x"}', b"[]", b"null", b"words"):
+            answer = await api.request(method, path, content=body)
+            assert answer.status_code == 400, (method, path, body, answer.text)
+            if path.startswith("/v1"):
+                assert "no body" in problem(answer, 400, code="ML400")["title"]
+        answer = await api.request(method, path, content=b" " * (65 << 10))
+        assert answer.status_code == 413, (method, path)
+    for body in (b"", b" {\n} "):
+        answer = await api.post("/v1/alerts/7/acknowledge", content=body)
+        assert answer.status_code == 404, answer.text
+
+
 async def test_the_parameter_that_was_meant_is_named_for_each_of_each_route(
     service: Running, api: httpx2.AsyncClient
 ) -> None:

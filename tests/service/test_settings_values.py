@@ -91,3 +91,18 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(f"MAGRAY_{name}", "")
     settings = load_settings()
     assert (settings.database_url, settings.host, settings.port) == (None, "127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("MAGRAY_ALERTS__WEBHOOK_URL", "https://x/y"),
+        ("MAGRAY_OTLP_ENDPOINT", "http://x:1/y"),
+        ("MAGRAY_CORS_ORIGINS", '["https://x"]'),
+    ],
+)
+def test_a_last_line_break_is_no_end(monkeypatch: pytest.MonkeyPatch, name: str, fine: str) -> None:
+    monkeypatch.setenv(name, fine)
+    load_settings()
+    monkeypatch.setenv(name, fine.replace('"]', '\\n"]') if "]" in fine else f"{fine}\n")
+    refusal()

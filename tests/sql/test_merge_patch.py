@@ -97,6 +97,13 @@ def test_edits_of_metadata_are_merge_patches(
             assert one(db, "get", **at)["metadata"] == before
 
 
+def test_a_patch_of_very_many_keys(db: Connection[Any]) -> None:
+    """A target that is read once for each key of the patch takes minutes."""
+    target = {f"key {number}": number for number in range(50_000)}
+    patch = {f"key {number}": -number or None for number in range(0, 100_000, 2)}
+    assert merged(db, target, patch) == merge_patch(target, patch)
+
+
 def test_metadata_is_replaced_when_asked_to(db: Connection[Any]) -> None:
     at = remembered(db, metadata={"a": 1, "b": {"c": 2}})
     call(db, "update_memory", **at, changes={"replace_metadata": {"b": {"d": None}}})

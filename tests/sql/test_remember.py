@@ -223,3 +223,44 @@ def test_a_namespace_may_be_any_text(db: Connection[Any]) -> None:
     for namespace in ("x" * 200, "пользователь 1", "a'b\"c;--", " "):
         made = one(db, "remember", namespace=namespace, content="x")
         assert one(db, "get", namespace=namespace, id=made["id"])["namespace"] == namespace
+
+
+UNREADABLE = {
+    "deep list": ('{"a": ' + "[" * 501 + "]" * 501 + "}", "nested too deep"),
+    "deep object": ('{"a":' * 501 + "{}" + "}" * 501, "nested too deep"),
+    "long number": ('{"a": [{"b": ' + "9" * 4001 + "}]}", "a number that is too long"),
+    "number written short": ('{"a": 1e5000}', "a number that is too long"),
+    "long fraction": ('{"a": 0.' + "3" * 6000 + "}", "a number that is too long"),
+}
+
+
+@pytest.mark.parametrize(("metadata", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_metadata_no_reader_of_json_takes_is_refused_by_every_writer(
+    db: Connection[Any], metadata: str, said: str
+) -> None:
+    whole = f'{{"content": "x", "metadata": {metadata}}}'
+    with refused(db, "ML422", "memory 1: metadata", said):
+        value(db, "select memory.remember('n', 'x', p_metadata => %s::jsonb)", metadata)
+    with refused(db, "ML422", "memory 2: metadata", said):
+        db.execute(
+            "select memory.remember_many('n', %s::jsonb)", [f'[{{"content": "y"}}, {whole}]']
+        )
+    with refused(db, "ML422", "memory 1: metadata", said):
+        db.execute("select memory.import_records('n', %s::jsonb)", [f"[{whole}]"])
+    made = one(db, "remember", namespace="n", content="fine")
+    for field in ("metadata", "replace_metadata"):
+        with refused(db, "ML422", "metadata", said):
+            db.execute(
+                "select memory.update_memory('n', %s, %s::jsonb)",
+                [made["id"], f'{{"{field}": {metadata}}}'],
+            )
+
+
+def test_metadata_up_to_the_limits_is_taken(db: Connection[Any]) -> None:
+    for metadata in (
+        '{"a": ' + "[" * 500 + "]" * 500 + "}",
+        '{"a": ' + "9" * 4000 + "}",
+        '{"a": "' + "9" * 9000 + '"}',
+        '{"a": "' + "[" * 9000 + '"}',
+    ):
+        assert value(db, "select memory.remember('n', 'x', p_metadata => %s::jsonb)", metadata)

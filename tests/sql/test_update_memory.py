@@ -296,3 +296,18 @@ def test_forgetting_that_races_an_edit_leaves_no_copy(clone_url: str) -> None:
         assert [row["id"] for row in waiting.result(60)] == [at["id"]]
         for table in ("interact", "revision"):
             assert value(first, f"select count(*) from memory_data.{table}") == 0  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"content": " "}, {"importance": 2}, {"kind": "none"}, {"metadata": [1]}, {"ttl": "x"}],
+)
+def test_a_fault_of_an_edit_is_told_as_one(db: Connection[Any], changes: dict[str, Any]) -> None:
+    made = one(db, "remember", namespace="n", content="words")
+    with pytest.raises(psycopg.Error) as caught, db.transaction():
+        call(db, "update_memory", namespace="n", id=made["id"], changes=changes)
+    assert caught.value.sqlstate == "ML422"
+    told = caught.value.diag
+    assert not (told.message_primary or "").startswith("memory 1")
+    assert told.message_detail
+    assert told.message_hint == "The memory is as it was; mend the edit and send it again."
