@@ -6,7 +6,7 @@ the service and the commands share: the pool, the `Memory`, the embedder.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import structlog
 
 from service.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.embedded import EmbeddedServer
+from service.embedded.ending import no_space, out_of_space
 from service.embedded.network import open_to_loopback
 from service.embedding.factory import make_embedder
 from service.embedding.port import EmbeddingUnavailable
@@ -24,7 +25,7 @@ from service.memory import Jobs, Memory, Operator
 from service.migrate import Model, migrate, sql_digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from psycopg_pool import AsyncConnectionPool
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 log = structlog.get_logger("magray.backend")
+
+_DISK_FULL = psycopg.errors.DiskFull.sqlstate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +108,39 @@ async def open_database(settings: Settings, *, expects_one: bool = True) -> Asyn
             hint="MAGRAY_DATA_DIR names another",
         )  # fmt: skip
     try:
-        yield Database(url=server.url(), server=server)
+        with _with_cause(server):
+            yield Database(url=server.url(), server=server)
     finally:
         await _stop(server)
+
+
+@contextmanager
+def _with_cause(server: EmbeddedServer) -> Iterator[None]:
+    """Tell an error of a server that has no space, or has ended, by why that is.
+
+    Raises:
+        PlatformError: the cause of its end.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, PlatformError) as error:
+        first = error.__cause__ if isinstance(error, PlatformError) else error
+        if not isinstance(first, psycopg.OperationalError):
+            raise
+        state = first.sqlstate or ""
+        if state and state != _DISK_FULL and state[:2] not in ("08", "57"):
+            raise
+        cause = server.cause_of_end()
+        full = no_space(
+            out_of_space(str(first).partition("\n")[0]) if state == _DISK_FULL else cause
+        )
+        if full is not None:
+            raise full from error
+        if server.is_reachable:
+            raise
+        raise PlatformError(
+            f"the database has ended: {cause.what}", detail=cause.detail, hint=cause.hint
+        ) from error
 
 
 async def _stop(server: EmbeddedServer) -> None:

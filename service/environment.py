@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -52,6 +53,41 @@ def refuse_unknown(environment: Mapping[str, str], settings: type[BaseModel]) ->
                 + (f" (behind {section})" if section != PREFIX else ""),
                 hint=f"unset {name}" + (f", or set {meant} instead" if meant else ""),
             )
+
+
+def without_json(environment: Mapping[str, str], settings: type[BaseModel]) -> tuple[str, str]:
+    """The first variable whose setting is a list or a table, and whose value is no JSON.
+
+    Returns:
+        Its name, and how it is set: a list as the value seems to mean it, of a table a form only,
+        for it may hold a secret.
+    """
+    for name, value in environment.items():
+        *sections, key = name.upper().removeprefix(PREFIX).lower().split(NESTED)
+        model: Any = settings
+        for section in sections:
+            field = getattr(model, "model_fields", {}).get(section)
+            model = None if field is None else field.annotation
+        field = getattr(model, "model_fields", {}).get(key)
+        if field is None or not name.upper().startswith(PREFIX) or _is_json(value):
+            continue
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            return name, f"{name}{NESTED}KEY=value, for each key of its own"
+        kind = get_origin(field.annotation)
+        if kind is dict:
+            return name, f"""{name}='{{"key": "value"}}'"""
+        if kind in (list, tuple, set):
+            words = [word for word in re.split(r"[\s,;\[\]\"']+", value) if word]
+            return name, f"{name}='{json.dumps(words)}'"
+    return "", ""
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_others(name: str, value: str) -> bool:

@@ -75,6 +75,8 @@ _WANTING = {
 }
 _TOO_LARGE = "infinite value not allowed in halfvec"
 _AWAY = "57P03"  # cannot_connect_now
+# What the server says to whom it sends away: shutdown, crash of another, not (yet) there.
+_ENDS = ("57P01", "57P02", _AWAY)
 # Litestar's own errors; the rest carry the name of their status.
 _HTTP_TITLES = {
     400: "the request is not valid",
@@ -173,13 +175,27 @@ def from_trouble(trouble: Trouble) -> ProblemDetailsException:
     )
 
 
+def from_loss(error: psycopg.Error) -> ProblemDetailsException:
+    """A connection was lost in the midst of a request, before anybody has looked why."""
+    log.warning("database connection lost", error=str(error).partition("\n")[0])
+    return ProblemDetailsException(
+        status_code=503,
+        title="the connection to the database was lost",
+        detail="Whether the database is away is being looked at.",
+        extra=_extra(_AWAY, "Try again."),
+        headers={"Retry-After": "1"},
+    )
+
+
 def of_database(error: psycopg.Error, trouble: Trouble | None) -> ProblemDetailsException:
     """An error of the database, or of the way to it: by what is known to be the matter."""
     state = error.sqlstate or ""
     lost = isinstance(error, LOST) and not state
     if trouble is not None and (lost or state[:2] in ("08", "57")) and state != "57014":
         return from_trouble(trouble)
-    return from_pool(error) if isinstance(error, PoolTimeout) else from_database(error)
+    if isinstance(error, PoolTimeout):
+        return from_pool(error)
+    return from_loss(error) if lost or state[:2] == "08" or state in _ENDS else from_database(error)
 
 
 def from_http(error: HTTPException) -> ProblemDetailsException:

@@ -21,7 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from service.environment import NESTED, PREFIX, refuse_unknown
+from service.environment import NESTED, PREFIX, refuse_unknown, without_json
 from service.errors import ConfigError
 from service.names import known_instead
 from service.settings_memory import MemorySettings, Section
@@ -281,10 +281,11 @@ def load_settings(**flags: Any) -> Settings:
             hint=f"correct {config_file()} or the MAGRAY_* variable, then: magray check",
         ) from error
     except SettingsError as error:
+        name, hint = without_json(os.environ, Settings)
         raise ConfigError(
-            "a variable MAGRAY_* holds no JSON, and its setting is a list or a table",
-            detail=str(error),
-            hint="""MAGRAY_CORS_ORIGINS='["https://app.example.org"]'""",
+            f"the variable {name or 'MAGRAY_*'} holds no JSON, and is a list or a table",
+            detail="" if name else str(error),
+            hint=hint or "magray check",
         ) from error
     except ValueError as error:  # TOML that does not parse
         raise ConfigError(

@@ -11,6 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.markup import escape
 
+from service.cli.entry import INTERRUPTED
 from service.errors import MagrayError
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class _Commands(click.RichGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command: Command = getattr(import_module(module), name)
+        try:
+            command: Command = getattr(import_module(module), name)
+        except KeyboardInterrupt:  # click makes "Aborted." and 1 of it
+            sys.exit(INTERRUPTED)
         return command
 
 

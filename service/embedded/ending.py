@@ -16,6 +16,7 @@ import structlog
 
 from service.embedded.patience import POLL
 from service.embedded.postmaster import LogWatch, hint_for, living
+from service.errors import PlatformError
 
 if TYPE_CHECKING:
     from service.embedded.postmaster import PidFile
@@ -28,10 +29,16 @@ _SIGNALS: dict[StopMode, signal.Signals] = {
     "smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT,
 }  # fmt: skip
 _PATIENCE = 20.0  # seconds a server nobody wants gets to end in order
+_LOOK = 0.5  # seconds between two looks at its log meanwhile
 _LAST_LINES = 40  # of a log that are about how it ended
 _SEGMENT = 16 << 20  # bytes of a WAL file: with less than that free nothing can be written
+_NO_SPACE = "no space left on device"
 _FULL = re.compile("No space left on device|[Qq]uota exceeded")
 _NO_MEMORY = re.compile("Cannot allocate memory|could not map anonymous|out of memory")
+# A server that recovers from a crash of its own and is told to end in order waits for ever.
+_RECOVERS = re.compile(
+    "reinitializing|system was interrupted|not properly shut down|recovery in progress"
+)
 _GRAVE = re.compile(r"\b(PANIC|FATAL): +(.*)")
 # Of a client who was sent away, or of the end itself; not its reason.
 _ASIDE = re.compile(
@@ -57,12 +64,15 @@ class Cause:
 def stop(site: Site, found: PidFile, mode: StopMode, seconds: float) -> None:
     """Stop a postmaster and wait until it is gone.
 
+    In order only while that gets on: one that recovers, or is not gone in 20 s, is ended without
+    its last checkpoint. Its WAL holds everything, and the next start recovers.
+
     Raises:
         PlatformError: it still runs after these seconds.
     """
     began = time.monotonic()
     watch = LogWatch(site)
-    if not _end(site, found, mode, seconds):
+    if not _end_surely(site, found, mode, seconds, watch):
         error = watch.failure(f"PostgreSQL (pid {found.pid}) did not stop in {seconds:.0f} s.")
         error.hint = "end its clients and stop again, or use the mode immediate"
         raise error
@@ -70,23 +80,56 @@ def stop(site: Site, found: PidFile, mode: StopMode, seconds: float) -> None:
     _log.info("embedded_postgres_stopped", mode=mode, seconds=took)
 
 
-def end_unwanted(site: Site) -> None:
-    """End a server that is up and that nobody can use; one that still starts is left alone."""
+def end_unwanted(site: Site, error: BaseException | None = None) -> None:
+    """End a server that is up and that nobody can use; one that still starts is left alone.
+
+    Raises:
+        PlatformError: its start failed with this error because there is no space.
+    """
+    full = None
+    if isinstance(error, PlatformError):
+        full = no_space(cause_of_refusal(site, error.detail or error.message, error.hint))
     found = living(site)
     if found is not None and found.status == "ready":
-        _end(site, found, "fast", _PATIENCE) or _end(site, found, "immediate", _PATIENCE)
+        _end_surely(site, found, "fast", _PATIENCE, LogWatch(site))
+    if full is not None:
+        raise full from error
 
 
-def _end(site: Site, found: PidFile, mode: StopMode, seconds: float) -> bool:
-    """Tell a postmaster to end, and wait until it is gone; False when it is not within the time."""
+def _end_surely(
+    site: Site, found: PidFile, mode: StopMode, seconds: float, watch: LogWatch
+) -> bool:
+    """End it as asked, and a fast stop that does not get on at once; False: it still runs."""
+    if mode == "fast":
+        if _end(site, found, mode, min(seconds, _PATIENCE), watch):
+            return True
+        _log.warning("embedded_postgres_stopped_without_checkpoint", pid=found.pid)
+        mode = "immediate"
+    return _end(site, found, mode, seconds)
+
+
+def _end(
+    site: Site, found: PidFile, mode: StopMode, seconds: float, watch: LogWatch | None = None
+) -> bool:
+    """Tell a postmaster to end, and wait until it is gone.
+
+    Returns:
+        False when it is not within the time, or by its log (`watch`) never will be.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(found.pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(found.pid, _SIGNALS[mode])
         deadline = time.monotonic() + seconds
+        look_at = time.monotonic() + _LOOK
         while living(site) is not None or _is_there(process):
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 return False
+            if watch is not None and now > look_at:
+                if _RECOVERS.search("\n".join(watch.lines())):
+                    return False
+                look_at = now + _LOOK
             time.sleep(POLL)
     return True
 
@@ -130,10 +173,25 @@ def cause_of_refusal(site: Site, detail: str, hint: str) -> Cause:
     return _known(site, detail) or Cause("PostgreSQL does not start", detail, hint)
 
 
+def out_of_space(text: str) -> Cause:
+    """The cause where the disk is full, with what was said of it."""
+    return Cause(_NO_SPACE, text, "df -h; free some space, nothing else is to be done")
+
+
+def no_space(cause: Cause) -> PlatformError | None:
+    """What to say at a start where the cause is a disk that is full."""
+    if cause.what != _NO_SPACE:
+        return None
+    return PlatformError(
+        "There is no space for the database.",
+        detail=cause.detail,
+        hint="df -h; a new database takes about 100 MB",
+    )
+
+
 def _known(site: Site, text: str) -> Cause | None:
     if _FULL.search(text) or _free(site) < _SEGMENT:
-        hint = "df -h; free some space, nothing else is to be done"
-        return Cause("no space left on device", text, hint)
+        return out_of_space(text)
     if _NO_MEMORY.search(text):
         hint = "free -m; lower shared_buffers in user.conf of the cluster"
         return Cause("the machine has no memory left", text, hint)

@@ -22,7 +22,7 @@ from pathlib import Path
 _LOOK = 1.0  # seconds between two looks
 _FOUND = 10.0  # seconds a postmaster gets to write its pid file when nobody told its pid
 # How to end it, and for how many seconds each is given: in order, without a checkpoint, by force.
-_WAYS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0), (signal.SIGKILL, 5.0))
+_WAYS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 20.0), (signal.SIGKILL, 5.0))
 
 
 class Postmaster:

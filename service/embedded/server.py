@@ -383,8 +383,8 @@ class EmbeddedServer:
         """End a server that was started for nothing; one that still starts is left to its guard."""
         try:
             yield
-        except BaseException:
-            end_unwanted(self._site)
+        except BaseException as error:
+            end_unwanted(self._site, error)
             raise
 
     def _await_ready(self, watch: LogWatch) -> bool:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from service.problems import of_database
 from service.supervisor import refusal
 from tests.api.running import problem, running, until
 
@@ -93,6 +94,21 @@ async def test_a_pool_whose_connections_are_all_in_use_is_no_outage(
                 assert found["code"] == "53300"
                 assert "MAGRAY_POOL_SIZE" in found["hint"]
         assert await _outages(service) == []
+
+
+async def test_a_connection_lost_in_a_request_is_told_before_anybody_has_looked(
+    server_url: str,
+) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        lost = []
+        for query in ("select pg_terminate_backend(pg_backend_pid())", "select 1"):
+            with pytest.raises(psycopg.OperationalError) as raised:
+                connection.execute(query)
+            lost.append(raised.value)
+    for error in lost:
+        told = of_database(error, None)
+        assert (told.status_code, told.extra) == (503, {"code": "57P03", "hint": "Try again."})
+        assert told.title == "the connection to the database was lost"
 
 
 @pytest.mark.parametrize(

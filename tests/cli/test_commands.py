@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -345,6 +346,25 @@ def test_a_place_where_nothing_can_be_stored_is_told(home: Home) -> None:
     place.write_text("no directory")
     told = home.run("serve", "--data-dir", str(place), code=69)
     assert str(place) in told.stderr
+
+
+@pytest.mark.parametrize("module", ["service.errors", "rich_click", "service.cli.check"])
+def test_ctrl_c_while_the_program_is_imported_ends_it_quietly(module: str) -> None:
+    program = f"""
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+from service.cli.entry import run
+sys.meta_path.insert(0, Finder())
+sys.argv = ["magray", "check", "--help"]
+run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_help_names_every_command(home: Home) -> None:

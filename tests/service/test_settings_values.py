@@ -106,3 +106,23 @@ def test_a_last_line_break_is_no_end(monkeypatch: pytest.MonkeyPatch, name: str,
     load_settings()
     monkeypatch.setenv(name, fine.replace('"]', '\\n"]') if "]" in fine else f"{fine}\n")
     refusal()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("MAGRAY_ALERTS__CHANNELS", "log,webhook", """='["log", "webhook"]'"""),
+        ("MAGRAY_ALERTS__CHANNELS", "[log]", """='["log"]'"""),
+        ("MAGRAY_CORS_ORIGINS", "https://a.example", """='["https://a.example"]'"""),
+        ("MAGRAY_BACKUP__FORMER_KEY_FILES", "/k/1; /k/2", """='["/k/1", "/k/2"]'"""),
+        ("MAGRAY_ALERTS", f"log {SECRET}", "__KEY=value, for each key of its own"),
+    ],
+)
+def test_a_variable_without_its_json_is_named_with_it(
+    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = refusal()
+    assert told.message.startswith(f"the variable {name} holds no JSON")
+    assert told.hint == name + hint
+    assert SECRET not in str(told)
