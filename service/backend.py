@@ -18,9 +18,10 @@ from service.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.embedded import EmbeddedServer
 from service.embedded.ending import no_space, out_of_space
 from service.embedded.network import open_to_loopback
+from service.embedded.site import holds_database
 from service.embedding.factory import make_embedder
 from service.embedding.port import EmbeddingUnavailable
-from service.errors import PlatformError, SchemaError
+from service.errors import NoDatabaseError, PlatformError, SchemaError
 from service.memory import Jobs, Memory, Operator
 from service.migrate import Model, migrate, sql_digest
 
@@ -75,17 +76,28 @@ class Backend:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, expects_one: bool = True) -> AsyncIterator[Database]:
+async def open_database(
+    settings: Settings, *, expects_one: bool = True, makes: bool = True
+) -> AsyncIterator[Database]:
     """The configured database, or the embedded one, started if need be and stopped at the end.
 
     Args:
         settings: which.
         expects_one: a new embedded one is made all the same, but told: most likely the command was
             meant for the database of another directory.
+        makes: False for a command that has nothing to do with a new one: none is made.
+
+    Raises:
+        NoDatabaseError: there is none, and none is to be made.
     """
     if settings.database_url is not None:
         yield Database(url=settings.database_url.get_secret_value(), server=None)
         return
+    if not makes and not await anyio.to_thread.run_sync(holds_database, settings.data_dir):
+        raise NoDatabaseError(
+            f"there is no database in {settings.data_dir.resolve()}",
+            hint="magray serve makes one; MAGRAY_DATA_DIR names another directory",
+        )
     options = {}
     if settings.postgres_port is not None:
         closed = EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
@@ -225,10 +237,12 @@ def _unreachable(error: psycopg.Error) -> PlatformError:
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings, *, expects_one: bool = True) -> AsyncIterator[Backend]:
+async def open_backend(
+    settings: Settings, *, expects_one: bool = True, makes: bool = True
+) -> AsyncIterator[Backend]:
     """A checked database with pool and embedder; the embedded one is migrated on the way.
 
-    `expects_one`: as `open_database` has it.
+    `expects_one`, `makes`: as `open_database` has them.
 
     Raises:
         MagrayError: the settings, the platform, the schema or the provider are not fit.
@@ -241,7 +255,7 @@ async def open_backend(settings: Settings, *, expects_one: bool = True) -> Async
     except EmbeddingUnavailable as error:
         away = error
     try:
-        async with open_database(settings, expects_one=expects_one) as database:
+        async with open_database(settings, expects_one=expects_one, makes=makes) as database:
             if away is not None:
                 embedder = await load_unseen(settings, database, away)
             model = model_of(settings, embedder)

@@ -66,6 +66,10 @@ class PlatformError(MagrayError):
     exit_code = 69
 
 
+class NoDatabaseError(PlatformError):
+    """The data directory holds no database, and the command at hand makes none."""
+
+
 class SchemaError(MagrayError):
     """The database's schema and this program do not match."""
 

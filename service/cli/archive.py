@@ -253,7 +253,7 @@ def _settings() -> Settings:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Archive]:
     async with (
-        open_database(settings) as database,
+        open_database(settings, makes=False) as database,
         connect(database.url, role="memory_operator") as connection,
     ):
         yield Archive(connection)

@@ -16,7 +16,7 @@ from service.backend import Database, load_embedder, open_database
 from service.cli.output import edge, fold, json_option, print_line, print_rows
 from service.database import UNMIGRATED, connect, is_unprepared
 from service.embedding.isolate import probe_query
-from service.errors import MagrayError
+from service.errors import MagrayError, NoDatabaseError
 from service.logs import configure_logs
 from service.memory import Operator
 from service.migrate import sql_digest
@@ -34,7 +34,10 @@ def check(fix: bool, as_json: bool) -> None:
     settings = load_settings()
     # what a check finds stands in its table
     configure_logs(settings.model_copy(update={"log_level": "error"}))
-    rows = asyncio.run(_check(settings, fix=fix))
+    try:
+        rows = asyncio.run(_check(settings, fix=fix))
+    except NoDatabaseError as error:
+        rows = [_row("database", ok=False, detail=error.message, hint=error.hint)]
     if as_json:
         print_rows(rows, as_json=True, empty="")
     else:
@@ -56,7 +59,7 @@ def _tell(rows: list[dict[str, Any]]) -> None:
 
 
 async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
-    async with open_database(settings) as database:
+    async with open_database(settings, makes=False) as database:
         try:
             return await _conditions(database, settings, fix=fix)
         except (psycopg.OperationalError, *UNMIGRATED) as error:

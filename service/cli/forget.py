@@ -75,7 +75,7 @@ async def _places(
     settings: Settings, namespace: str, ids: list[UUID] | None
 ) -> list[dict[str, Any]]:
     async with (
-        open_database(settings) as database,
+        open_database(settings, makes=False) as database,
         connect(database.url, role="memory_operator") as connection,
     ):
         return await Archive(connection).count(namespace, ids)
@@ -85,7 +85,7 @@ async def _forget(
     settings: Settings, namespace: str, ids: list[UUID] | None, total: int
 ) -> Forgotten:
     async with (
-        open_database(settings) as database,
+        open_database(settings, makes=False) as database,
         connect(database.url, role="memory_operator") as connection,
     ):
         with make_progress() as progress:

@@ -76,7 +76,7 @@ def _with_operator(work: Callable[[Operator], Awaitable[Answer]]) -> Answer:
         settings = load_settings()
         configure_logs(settings.model_copy(update={"log_level": "warning"}))
         async with (
-            open_database(settings) as database,
+            open_database(settings, makes=False) as database,
             connect(database.url, role="memory_owner") as connection,
         ):
             return await work(Operator(connection))

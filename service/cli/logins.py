@@ -85,7 +85,10 @@ def _with_logins(work: Callable[[Logins, Database, Settings], Awaitable[Answer]]
     async def run() -> Answer:
         settings = load_settings()
         configure_logs(settings.model_copy(update={"log_level": "warning"}))
-        async with open_database(settings) as database, connect(database.url) as connection:
+        async with (
+            open_database(settings, makes=False) as database,
+            connect(database.url) as connection,
+        ):
             return await work(Logins(connection), database, settings)
 
     return asyncio.run(run())

@@ -36,7 +36,7 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 
 async def _psql(settings: Settings, arguments: tuple[str, ...]) -> int:
-    async with open_database(settings) as database:
+    async with open_database(settings, makes=False) as database:
         program = str(database.bin_dir / "psql") if database.bin_dir else shutil.which("psql")
         if program is None:
             raise PlatformError("psql is not installed", hint="apt-get install postgresql-client")

@@ -190,7 +190,7 @@ async def _export(
     began = time.monotonic()
     # An export embeds nothing, so no model is loaded.
     quick = settings.model_copy(update={"embedding": EmbeddingSettings(provider="none")})
-    async with open_backend(quick) as backend:
+    async with open_backend(quick, makes=False) as backend:
         async with connect(backend.database.url, role="memory_owner") as connection:
             counts = await Operator(connection).namespaces()
             archived = await Transfer(connection).archived(wanted or tuple(counts))

@@ -157,6 +157,16 @@ def settle(data_dir: Path, system_dir: Path) -> Site:
     return site
 
 
+def holds_database(data_dir: Path) -> bool:
+    """Whether a data directory has its cluster; makes nothing. One nobody may look into counts."""
+    try:
+        pointer = data_dir / POINTER
+        home = _read_pointer(pointer) if pointer.exists() else data_dir
+        return (home / "pg" / "PG_VERSION").exists()
+    except PermissionError:
+        return True
+
+
 def _make_data_dir(data_dir: Path) -> Path:
     try:
         data_dir = data_dir.expanduser().resolve()

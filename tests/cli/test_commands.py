@@ -367,6 +367,23 @@ run()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"], ["export", "--output", "new.jsonl"],
+     ["archive", "list"], ["forget", "--namespace", "ann", "--yes"]],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_where_there_is_no_database_none_is_made(command: list[str], tmp_path: Path) -> None:
+    """A mistyped directory is named, and stays as it is."""
+    place = Home(tmp_path, {"MAGRAY_DATA_DIR": str(tmp_path / "mistyped")})
+    before = set(tmp_path.iterdir())
+    told = place.run(*command, code=1 if command == ["check"] else 69)
+    said = " ".join((told.stdout + told.stderr).split())
+    assert "there is no database in" in said
+    assert "magray serve" in said
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_help_names_every_command(home: Home) -> None:
     text = home.run("--help").stdout
     for command in ("serve", "demo", "migrate", "check", "psql", "import", "export", "archive",
