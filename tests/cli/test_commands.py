@@ -369,7 +369,8 @@ run()
 
 @pytest.mark.parametrize(
     "command",
-    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"], ["export", "--output", "new.jsonl"],
+    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"],
+     ["export", "--output", "new.jsonl"],
      ["archive", "list"], ["forget", "--namespace", "ann", "--yes"]],
     ids=lambda command: command[0],
 )  # fmt: skip
