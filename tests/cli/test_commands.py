@@ -369,8 +369,9 @@ run()
 
 @pytest.mark.parametrize(
     "command",
-    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"], ["export", "--output", "new.jsonl"],
-     ["archive", "list"], ["forget", "--namespace", "ann", "--yes"]],
+    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"],
+     ["export", "--output", "new.jsonl"], ["archive", "list"],
+     ["forget", "--namespace", "ann", "--yes"]],
     ids=lambda command: command[0],
 )  # fmt: skip
 def test_where_there_is_no_database_none_is_made(command: list[str], tmp_path: Path) -> None:
