@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import os
@@ -107,15 +108,18 @@ class Keys:
 def _read(path: Path) -> Key:
     try:
         text = path.read_bytes()
-        secret = text if len(text) == 32 else base64.b64decode(text, validate=False)
-    except (OSError, binascii.Error) as error:
+    except OSError as error:
         raise NoKeyError(
             f"the key file {path} cannot be read", detail=str(error), hint=_MAKE.format(path)
         ) from error
+    secret = text
+    if len(text) != 32:
+        with contextlib.suppress(binascii.Error):
+            secret = base64.b64decode(text, validate=False)
     if len(secret) != 32:
         raise NoKeyError(
-            f"the key file {path} holds no key of 32 bytes",
-            detail=f"It holds {len(secret)} after decoding base64.",
+            f"the key file {path} holds no key of 32 bytes (raw or base64)",
+            detail=f"It holds {len(text)} bytes.",
             hint=_MAKE.format(path),
         )
     return Key(secret)

@@ -111,10 +111,13 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     if not told["backups"] and not told["locked"]:
         return [_line("backups", False, "there is none", "magray backup full")]
     broken = told["backups"] - told["restorable"]
-    counts = f"{told['restorable']} restorable, {broken} not, {len(told['incomplete'])} incomplete"
+    counts = f"{told['restorable']} restorable, {broken} not"
+    partial = set(told["incomplete"]) - set(told["locked"])
+    if partial:
+        counts += f", {len(partial)} incomplete"
     remedy = "magray backup list"
     if told["locked"]:
-        counts += f", {len(told['locked'])} of them locked: " + ", ".join(
+        counts += f", {len(told['locked'])} locked: " + ", ".join(
             sorted(set(told["locked"].values()))
         )
         remedy = NAME_THE_KEY

@@ -181,7 +181,8 @@ def open_store(url: str) -> Store:
     """
     parts = urlsplit(url)
     tier = _TIERS.get(parts.scheme)
-    if tier is None or parts.username or parts.password:
+    nowhere = tier is not None and tier != "local" and not parts.hostname
+    if tier is None or nowhere or parts.username or parts.password:
         raise ConfigError(
             f"{parts._replace(netloc=parts.hostname or '').geturl()} names no store",
             detail="Known: file:///…, s3://bucket/…, gs://bucket/…, az://container/…, "

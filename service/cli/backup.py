@@ -16,7 +16,7 @@ import rich_click as click
 
 from jobs.backup.catalogue import store_verdict
 from jobs.backup.drill import drill as run_drill
-from jobs.backup.errors import DamagedError, StorageError
+from jobs.backup.errors import DamagedError, NoKeyError, StorageError
 from jobs.backup.marks import list_marks, make_mark
 from jobs.backup.prune import prune as run_prune
 from jobs.backup.repository import Repository, open_repository
@@ -138,14 +138,19 @@ def _tell(told: dict[str, Any], *, as_json: bool) -> None:
 @click.option("--new", "only_new", is_flag=True, help="Leave out what was verified before.")
 @json_option
 def verify(ids: tuple[str, ...], only_new: bool, as_json: bool) -> None:
-    """Read backups and archived WAL in full; exit code 26 when something is damaged."""
+    """Read backups and archived WAL in full; exit code 26 when something is damaged.
+
+    Where nothing is worse than that keys are not at hand it is 56.
+    """
     repository = closed(_settings())
     only = (lambda one: one.verdict.verified_at is None) if only_new else None
     with make_progress() as bars:
         findings = list(run_verify(repository, ids, only=only, progress=bar(bars)))
     print_rows([asdict(one) for one in findings], as_json=as_json, empty="There is nothing new.")
-    if not all(one.ok for one in findings):
-        sys.exit(DamagedError.exit_code)
+    wrong = {one.what for one in findings if not one.ok}
+    if wrong:
+        locked = wrong <= set(repository.catalogue().locked)
+        sys.exit(NoKeyError.exit_code if locked else DamagedError.exit_code)
 
 
 @backup.command()

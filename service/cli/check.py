@@ -10,8 +10,10 @@ import anyio.to_thread
 import psycopg
 import rich_click as click
 
+from jobs.backup.crypto import Keys
 from jobs.backup.repository import open_repository
 from jobs.backup.status import conditions
+from jobs.storage.store import open_store
 from service.backend import Database, load_embedder, open_database
 from service.cli.output import edge, fold, json_option, print_line, print_rows
 from service.database import UNMIGRATED, connect, is_unprepared
@@ -149,7 +151,26 @@ async def _backups(database: Database, settings: Settings) -> list[dict[str, Any
         rows = await conditions(repository, database)
     except MagrayError as error:
         rows = [_unread("backups", error)]
-    return [*(_unread(f"tier {name}", error) for name, error in away.items()), *rows]
+    return [
+        *_unusable(settings),
+        *(_unread(f"tier {name}", error) for name, error in away.items()),
+        *rows,
+    ]
+
+
+def _unusable(settings: Settings) -> list[dict[str, Any]]:
+    """Settings that cannot work: a key that is none, an archive that cannot be opened."""
+    rows = []
+    try:
+        Keys(settings.backup.key_file).current()
+    except MagrayError as error:
+        rows.append(_unread("backup key", error))
+    if settings.archive.url is not None:
+        try:
+            open_store(settings.archive.url)
+        except MagrayError as error:
+            rows.append(_unread("archive store", error))
+    return rows
 
 
 def _unread(condition: str, error: MagrayError) -> dict[str, Any]:

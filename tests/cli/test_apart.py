@@ -119,10 +119,15 @@ def test_service_and_jobs_work_apart(home: Home, admin: Home, port: int) -> None
 
 
 def test_backups_are_taken_over_the_network(admin: Home) -> None:
-    made = json.loads(admin.run("backup", "full", "--json").stdout)
+    key = admin.path / "backup.key"
+    key.write_bytes(bytes(range(32)))
+    keyed = Home(admin.path, {**admin.more, "MAGRAY_BACKUP__KEY_FILE": str(key)})
+    made = json.loads(keyed.run("backup", "full", "--json").stdout)
     assert made["kind"] == "full"
-    admin.run("backup", "verify")
-    proof = json.loads(admin.run("backup", "drill", "--json").stdout)
+    keyed.run("backup", "verify")
+    # a key that is not at hand damages nothing
+    assert "is not at hand" in admin.run("backup", "verify", code=56).stdout
+    proof = json.loads(keyed.run("backup", "drill", "--json").stdout)
     assert proof["chain"] == [made["id"]]
 
 

@@ -121,7 +121,7 @@ def test_an_analyst_gets_in_over_loopback_with_a_password(home: Home) -> None:
     assert served.stop() == 0
 
 
-def test_check_goes_on_past_a_tier_that_cannot_be_opened(home: Home) -> None:
+def test_check_goes_on_past_a_tier_that_cannot_be_opened(service: Service, home: Home) -> None:
     """A table, and a line of it says what is away; whoever lists backups sees the others."""
     place = Home(home.path, {"MAGRAY_BACKUP__CLOUD": "nowhere://bucket"})
     told = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
@@ -131,6 +131,16 @@ def test_check_goes_on_past_a_tier_that_cannot_be_opened(home: Home) -> None:
     listed = place.run("backup", "list", code=74)
     assert "There is no backup yet" in listed.stdout
     assert "nowhere://bucket" in listed.stderr
+
+
+def test_check_names_settings_that_cannot_work(service: Service, home: Home) -> None:
+    for url in ("s3://", "~/arch", "file:///dev/null/really"):
+        more = {"MAGRAY_BACKUP__KEY_FILE": "/no/key", "MAGRAY_ARCHIVE__URL": url}
+        place = Home(home.path, more)
+        told = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
+        assert "/no/key" in told["backup key"]["detail"]
+        assert told["backup key"]["hint"].startswith("head -c 32 /dev/urandom")
+        assert url in told["archive store"]["detail"]
 
 
 def test_ctrl_c_is_for_psql_and_not_for_the_database(service: Service, home: Home) -> None:
@@ -370,8 +380,8 @@ run()
 @pytest.mark.parametrize(
     "command",
     [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"],
-     ["export", "--output", "new.jsonl"],
-     ["archive", "list"], ["forget", "--namespace", "ann", "--yes"]],
+     ["export", "--output", "new.jsonl"], ["archive", "list"],
+     ["forget", "--namespace", "ann", "--yes"]],
     ids=lambda command: command[0],
 )  # fmt: skip
 def test_where_there_is_no_database_none_is_made(command: list[str], tmp_path: Path) -> None:

@@ -321,6 +321,10 @@ def test_fault_36_keys(make_place: Callable[..., Place], folder: Path) -> None:
     lost.server = place.server
     with pytest.raises(NoKeyError):
         lost.take("full")
+    for text in ("no key", "QUJD", "x" * 33):
+        (folder / "gone").write_text(text)
+        with pytest.raises(NoKeyError, match=r"no key of 32 bytes \(raw or base64\)"):
+            lost.take("full")
     stranger = Place(place.folder, key_file=key_file(folder, "third"))
     for locked_out in (Place(place.folder), stranger):
         locked_out.server = place.server
@@ -336,6 +340,7 @@ def test_fault_36_keys(make_place: Callable[..., Place], folder: Path) -> None:
         assert (told["backups"], set(told["locked"])) == (0, {made.id, newer.id})
         line = line_of(locked_out, "backups")
         assert made.key in line["detail"]
+        assert ("2 locked" in line["detail"], "incomplete" in line["detail"]) == (True, False)
         assert not line["ok"]
     # what is older than the first backup that can be read needs the key as well
     own = stranger.take("full")
