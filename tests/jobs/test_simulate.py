@@ -14,6 +14,7 @@ from jobs.transfer.item import FileError
 from tests.jobs.commands import magray, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from subprocess import CompletedProcess
 
@@ -25,11 +26,17 @@ def trace_file(folder: Path, requests: list[tuple[float, int, int]], name: str =
     return path
 
 
-def often_and_once() -> list[tuple[float, int, int]]:
+@pytest.fixture(scope="module")
+def url(clone: Callable[[], str]) -> str:
+    """One database for all: every replay makes another of its own beside it, and drops it."""
+    return clone()
+
+
+def often_and_once(count: int) -> list[tuple[float, int, int]]:
     """Ten objects asked for again and again among many that are asked for once."""
     random = np.random.default_rng(1)
     return [
-        (place, int(random.integers(10)) if place % 3 else 100 + place, 1) for place in range(600)
+        (place, int(random.integers(10)) if place % 3 else 100 + place, 1) for place in range(count)
     ]
 
 
@@ -104,47 +111,49 @@ def test_other_policies_need_libcachesim(tmp_path: Path) -> None:
     if not has_libcachesim():
         assert policy_names(1000) == ["LRU", "LFU"]
         pytest.skip("libcachesim is not installed")
-    trace = read_trace(str(trace_file(tmp_path, often_and_once())))
+    trace = read_trace(str(trace_file(tmp_path, often_and_once(600))))
     assert len(policy_names(100)) == 11
     for name in policy_names(100):
         assert 0.3 < run_policy(name, trace, 100, lambda _: None).objects < 0.5, name
 
 
-def test_the_lifecycle_is_replayed(clone_url: str, tmp_path: Path) -> None:
-    path = trace_file(tmp_path, often_and_once())
-    more = ("simulate", "--trace", path, "--pace", "300", "--json")
+def test_the_lifecycle_is_replayed(url: str, tmp_path: Path) -> None:
+    # a hundred requests a day, a minute apart: the jobs of a day without requests are few
+    requests = [(at % 100 + at // 100 * 1440, one, size) for at, one, size in often_and_once(300)]
+    path = trace_file(tmp_path, requests)
+    more = ("simulate", "--trace", path, "--pace", "60", "--json")
     told: dict[str, list[Any]] = {}
-    for row in rows(magray(clone_url, *more)):
+    for row in rows(magray(url, *more)):
         told.setdefault(row.pop("group"), []).append(row)
     days = told["by day"]
     assert [day["day"] for day in days] == [1, 2, 3]
-    assert sum(day["requests"] for day in days) == 600
+    assert sum(day["requests"] for day in days) == 300
     assert all(day["evicted"] > 0 for day in days)
-    assert sum(day["hits"] + day["stored"] for day in days) == 600
+    assert sum(day["hits"] + day["stored"] for day in days) == 300
     by_policy = {row["policy"]: row for row in told["at the same bytes"]}
     assert {"the lifecycle", "memory.evict", "LRU", "LFU"} <= set(by_policy)
     layers = told["accesses by layer"]
     assert [row["layer"] for row in layers] == ["interact", "insights", "assets", "missed"]
-    assert sum(row["accesses"] for row in layers) == 600
-    assert all(row["share"] == pytest.approx(row["accesses"] / 600, abs=1e-4) for row in layers)
+    assert sum(row["accesses"] for row in layers) == 300
+    assert all(row["share"] == pytest.approx(row["accesses"] / 300, abs=1e-4) for row in layers)
     assert by_policy["the lifecycle"]["objects_missed"] == layers[-1]["share"] > 0.3
 
 
-def test_eviction_beats_lru_where_much_is_asked_for_once(clone_url: str, tmp_path: Path) -> None:
-    trace_file(tmp_path, often_and_once(), "often")
+def test_eviction_beats_lru_where_much_is_asked_for_once(url: str, tmp_path: Path) -> None:
+    trace_file(tmp_path, often_and_once(300), "often")
     arguments = ("bench", "evict", "--traces", tmp_path, "--budget", "0.1", "--json")
-    first, second = (rows(magray(clone_url, *arguments)) for _ in range(2))
+    first, second = (rows(magray(url, *arguments)) for _ in range(2))
     assert first == second
     missed = {row["policy"]: row["objects_missed"] for row in first}
     assert missed["memory.evict"] < missed["LRU"]
     assert {row["trace"] for row in first} == {"often"}
 
 
-def test_people_read_tables(clone_url: str, tmp_path: Path) -> None:
-    done = magray(clone_url, "bench", "evict", "--traces", tmp_path, "--budget", "5%")
+def test_people_read_tables(url: str, tmp_path: Path) -> None:
+    done = magray(url, "bench", "evict", "--traces", tmp_path, "--budget", "5%")
     assert done.returncode == 0, done.stderr
-    trace_file(tmp_path, often_and_once())
-    done = magray(clone_url, "simulate", "--trace", tmp_path / "t.csv.gz", "--requests", "50")
+    trace_file(tmp_path, often_and_once(300))
+    done = magray(url, "simulate", "--trace", tmp_path / "t.csv.gz", "--requests", "50")
     assert done.returncode == 0, done.stderr
     for word in (
         "50 requests for",
@@ -159,23 +168,23 @@ def test_people_read_tables(clone_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("budget", ["0", "101%", "much", "-1"])
-def test_a_budget_is_a_share(clone_url: str, tmp_path: Path, budget: str) -> None:
+def test_a_budget_is_a_share(url: str, tmp_path: Path, budget: str) -> None:
     path = trace_file(tmp_path, [(0, 1, 1)])
-    done = magray(clone_url, "simulate", "--trace", path, "--budget", budget)
+    done = magray(url, "simulate", "--trace", path, "--budget", budget)
     assert done.returncode == 2
     assert "10%" in done.stderr
 
 
-def test_a_missing_file_is_a_sentence(clone_url: str, tmp_path: Path) -> None:
-    done = magray(clone_url, "simulate", "--trace", tmp_path / "none.csv.gz")
+def test_a_missing_file_is_a_sentence(url: str, tmp_path: Path) -> None:
+    done = magray(url, "simulate", "--trace", tmp_path / "none.csv.gz")
     assert done.returncode == 65
     assert "none.csv.gz" in done.stderr
 
 
-def test_microseconds_need_a_pace(clone_url: str, tmp_path: Path) -> None:
+def test_microseconds_need_a_pace(url: str, tmp_path: Path) -> None:
     """Read as seconds they end beyond the year 9999."""
     path = trace_file(tmp_path, [(place * 1e10, place, 1) for place in range(100)])
-    done = magray(clone_url, "simulate", "--trace", path)
+    done = magray(url, "simulate", "--trace", path)
     assert done.returncode == 65
     assert "100 years" in done.stderr
     assert "--pace" in done.stderr
@@ -193,14 +202,14 @@ def told_by(done: CompletedProcess[str], group: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("spacing", "pause"), [(60, 3 * 86_400), (86_400, 0), (3600, 200 * 86_400)]
 )
-def test_pauses_are_passed(clone_url: str, tmp_path: Path, spacing: int, pause: int) -> None:
+def test_pauses_are_passed(url: str, tmp_path: Path, spacing: int, pause: int) -> None:
     """Partitions lie a few days ahead, and a pause is longer; everything stored expires in it."""
-    count = 20 if spacing > 60 else 300
+    count = 20 if spacing > 60 else 100
     path = trace_file(
         tmp_path,
         [(place * spacing + pause * (place > count // 2), place, 1) for place in range(count)],
     )
-    done = magray(clone_url, "simulate", "--trace", path, "--budget", "50%", "--json")
+    done = magray(url, "simulate", "--trace", path, "--budget", "50%", "--json")
     days = told_by(done, "by day")
     assert sum(day["requests"] for day in days) == count
     gone = sum(day["expired"] + day["evicted"] for day in days)
@@ -208,22 +217,22 @@ def test_pauses_are_passed(clone_url: str, tmp_path: Path, spacing: int, pause: 
     assert 0 <= left <= count / 2
 
 
-def test_what_was_used_before_a_pause_is_promoted_in_it(clone_url: str, tmp_path: Path) -> None:
+def test_what_was_used_before_a_pause_is_promoted_in_it(url: str, tmp_path: Path) -> None:
     """It may move once its uses span more than 12 hours, and would expire after 24."""
     uses = [hours * 3600 for hours in (0, 2, 4, 6, 8, 10, 12.1)]
     path = trace_file(tmp_path, [(at, one, 1) for at in [*uses, 42 * 3600] for one in range(10)])
-    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    done = magray(url, "simulate", "--trace", path, "--budget", "100%", "--json")
     days = told_by(done, "by day")
     assert sum(day["promoted"] for day in days) == 10
     assert (days[-1]["requests"], days[-1]["hits"]) == (10, 10)
 
 
-def test_uses_within_a_life_are_hits_however_sparse(clone_url: str, tmp_path: Path) -> None:
+def test_uses_within_a_life_are_hits_however_sparse(url: str, tmp_path: Path) -> None:
     """Asked for again after 22 of 24 hours, two hours apart; by its size, two would be a batch."""
     hours = [(4 * place + again, place) for place in range(20) for again in (0, 22)]
     once = [(0, 100 + place, 1) for place in range(108)]
     path = trace_file(tmp_path, once + [(at * 3600, one, 1) for at, one in sorted(hours)])
-    done = magray(clone_url, "simulate", "--trace", path, "--budget", "100%", "--json")
+    done = magray(url, "simulate", "--trace", path, "--budget", "100%", "--json")
     missed = {row["policy"]: row["objects_missed"] for row in told_by(done, "at the same bytes")}
     first = pytest.approx(128 / 148, abs=1e-4)
     assert (missed["LRU"], missed["memory.evict"], missed["the lifecycle"]) == (first, first, first)
