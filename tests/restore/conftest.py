@@ -40,9 +40,21 @@ def folder(scratch: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def chain(scratch: Path) -> Chain:
+def fresh(scratch: Path) -> Place:
+    """A migrated cluster that was stopped in order and is copied from then on, never started."""
+    place = Place(scratch / "fresh")
+    try:
+        place.start()
+        place.server.stop("fast", force=True)
+    finally:
+        place.end()
+    return place
+
+
+@pytest.fixture(scope="session")
+def chain(scratch: Path, fresh: Place) -> Chain:
     """A full and two incrementals, writes around each, and the server stopped: never changed."""
-    return make_chain(scratch / "chain")
+    return make_chain(scratch / "chain", fresh)
 
 
 @pytest.fixture
@@ -52,14 +64,17 @@ def copy(chain: Chain, folder: Path) -> Chain:
 
 
 @pytest.fixture
-def make_place(folder: Path) -> Iterator[Callable[..., Place]]:
-    """A function that starts a migrated cluster of this test's own."""
+def make_place(folder: Path, fresh: Place) -> Iterator[Callable[..., Place]]:
+    """A function that starts a migrated cluster of this test's own.
+
+    It is a copy with the system identifier all copies have, unless `copied` is False.
+    """
     made: list[Place] = []
 
-    def make(name: str = "live", **options: object) -> Place:
+    def make(name: str = "live", *, copied: bool = True, **options: object) -> Place:
         place = Place(folder / name, **options)  # type: ignore[arg-type]
         made.append(place)
-        place.start()
+        place.start(fresh if copied else None)
         return place
 
     yield make

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,11 +96,18 @@ class Place:
     def repository(self) -> Repository:
         return open_repository(self.settings, self.server.home, self.server.bin_dir)
 
-    def start(self) -> None:
+    def start(self, like: Place | None = None) -> None:
+        """Start a migrated cluster: a copy of the stopped one of `like`, or a new one."""
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if like is not None:
+            self.server.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # its files belong to the user the server runs as
+            copy = ["cp", "-a", like.server.home / "pg", self.server.home / "pg"]
+            subprocess.run(copy, check=True)
         self.server.start()
-        migrate(self.server.url(), Model(name="test-model", dim=8))
-        self.sql("select memory.make_partitions()")
+        if like is None:
+            migrate(self.server.url(), Model(name="test-model", dim=8))
+            self.sql("select memory.make_partitions()")
 
     def end(self) -> None:
         if self.server.is_running or self.server.started_here:
@@ -220,9 +228,9 @@ class Chain:
         return state_of(self.folder / "restored", self.folder)
 
 
-def make_chain(folder: Path) -> Chain:
+def make_chain(folder: Path, like: Place) -> Chain:
     place = Place(folder)
-    place.start()
+    place.start(like)
     try:
         ids, instants = [], []
         for kind in ("full", "incremental", "incremental"):

@@ -151,7 +151,7 @@ def test_fault_09_a_link_left_out(copy: Chain) -> None:
 
 def test_fault_09_a_link_of_another_cluster(copy: Chain, make_place: Callable[..., Place]) -> None:
     """Under the name of ours or under its own, it never becomes part of our chain."""
-    place = make_place()
+    place = make_place(copied=False)
     place.take("full")
     other = place.take("incremental")
     assert other.kind == "incremental"
@@ -167,6 +167,7 @@ def test_fault_09_a_link_of_another_cluster(copy: Chain, make_place: Callable[..
     assert fault is not None
     assert str(other.parent) in fault
     system = known.get(copy.ids[0]).manifest.system
+    assert system != other.system
     told = copy.restore(copy.instants[2], system=system)
     assert told.chain == copy.ids[:1]
     assert copy.state() == copy.ledger.at(copy.instants[2])
