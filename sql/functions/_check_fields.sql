@@ -12,7 +12,7 @@ declare
     v_fault record;
     v_levels constant integer := 500;
     v_digits constant integer := 4000;
-    v_too_deep constant jsonpath := 'strict $.**{501}';
+    v_too_deep constant jsonpath := 'strict $.**{501}'::jsonpath;
 begin
     with field (key, type, said, whole) as (
         values
