@@ -90,7 +90,7 @@ async def test_what_a_visitor_got_wrong_is_told_as_that(visitor: httpx2.AsyncCli
         assert "the request is not valid" in told(answer, status=status)
     nul = {"namespace": "n", "query": "a\0b"}
     text = told(await visitor.get("/search", params=nul, headers=HTMX), status=200)
-    assert "the values are not usable" in text
+    assert "a text holds the character NUL" in text
     assert "database" not in text
 
 
