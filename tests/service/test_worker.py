@@ -26,15 +26,7 @@ if TYPE_CHECKING:
 
     from service.embedding.port import Vectors
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look often and pause shortly."""
-    monkeypatch.setattr(worker_module, "_POLL", 0.05)
-    monkeypatch.setattr(worker_module, "_SHORTEST_PAUSE", 0.01)
-    monkeypatch.setattr(worker_module, "_LONGEST_PAUSE", 0.05)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture

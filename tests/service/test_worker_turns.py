@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from service.database import make_pool
-from service.embedding import worker as worker_module
 from service.embedding.batcher import MicroBatcher
 from service.embedding.cache import CachedEmbedder
 from service.embedding.openai import OpenAIEmbedder
@@ -28,15 +27,7 @@ if TYPE_CHECKING:
     from service.embedding.port import Embedder, Vectors
     from tests.embedding.endpoint import Answer
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look often and pause shortly."""
-    monkeypatch.setattr(worker_module, "_POLL", 0.05)
-    monkeypatch.setattr(worker_module, "_SHORTEST_PAUSE", 0.01)
-    monkeypatch.setattr(worker_module, "_LONGEST_PAUSE", 0.05)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture
