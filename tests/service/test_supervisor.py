@@ -225,11 +225,23 @@ async def test_a_server_that_recovers_by_itself_is_left_to_it(
 ) -> None:
     """A killed backend: PostgreSQL ends all others and replays its WAL."""
     before = read_pid_file(server.pgdata)
-    with psycopg.connect(server.url(), autocommit=True) as victim:
+    with (
+        psycopg.connect(server.url(), autocommit=True) as victim,
+        psycopg.connect(server.url(), autocommit=True) as other,
+    ):
         os.kill(victim.info.backend_pid, signal.SIGKILL)
+        await until(lambda: asyncio.to_thread(_is_ended, other))
     await until(lambda: is_well(service))
     assert (await client.post("/v1/memories", json=store("after the recovery"))).status_code == 201
     assert read_pid_file(server.pgdata) == before
+
+
+def _is_ended(connection: psycopg.Connection[Any]) -> bool:
+    try:
+        connection.execute("select 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 async def test_an_outage_the_database_refuses_is_told_once(service: Running) -> None:
@@ -239,6 +251,8 @@ async def test_an_outage_the_database_refuses_is_told_once(service: Running) -> 
     words = ("with \0 in it", "in order")
     troubles = [Trouble(since=now, cause=Cause(what, "", ""), restarting=False) for what in words]
     await until(lambda: is_well(service))
+    # those of the tests before are told
+    await until(lambda: asyncio.sleep(0, not (supervisor.trouble or supervisor._untold)))
     with capture_logs() as logs:
         supervisor._untold = [(one, now) for one in troubles]
         await until(lambda: asyncio.sleep(0, not supervisor._untold))
