@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from service import openapi, problems
-from service.access import require_key
-from service.accounting import account
-from service.backups import BackupKeeper
-from service.cross_origin import cross_origin
+from service.background.backups import BackupKeeper
+from service.background.housework import housework
+from service.background.supervisor import Supervisor
+from service.background.touches import TouchBuffer
+from service.background.watch.reporter import Reporter
+from service.background.watch.tally import Tally
+from service.core.embedding.batcher import MicroBatcher
+from service.core.embedding.worker import EmbeddingWorker
+from service.core.keys import KeyRing
+from service.core.memory import DashboardCalls, Watch
 from service.dashboard import routes as dashboard
 from service.dashboard.panels import Panels
 from service.dashboard.visitors import Visitors
-from service.embedding.batcher import MicroBatcher
-from service.embedding.worker import EmbeddingWorker
-from service.heads import answer_heads
-from service.housework import housework
-from service.keys import KeyRing
-from service.memory import DashboardCalls, Watch
-from service.metrics import CacheCollector, KpiCollector, TallyCollector
-from service.query_cache import QueryCache
-from service.recall import Recall
 from service.routes.backups import BackupRoutes
 from service.routes.body import LARGEST_OTHER
 from service.routes.decisions import decisions
@@ -40,17 +36,21 @@ from service.routes.metrics import Metrics
 from service.routes.query import check_request, parameters_of
 from service.routes.search import search
 from service.routes.watch import WatchRoutes
+from service.search.query_cache import QueryCache
+from service.search.recall import Recall
 from service.services import Parts
-from service.supervisor import Supervisor
-from service.touches import TouchBuffer
-from service.tracing import plugins as tracing
-from service.watch.reporter import Reporter
-from service.watch.tally import Tally
+from service.web import openapi, problems
+from service.web.access import require_key
+from service.web.accounting import account
+from service.web.cross_origin import cross_origin
+from service.web.heads import answer_heads
+from service.web.metrics import CacheCollector, KpiCollector, TallyCollector
+from service.web.tracing import plugins as tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from service.backend import Backend
+    from service.core.backend import Backend
 
 
 def make_app(backend: Backend) -> Litestar:

@@ -8,13 +8,13 @@ from typing import TypeAlias
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from service.backups import BackupKeeper
-from service.embedding.worker import EmbeddingWorker
-from service.memory import Memory, Watch
-from service.metrics import KpiCollector
-from service.recall import Recall
-from service.supervisor import Supervisor
-from service.touches import TouchBuffer
+from service.background.backups import BackupKeeper
+from service.background.supervisor import Supervisor
+from service.background.touches import TouchBuffer
+from service.core.embedding.worker import EmbeddingWorker
+from service.core.memory import Memory, Watch
+from service.search.recall import Recall
+from service.web.metrics import KpiCollector
 
 
 @dataclass(frozen=True, kw_only=True)

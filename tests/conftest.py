@@ -19,8 +19,8 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from service.embedded import EmbeddedServer
-from service.migrate import Model, migrate
+from service.core.embedded import EmbeddedServer
+from service.core.migrate import Model, migrate
 from tests.memory_disk import fast_place
 
 if TYPE_CHECKING:

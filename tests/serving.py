@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.embedded import EmbeddedServer
+from service.core.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from jobs.archive import parquet
 from jobs.archive.write import Outcome, delete, erase
-from service.errors import (
+from service.core.errors import (
     DamagedObjectError,
     MissingObjectError,
     StorageError,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from jobs.storage.store import Store, StoredObject
-    from service.memory import Archive
+    from service.core.memory import Archive
 
 _BATCH = 1000
 _FAULTS = ("damaged", "missing")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.storage.store import Store
-    from service.memory import Archive
+    from service.core.memory import Archive
 
 _BATCH = 500
 _PATIENCE = 60.0  # seconds to wait for another program that works on the files

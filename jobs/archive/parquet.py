@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
-from service.errors import DamagedObjectError, UnreadableObjectError
+from service.core.errors import DamagedObjectError, UnreadableObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

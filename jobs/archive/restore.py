@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.storage.store import Store
-    from service.memory import Archive
+    from service.core.memory import Archive
 
 _BATCH = 500
 

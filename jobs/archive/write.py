@@ -16,13 +16,13 @@ import psycopg
 import structlog
 
 from jobs.archive import parquet
-from service.errors import DamagedObjectError, MagrayError, MissingObjectError, StorageError
+from service.core.errors import DamagedObjectError, MagrayError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobs.storage.store import Store
-    from service.memory import Archive
+    from service.core.memory import Archive
 
 log = structlog.get_logger("magray.archive")
 

@@ -17,13 +17,13 @@ import anyio
 
 from jobs.backup import archive_wal
 from jobs.backup.errors import MissingError, TimedOutError
-from service.embedded.files import create_file
+from service.core.embedded.files import create_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.embedded import EmbeddedServer
-    from service.memory import Backups
+    from service.core.embedded import EmbeddedServer
+    from service.core.memory import Backups
 
 _FOLDER = "archiver"
 

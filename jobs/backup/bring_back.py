@@ -10,9 +10,9 @@ import anyio.to_thread
 
 from jobs.backup.restore import open_folder, restore
 from jobs.backup.take import quiet
-from service.database import connect
-from service.embedded import EmbeddedServer
-from service.memory import Backups
+from service.core.database import connect
+from service.core.embedded import EmbeddedServer
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.repository import Repository
     from jobs.backup.target import Target
-    from service.backend import Database
+    from service.core.backend import Database
 
     Progress = Callable[[str, int, int | None], None]
 

@@ -17,9 +17,9 @@ from jobs.backup.restore import open_folder, restore
 from jobs.backup.take import quiet
 from jobs.backup.target import Target
 from jobs.backup.windows import usable
-from service.database import connect
-from service.embedded import EmbeddedServer
-from service.memory import Backups
+from service.core.database import connect
+from service.core.embedded import EmbeddedServer
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable

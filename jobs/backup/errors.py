@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from service.errors import BackupError as BackupError
+from service.core.errors import BackupError as BackupError
 
 
 class DamagedError(BackupError):

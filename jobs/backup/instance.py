@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from jobs.backup.errors import CheckError, NotRestorableError
-from service.database import UNMIGRATED, connect
-from service.embedded import EmbeddedServer
-from service.errors import PlatformError
-from service.memory import Backups
+from service.core.database import UNMIGRATED, connect
+from service.core.embedded import EmbeddedServer
+from service.core.errors import PlatformError
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ import msgspec
 
 from jobs.backup.archiving import wait_until_archived
 from jobs.backup.errors import MissingError, NotRestorableError
-from service.database import connect
-from service.memory import Backups
+from service.core.database import connect
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from jobs.backup.catalogue import Catalogue
     from jobs.backup.repository import Repository
-    from service.backend import Database
+    from service.core.backend import Database
 
 _FOLDER = "marks"
 

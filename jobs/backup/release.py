@@ -8,10 +8,10 @@ import anyio
 import anyio.to_thread
 
 from jobs.backup.errors import NotRestorableError
-from service.database import connect
-from service.embedded import EmbeddedServer
-from service.embedded.site import HELD_BACK
-from service.memory import Backups
+from service.core.database import connect
+from service.core.embedded import EmbeddedServer
+from service.core.embedded.site import HELD_BACK
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from jobs.backup.errors import MissingError, StorageError
 from jobs.backup.programs import Programs
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
 from jobs.storage.tier import Storage
-from service.embedded.binaries import packaged_bin_dir
+from service.core.embedded.binaries import packaged_bin_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.catalogue import Catalogue
     from jobs.backup.wal import Listing
-    from service.settings import BackupSettings
+    from service.core.settings import BackupSettings
 
 _WAL = "wal/"
 

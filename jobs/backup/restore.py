@@ -41,8 +41,8 @@ from jobs.backup.plan import make_plan, preflight, refusal
 from jobs.backup.replay import Reader, Stop, find_stop
 from jobs.backup.take import quiet
 from jobs.backup.wal import format_lsn, parse_lsn, segment_name
-from service.embedded import EmbeddedServer
-from service.embedded.site import HELD_BACK
+from service.core.embedded import EmbeddedServer
+from service.core.embedded.site import HELD_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,14 +13,14 @@ from jobs.backup.crypto import NAME_THE_KEY
 from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import gaps
 from jobs.backup.windows import windows_of
-from service.database import connect
-from service.memory import Backups
+from service.core.database import connect
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from jobs.backup.catalogue import Backup, Catalogue
     from jobs.backup.chain import Window
     from jobs.backup.repository import Repository
-    from service.backend import Database
+    from service.core.backend import Database
 
 _BACKLOG = 8  # waiting segments that are worth a word: two minutes at 16 MB a quarter of one
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobs.backup.archive_wal import SEGMENT
 from jobs.backup.errors import ToolError
-from service.database import without_password
+from service.core.database import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,8 +32,8 @@ from jobs.backup.lease import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
 from jobs.backup.watching import StreamCheck, Watch
-from service.database import connect, without_password
-from service.memory import Backups
+from service.core.database import connect, without_password
+from service.core.memory import Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jobs.backup.catalogue import Catalogue
     from jobs.backup.repository import Repository
     from jobs.storage.tier import Storage
-    from service.backend import Database
+    from service.core.backend import Database
 
     Progress = Callable[[str, int, int | None], None]
 

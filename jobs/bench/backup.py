@@ -26,14 +26,14 @@ from jobs.backup.restore import restore
 from jobs.backup.take import take
 from jobs.backup.target import Target
 from jobs.bench.corpus import DIM, KINDS, Corpus
-from service.backend import Database, bring_up_to_date
-from service.database import connect
-from service.embedded import EmbeddedServer
-from service.embedded.site import HELD_BACK
-from service.memory import Operator
-from service.migrate import Model
-from service.paths import SQL_DIR
-from service.settings import BackupSettings
+from service.core.backend import Database, bring_up_to_date
+from service.core.database import connect
+from service.core.embedded import EmbeddedServer
+from service.core.embedded.site import HELD_BACK
+from service.core.memory import Operator
+from service.core.migrate import Model
+from service.core.paths import SQL_DIR
+from service.core.settings import BackupSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.catalogue import Manifest
     from jobs.backup.repository import Repository
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 # of each kind: share of what is there, how far back it reaches, share of what comes in
 _MIX = dict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from service.errors import PlatformError
+from service.core.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from service.errors import PlatformError
+from service.core.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

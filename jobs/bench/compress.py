@@ -20,17 +20,17 @@ from pgvector.psycopg import register_vector
 from psycopg.rows import dict_row
 
 from jobs.bench.corpus import KINDS, Corpus
-from service.database import connect
-from service.memory import Operator, Pressure
-from service.model import NewMemory
-from service.paths import SQL_DIR
+from service.core.database import connect
+from service.core.memory import Operator, Pressure
+from service.core.model.memories import NewMemory
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jobs.bench.measure import Floats
     from jobs.bench.scratch import Scratch
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 TOP_K = 10
 SMALL, LARGE = "500 memories", "large"

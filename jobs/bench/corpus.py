@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.model import NewMemory
+from service.core.model.memories import NewMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 DIM = 384
 _CENTRES = 200

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from jobs.bench.corpus import DIM
-from service.database import connect
-from service.memory import Operator
-from service.paths import SQL_DIR
+from service.core.database import connect
+from service.core.memory import Operator
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ import numpy as np
 import psycopg
 from psycopg.rows import tuple_row
 
-from service.memory import Operator, Use
-from service.paths import SQL_DIR
+from service.core.memory import Operator, Use
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from jobs.bench.evidence import metric_names, metrics, read_evidence
 from jobs.bench.measure import Interval, mean_intervals
 from jobs.transfer.embed import embed_pending
 from jobs.transfer.store import store
-from service.model import NewMemory, SearchRequest
+from service.core.model.memories import NewMemory, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from jobs.bench.measure import Floats
     from jobs.transfer.item import Item
     from jobs.transfer.locomo import Conversation
-    from service.embedding.cache import CachedEmbedder
-    from service.embedding.port import Vectors
-    from service.memory import Memory
+    from service.core.embedding.cache import CachedEmbedder
+    from service.core.embedding.port import Vectors
+    from service.core.memory import Memory
 
 # How far a ranking is read: enough for every cutoff people ask for, and for the MRR.
 DEPTH = 100

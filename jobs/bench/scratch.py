@@ -11,22 +11,22 @@ import anyio
 import psycopg
 import sqlalchemy as sa
 
-from service.backend import (
+from service.core.backend import (
     Database,
     bring_up_to_date,
     model_of,
     open_database,
     open_pools,
 )
-from service.errors import PlatformError
-from service.memory import Operator
+from service.core.errors import PlatformError
+from service.core.memory import Operator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from service.embedding.cache import CachedEmbedder
-    from service.memory import Memory
-    from service.settings import Settings
+    from service.core.embedding.cache import CachedEmbedder
+    from service.core.memory import Memory
+    from service.core.settings import Settings
 
 _PREFIX = "magray_bench_"
 

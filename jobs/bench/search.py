@@ -18,10 +18,10 @@ from pgvector.psycopg import register_vector
 
 from jobs.bench.client import service
 from jobs.bench.corpus import KINDS, Corpus
-from service.database import connect
-from service.keys import create_key
-from service.memory import Operator
-from service.paths import SQL_DIR
+from service.core.database import connect
+from service.core.keys import create_key
+from service.core.memory import Operator
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jobs.bench.client import Client
     from jobs.bench.measure import Floats
     from jobs.bench.scratch import Scratch
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 TOP_K = 10
 SMALL = 500

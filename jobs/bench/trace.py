@@ -17,9 +17,9 @@ import numpy as np
 
 from jobs.train.scoring import score_all
 from jobs.train.training import Wish, train
-from service.database import connect
-from service.memory import Training
-from service.paths import SQL_DIR
+from service.core.database import connect
+from service.core.memory import Training
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,12 +20,12 @@ import psycopg
 
 from jobs.bench.client import service
 from jobs.bench.corpus import Corpus
-from service.accounting import account
-from service.database import connect
-from service.keys import create_key
-from service.memory import Operator
-from service.paths import SQL_DIR
-from service.watch.tally import Tally
+from service.background.watch.tally import Tally
+from service.core.database import connect
+from service.core.keys import create_key
+from service.core.memory import Operator
+from service.core.paths import SQL_DIR
+from service.web.accounting import account
 
 if TYPE_CHECKING:
     from collections.abc import Callable

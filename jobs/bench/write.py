@@ -18,9 +18,9 @@ import numpy as np
 
 from jobs.bench.client import service
 from jobs.bench.corpus import Corpus
-from service.database import connect
-from service.keys import create_key
-from service.memory import Operator
+from service.core.database import connect
+from service.core.keys import create_key
+from service.core.memory import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from service.model import NewMemory
+from service.core.model.memories import NewMemory
 
 NAMESPACE = "demo"
 

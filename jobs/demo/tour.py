@@ -9,12 +9,12 @@ import anyio.to_thread
 
 from jobs.demo.conversation import NAMESPACE, QUESTIONS, demo_memories
 from jobs.transfer.embed import embed_pending
-from service.memory import Use
-from service.model import SearchRequest
+from service.core.memory import Use
+from service.core.model.memories import SearchRequest
 
 if TYPE_CHECKING:
-    from service.backend import Backend
-    from service.model import Criterion, Hit, Layer, Stored
+    from service.core.backend import Backend
+    from service.core.model.memories import Criterion, Hit, Layer, Stored
 
 _SHOWN = 3
 

@@ -9,15 +9,15 @@ import anyio.to_thread
 from jobs.bench.scratch import scratch_database
 from jobs.simulate.replay import Outcome, Replay
 from jobs.simulate.rivals import policy_names, run_policy
-from service.database import connect
-from service.memory import ReplayCalls
-from service.paths import SQL_DIR
+from service.core.database import connect
+from service.core.memory import ReplayCalls
+from service.core.paths import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobs.simulate.trace import Trace
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 EVICT, LIFECYCLE = "memory.evict", "the lifecycle"
 

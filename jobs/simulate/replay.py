@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.simulate.trace import Trace
-    from service.memory import ReplayCalls
+    from service.core.memory import ReplayCalls
 
 NAMESPACE = "trace"
 LAYERS = ("interact", "insights", "assets")

@@ -23,7 +23,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore
 
 from jobs.storage.opening import open_url, reason, sync
-from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
+from service.core.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

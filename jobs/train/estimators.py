@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
 from jobs.bench.measure import SEED, Floats
-from service.errors import TrainingError
+from service.core.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

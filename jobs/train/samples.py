@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import NotReadyError
+from service.core.errors import NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.bench.measure import Floats
-    from service.memory import Rows
+    from service.core.memory import Rows
 
 PARTS = ("recency", "frequency", "importance")
 FIXED = "fixed_weighting"

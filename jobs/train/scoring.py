@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobs.bench.measure import Floats
     from jobs.train.estimators import Classifier
-    from service.memory import Rows, Training
+    from service.core.memory import Rows, Training
 
 BATCH = 5000
 

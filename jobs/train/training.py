@@ -12,7 +12,7 @@ from jobs.train.combination import fit_combination
 from jobs.train.estimators import choose, fit_candidates, one_thread, relevance, to_artifact
 from jobs.train.evaluation import evaluate
 from jobs.train.samples import read_samples, split_by_time, usable_features
-from service.errors import NotReadyError
+from service.core.errors import NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobs.train.estimators import Classifier
     from jobs.train.evaluation import Evaluation
     from jobs.train.samples import Samples, Split
-    from service.memory import Rows, Training
+    from service.core.memory import Rows, Training
 
 # What a training does, in order; the names a progress bar shows.
 STAGES = ("reading", "learning", "storing")

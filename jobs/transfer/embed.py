@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from service.embedding.isolate import embed_each
-from service.embedding.keep import keep
-from service.embedding.port import EmbeddingUnavailable
+from service.core.embedding.isolate import embed_each
+from service.core.embedding.keep import keep
+from service.core.embedding.port import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from service.embedding.port import Embedder
-    from service.memory import Memory
+    from service.core.embedding.port import Embedder
+    from service.core.memory import Memory
 
 
 async def embed_pending(

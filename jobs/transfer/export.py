@@ -18,7 +18,7 @@ from jobs.transfer.item import FileError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from service.memory import Memory
+    from service.core.memory import Memory
 
 _PAGE = 500
 

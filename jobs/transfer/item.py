@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from service.errors import MagrayError
+from service.core.errors import MagrayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from service.model import NewMemory
+    from service.core.model.memories import NewMemory
 
 # What `magray import` stores of imported conversations and facts: kept for 90 days and promoted
 # when used, where the default of the API (user_interaction) would be gone tomorrow.

@@ -16,7 +16,7 @@ from jobs.transfer.item import MAX_CHARS, Item, Record, Skip, guarded, unfit
 from jobs.transfer.shape import foreign
 from jobs.transfer.source import MAX_LINE
 from jobs.transfer.whole import VERSION, Name, Whole
-from service.model import Kind, NewMemory, Score, Vector
+from service.core.model.memories import Kind, NewMemory, Score, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

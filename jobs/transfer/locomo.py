@@ -17,8 +17,8 @@ from msgspec import Struct, field
 
 from jobs.transfer.item import DEFAULT_KIND, Choice, Fault, FileError, Item, Skip, unfit
 from jobs.transfer.shape import foreign
-from service.model import NewMemory
-from service.names import known_instead
+from service.core.model.memories import NewMemory
+from service.core.names import known_instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

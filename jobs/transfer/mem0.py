@@ -15,7 +15,7 @@ from msgspec import Struct
 from jobs.transfer.item import DEFAULT_KIND, EXPIRED, FileError, Item, Skip, guarded, unfit
 from jobs.transfer.shape import foreign
 from jobs.transfer.times import read_moment
-from service.model import NewMemory
+from service.core.model.memories import NewMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from msgspec import inspect
 from jobs.transfer.item import FileError
 from jobs.transfer.shape import packed_as
 from jobs.transfer.texts import unstorable
-from service.names import known_instead
+from service.core.names import known_instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from jobs.transfer.item import EXPIRED, Fault, FileError, Item, Record, Skip
 from jobs.transfer.outcome import Outcome, Skipped
 from jobs.transfer.report import Report
 from jobs.transfer.texts import unstorable
-from service.memory import to_vector
-from service.model import Stored
+from service.core.memory import to_vector
+from service.core.model.memories import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from jobs.transfer.item import Entry
-    from service.memory import Memory, Transfer
-    from service.model import NewMemory
+    from service.core.memory import Memory, Transfer
+    from service.core.model.memories import NewMemory
 
 Kept = TypeVar("Kept", Item, Record)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from service.leaves import leaves
+from service.core.leaves import leaves
 
 _SURROGATES = ("\ud800", "\udfff")
 

@@ -12,7 +12,7 @@ from uuid import UUID  # noqa: TC003
 
 from msgspec import Meta, Struct
 
-from service.model import Kind, Score, Vector  # noqa: TC001
+from service.core.model.memories import Kind, Score, Vector  # noqa: TC001
 
 # The form of the lines this version writes and reads.
 VERSION = 1

@@ -16,20 +16,20 @@ from jobs.archive import check
 from jobs.archive import write as writing
 from jobs.archive.restore import restore as bring_back
 from jobs.storage.store import open_store
-from service.backend import open_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.database import connect
-from service.errors import StorageError
-from service.logs import configure_logs
-from service.memory import Archive
-from service.settings import load_settings
+from service.core.backend import open_database
+from service.core.database import connect
+from service.core.errors import StorageError
+from service.core.logs import configure_logs
+from service.core.memory import Archive
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 EXIT_STORAGE = StorageError.exit_code
 

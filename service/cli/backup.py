@@ -24,15 +24,15 @@ from jobs.backup.status import APART, beside_the_data, mirror, rows_of, summary
 from jobs.backup.stream import stream as run_stream
 from jobs.backup.take import take
 from jobs.backup.verify import verify as run_verify
-from service.backend import Database, open_database
 from service.cli.cells import after, shown
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
-from service.database import UNMIGRATED, connect
-from service.embedded import EmbeddedServer
-from service.logs import configure_logs
-from service.memory import Backups
-from service.settings import Settings, load_settings
+from service.core.backend import Database, open_database
+from service.core.database import UNMIGRATED, connect
+from service.core.embedded import EmbeddedServer
+from service.core.logs import configure_logs
+from service.core.memory import Backups
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -26,7 +26,6 @@ from jobs.bench.scratch import scratch_database
 from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
-from service.backend import load_embedder
 from service.cli.bench_backup import backup
 from service.cli.bench_compress import compress
 from service.cli.bench_expire import expire
@@ -39,8 +38,9 @@ from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.simulate import bench_evict
-from service.logs import configure_logs
-from service.settings import Settings, load_settings
+from service.core.backend import load_embedder
+from service.core.logs import configure_logs
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from jobs.bench import backup as benchmark
 from jobs.bench.corpus import DIM
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 
 @click.command()

@@ -17,18 +17,18 @@ from jobs.bench.scratch import scratch_database
 from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
 from jobs.transfer.source import open_source
-from service.backend import load_embedder
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.embedding.port import embed_queries
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.backend import load_embedder
+from service.core.embedding.port import embed_queries
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
-    from service.embedding.port import Vectors
-    from service.model import NewMemory
-    from service.settings import Settings
+    from service.core.embedding.port import Vectors
+    from service.core.model.memories import NewMemory
+    from service.core.settings import Settings
 
 _QUESTIONS = 200
 _WIDTH = 110

@@ -14,13 +14,13 @@ from jobs.bench.corpus import DIM
 from jobs.bench.scratch import scratch_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()

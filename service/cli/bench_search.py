@@ -16,13 +16,13 @@ from jobs.bench.measure import median_interval, ratio_of_medians
 from jobs.bench.scratch import scratch_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 # way -> what it is, and what its median is divided by
 _ROWS = {

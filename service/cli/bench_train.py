@@ -19,13 +19,13 @@ from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.train import as_row, shown
-from service.errors import TrainingError
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.errors import TrainingError
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
     from jobs.bench.trace import Run, Trace
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 _WIDTH = 160
 

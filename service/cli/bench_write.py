@@ -14,11 +14,11 @@ from jobs.bench.measure import ratio_of_medians
 from jobs.bench.scratch import scratch_database
 from service.cli.output import json_option, print_facts
 from service.cli.progress import make_progress
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()

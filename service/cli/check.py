@@ -14,15 +14,15 @@ from jobs.backup.crypto import Keys
 from jobs.backup.repository import open_repository
 from jobs.backup.status import conditions
 from jobs.storage.store import open_store
-from service.backend import Database, load_embedder, open_database
 from service.cli.output import edge, fold, json_option, print_line, print_rows
-from service.database import UNMIGRATED, connect, is_unprepared
-from service.embedding.isolate import probe_query
-from service.errors import MagrayError, NoDatabaseError
-from service.logs import configure_logs
-from service.memory import Operator
-from service.migrate import sql_digest
-from service.settings import Settings, load_settings
+from service.core.backend import Database, load_embedder, open_database
+from service.core.database import UNMIGRATED, connect, is_unprepared
+from service.core.embedding.isolate import probe_query
+from service.core.errors import MagrayError, NoDatabaseError
+from service.core.logs import configure_logs
+from service.core.memory import Operator
+from service.core.migrate import sql_digest
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from jobs.backup.errors import StorageError

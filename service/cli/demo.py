@@ -14,14 +14,14 @@ from rich.text import Text
 
 from jobs.demo.conversation import NAMESPACE
 from jobs.demo.tour import take_tour
-from service.backend import open_backend
 from service.cli.cells import counted
-from service.logs import configure_logs
-from service.settings import Settings, load_settings
+from service.core.backend import open_backend
+from service.core.logs import configure_logs
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from jobs.demo.tour import Answer, Tour
-    from service.model import Criterion, Hit, Layer
+    from service.core.model.memories import Criterion, Hit, Layer
 
 _MIB = 1 << 20
 _LOOK = 'magray psql -c "select namespace, layer, kind, left(content, 60) from memory.records"'

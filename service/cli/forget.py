@@ -11,21 +11,21 @@ import rich_click as click
 
 from jobs.archive.forget import forget as forget_memories
 from jobs.storage.store import open_store
-from service.backend import open_database
 from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.database import connect
-from service.errors import StorageError
-from service.logs import configure_logs
-from service.memory import Archive
-from service.settings import load_settings
+from service.core.backend import open_database
+from service.core.database import connect
+from service.core.errors import StorageError
+from service.core.logs import configure_logs
+from service.core.memory import Archive
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.archive.forget import Forgotten
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()

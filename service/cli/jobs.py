@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import rich_click as click
 import structlog
 
-from service.backend import open_backend
-from service.backups import BackupKeeper
+from service.background.backups import BackupKeeper
+from service.background.housework import housework
+from service.background.supervisor import Supervisor
 from service.cli.told import until_told
-from service.housework import housework
-from service.logs import configure_logs
-from service.memory import Watch
-from service.settings import EmbeddingSettings, load_settings
-from service.supervisor import Supervisor
+from service.core.backend import open_backend
+from service.core.logs import configure_logs
+from service.core.memory import Watch
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 log = structlog.get_logger("magray.jobs")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import rich_click as click
 
-from service.backend import open_database
 from service.cli.output import json_option, print_rows
-from service.database import connect
-from service.keys import ALL_NAMESPACES, SCOPES, create_key
-from service.logs import configure_logs
-from service.memory import Operator
-from service.settings import load_settings
+from service.core.backend import open_database
+from service.core.database import connect
+from service.core.keys import ALL_NAMESPACES, SCOPES, create_key
+from service.core.logs import configure_logs
+from service.core.memory import Operator
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

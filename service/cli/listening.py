@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from service.errors import ConfigError
+from service.core.errors import ConfigError
 
 # What an address that stands for all of them is reached by on this machine.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  known, not bound to

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from service.backend import open_database
 from service.cli.output import json_option, print_facts, print_rows
-from service.database import connect
-from service.logs import configure_logs
-from service.memory import LOGIN_ROLES, Logins
-from service.settings import Settings, load_settings
+from service.core.backend import open_database
+from service.core.database import connect
+from service.core.logs import configure_logs
+from service.core.memory import LOGIN_ROLES, Logins
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from service.backend import Database
+    from service.core.backend import Database
 
 Answer = TypeVar("Answer")
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.entry import INTERRUPTED
-from service.errors import MagrayError
+from service.core.errors import MagrayError
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -76,7 +76,9 @@ def run() -> None:
         _tell(error.message, error.detail, error.hint)
         sys.exit(error.exit_code)
     except psycopg.Error as error:
-        from service.database import is_unprepared  # half a second that no help page has to wait
+        from service.core.database import (
+            is_unprepared,  # half a second that no help page has to wait
+        )
 
         diag = error.diag
         _tell(

@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import rich_click as click
 
-from service.backend import (
+from service.cli.output import json_option, print_rows
+from service.core.backend import (
     Database,
     bring_up_to_date,
     load_embedder,
@@ -18,16 +19,15 @@ from service.backend import (
     open_database,
     open_pools,
 )
-from service.cli.output import json_option, print_rows
-from service.database import connect, is_unprepared
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import ConfigError
-from service.keys import first_key
-from service.logs import configure_logs
-from service.memory import Logins, Operator
-from service.migrate import Model, head_revision, sql_digest
-from service.secret_files import FIRST_KEY, SERVICE_LOGIN, SERVICE_PASSWORD, secret
-from service.settings import Settings, load_settings
+from service.core.database import connect, is_unprepared
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import ConfigError
+from service.core.keys import first_key
+from service.core.logs import configure_logs
+from service.core.memory import Logins, Operator
+from service.core.migrate import Model, head_revision, sql_digest
+from service.core.secret_files import FIRST_KEY, SERVICE_LOGIN, SERVICE_PASSWORD, secret
+from service.core.settings import Settings, load_settings
 
 
 @click.command()

@@ -11,18 +11,18 @@ import structlog
 
 from jobs.backup.archiving import set_up
 from service.cli.told import until_told
-from service.database import connect
-from service.embedded import EmbeddedServer
-from service.embedded.cluster import SUPERUSER
-from service.embedded.network import open_to_network
-from service.errors import ConfigError, PlatformError
-from service.logs import configure_logs
-from service.memory import Backups, Logins
-from service.secret_files import SUPERUSER_PASSWORD, secret
-from service.settings import load_settings
+from service.core.database import connect
+from service.core.embedded import EmbeddedServer
+from service.core.embedded.cluster import SUPERUSER
+from service.core.embedded.network import open_to_network
+from service.core.errors import ConfigError, PlatformError
+from service.core.logs import configure_logs
+from service.core.memory import Backups, Logins
+from service.core.secret_files import SUPERUSER_PASSWORD, secret
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 log = structlog.get_logger("magray.postgres")
 

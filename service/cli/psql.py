@@ -18,10 +18,10 @@ from pathlib import Path
 import rich_click as click
 from psycopg.conninfo import conninfo_to_dict
 
-from service.backend import open_database
-from service.errors import PlatformError
-from service.logs import configure_logs
-from service.settings import Settings, load_settings
+from service.core.backend import open_database
+from service.core.errors import PlatformError
+from service.core.logs import configure_logs
+from service.core.settings import Settings, load_settings
 
 _SERVICE = "magray"
 

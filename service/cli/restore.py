@@ -23,10 +23,10 @@ from jobs.backup.target import Target, parse_target
 from service.cli.backup import bar, closed, embedded, opened
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
-from service.embedded import EmbeddedServer
-from service.errors import ConfigError
-from service.logs import configure_logs
-from service.settings import Settings, load_settings
+from service.core.embedded import EmbeddedServer
+from service.core.errors import ConfigError
+from service.core.logs import configure_logs
+from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from jobs.backup.repository import Repository

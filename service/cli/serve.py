@@ -17,22 +17,22 @@ import uvloop
 from rich.console import Console
 
 from service.app import make_app
-from service.backend import open_backend
 from service.cli.listening import base_url, listen
-from service.database import connect
-from service.http_limits import LimitedHttp
-from service.keys import first_key
-from service.logs import configure_logs
-from service.memory import Operator
-from service.settings import load_settings
+from service.core.backend import open_backend
+from service.core.database import connect
+from service.core.keys import first_key
+from service.core.logs import configure_logs
+from service.core.memory import Operator
+from service.core.settings import load_settings
+from service.web.http_limits import LimitedHttp
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from service.backend import Backend
-    from service.model import Layer
-    from service.settings import Settings
+    from service.core.backend import Backend
+    from service.core.model.memories import Layer
+    from service.core.settings import Settings
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TOGETHER = 1.0  # seconds in which several signals are one

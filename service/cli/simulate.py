@@ -19,12 +19,12 @@ from service.cli.cells import counted
 from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.logs import configure_logs
-from service.settings import EmbeddingSettings, load_settings
+from service.core.logs import configure_logs
+from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
     from jobs.simulate.trace import Trace
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 _ABSENT = (
     "Only LRU and LFU to compare with: the other policies are those of libcachesim, a development "

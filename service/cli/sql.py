@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from service.migrate import rebuild_statements
+from service.core.migrate import rebuild_statements
 
 
 @click.command()

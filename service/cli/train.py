@@ -10,21 +10,21 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from service.backend import open_database, verify
 from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
-from service.database import connect
-from service.errors import NotReadyError
-from service.logs import configure_logs
-from service.memory import Training
-from service.settings import load_settings
+from service.core.backend import open_database, verify
+from service.core.database import connect
+from service.core.errors import NotReadyError
+from service.core.logs import configure_logs
+from service.core.memory import Training
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
     from jobs.bench.measure import Interval
     from jobs.train.evaluation import Evaluation
     from jobs.train.training import Trained
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 DAILY = "23 3 * * *"
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}

@@ -17,15 +17,15 @@ from jobs.transfer.item import Choice, FileError
 from jobs.transfer.report import open_report
 from jobs.transfer.source import open_source
 from jobs.transfer.store import store
-from service.backend import open_backend
 from service.cli.faults import EXIT_DATA, file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.transferred import export_lines, print_import, summarise
-from service.database import connect
-from service.logs import configure_logs
-from service.memory import Operator, Transfer
-from service.settings import EmbeddingSettings, Settings, load_settings
+from service.core.backend import open_backend
+from service.core.database import connect
+from service.core.logs import configure_logs
+from service.core.memory import Operator, Transfer
+from service.core.settings import EmbeddingSettings, Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jobs.transfer.outcome import Outcome
     from jobs.transfer.report import Report
     from jobs.transfer.source import Source
-    from service.backend import Backend
+    from service.core.backend import Backend
 
 
 @click.command(name="import")

@@ -12,8 +12,8 @@ from service.dashboard.charts import bars, lines
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from service.memory import DashboardCalls, Watch
-    from service.model_watch import KpiPoint
+    from service.core.memory import DashboardCalls, Watch
+    from service.core.model.watch import KpiPoint
 
     Panel = Callable[[], Awaitable[dict[str, Any]]]
 

@@ -17,15 +17,15 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Template
 from litestar.template import TemplateConfig
 
+from service.core.model.memories import SearchRequest
 from service.dashboard.panels import Panels
 from service.dashboard.parts import HEADERS, answer, rendered
 from service.dashboard.trouble import HANDLERS, to_login
 from service.dashboard.visitors import COOKIE, Visitors, require_visitor
 from service.dashboard.words import FILTERS
-from service.model import SearchRequest
 from service.routes.body import LARGEST_FORM
 from service.services import Services
-from service.static_files import files
+from service.web.static_files import files
 
 _HERE = Path(__file__).parent
 

@@ -10,16 +10,16 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Response
 from psycopg_pool import PoolTimeout
 
-from service import problems
+from service.core.errors import MagrayError
 from service.dashboard.parts import answer, rendered
-from service.errors import MagrayError
+from service.web import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litestar import Request
 
-    from service.supervisor import Trouble
+    from service.background.supervisor import Trouble
 
 # The script that marks the page as out of date looks for it.
 _MARK = {"Magray-Trouble": "yes"}

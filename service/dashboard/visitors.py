@@ -12,14 +12,14 @@ from cachetools import TTLCache
 from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException
 
-from service.keys import ALL_NAMESPACES
+from service.core.keys import ALL_NAMESPACES
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers.base import BaseRouteHandler
 
-    from service.keys import KeyRing
-    from service.model import ApiKey
+    from service.core.keys import KeyRing
+    from service.core.model.memories import ApiKey
 
 COOKIE = "magray"
 _HOURS = 12

@@ -11,8 +11,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from jobs.backup.target import parse_target
-from service.access import all_namespaces_only
-from service.model_backups import (
+from service.core.model.backups import (
     BackupList,
     BackupRecord,
     BackupRequest,
@@ -23,6 +22,7 @@ from service.model_backups import (
 from service.routes.body import StrictBody
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import all_namespaces_only
 
 
 class BackupRoutes(Controller):

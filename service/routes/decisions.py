@@ -11,12 +11,12 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 
-from service.access import namespace_for
-from service.model import NO_NUL, DecisionPage
+from service.core.model.memories import NO_NUL, DecisionPage
 from service.routes.cursor import make_cursor, read_cursor
 from service.routes.memories import NamespaceQuery
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import namespace_for
 
 Action = Literal["promote", "keep", "evict", "compress", "archive", "expire", "forget"]
 _NOBODY = UUID(int=0)

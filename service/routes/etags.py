@@ -14,7 +14,7 @@ from litestar.params import HeaderParameter
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
-    from service.model import Changed, MemoryRecord
+    from service.core.model.memories import Changed, MemoryRecord
 
 UNCHANGED = ResponseSpec(
     data_container=None, description="It is as it was.", generate_examples=False

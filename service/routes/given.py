@@ -17,9 +17,9 @@ from litestar.exceptions import ValidationException
 from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import inspect
 
-from service.leaves import leaves
-from service.model import NEVER_BLANK
-from service.names import known_instead
+from service.core.leaves import leaves
+from service.core.model.memories import NEVER_BLANK
+from service.core.names import known_instead
 
 Shape = TypeVar("Shape", bound=inspect.Type)
 

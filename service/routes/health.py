@@ -10,13 +10,13 @@ from litestar import get
 from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import Struct
 
-from service.model_watch import Health
-from service.problems import from_trouble
+from service.core.model.watch import Health
 from service.routes.responses import problems
 from service.services import Services
+from service.web.problems import from_trouble
 
 if TYPE_CHECKING:
-    from service.supervisor import Trouble
+    from service.background.supervisor import Trouble
 
 # A probe that waits as long as a request would be given up by who probes: seconds.
 _PATIENCE = 3.0

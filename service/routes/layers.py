@@ -6,11 +6,11 @@ from typing import Any
 
 from litestar import Request, get
 
-from service.access import namespace_for
-from service.model import Layers
+from service.core.model.memories import Layers
 from service.routes.memories import NamespaceQuery
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import namespace_for
 
 
 @get(

@@ -7,11 +7,11 @@ from typing import Any
 from litestar import Request, post
 from litestar.params import JSONBody
 
-from service.access import require_all_namespaces
-from service.model import LifecycleAnswer, LifecycleRun
+from service.core.model.memories import LifecycleAnswer, LifecycleRun
 from service.routes.body import StrictBody
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import require_all_namespaces
 
 
 @post(

@@ -11,11 +11,8 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 
-from service.access import namespace_for
-from service.heads import is_head
-from service.memory import to_vector
-from service.metrics import REMEMBERED
-from service.model import (
+from service.core.memory import to_vector
+from service.core.model.memories import (
     NO_NUL,
     ApiKey,
     Changed,
@@ -46,6 +43,9 @@ from service.routes.etags import (
 )
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import namespace_for
+from service.web.heads import is_head
+from service.web.metrics import REMEMBERED
 
 NamespaceQuery = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.routes import HTTPRoute
 
-from service.names import known_instead
+from service.core.names import known_instead
 from service.routes.given import nul_at
 
 if TYPE_CHECKING:

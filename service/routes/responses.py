@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.problems import Problem
+from service.web.problems import Problem
 
 _DESCRIPTIONS = {
     400: "The request is not valid: malformed JSON, an unknown field, a wrong type.",

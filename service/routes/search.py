@@ -8,11 +8,11 @@ import msgspec
 from litestar import Request, post
 from litestar.params import JSONBody
 
-from service.access import namespace_for
-from service.model import SearchAnswer, SearchRequest
+from service.core.model.memories import SearchAnswer, SearchRequest
 from service.routes.body import LARGEST_SEARCH, StrictBody
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import namespace_for
 
 
 @post(

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from litestar import Controller, Request, get, post, put
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 
-from service.access import all_namespaces_only
-from service.model_watch import Alerts, KpiHistory, Kpis, Silence
+from service.core.model.watch import Alerts, KpiHistory, Kpis, Silence
 from service.routes.body import StrictBody
 from service.routes.responses import problems
 from service.services import Services
+from service.web.access import all_namespaces_only
 
 # A chart needs no more points than it is wide.
 _POINTS = 300

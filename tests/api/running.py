@@ -13,14 +13,14 @@ import httpx2
 import numpy as np
 
 from service.app import make_app
-from service.backend import Backend, Database
-from service.database import connect, make_pool
-from service.embedding.cache import CachedEmbedder
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import EmbeddingError
-from service.keys import digest
-from service.memory import Memory, Operator
-from service.settings import Settings
+from service.core.backend import Backend, Database
+from service.core.database import connect, make_pool
+from service.core.embedding.cache import CachedEmbedder
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingError
+from service.core.keys import digest
+from service.core.memory import Memory, Operator
+from service.core.settings import Settings
 from tests.conftest import DIM, MODEL
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
-    from service.embedded import EmbeddedServer
-    from service.embedding.port import Vectors
+    from service.core.embedded import EmbeddedServer
+    from service.core.embedding.port import Vectors
 
 BASE = "http://magray.test"
 PROBLEM = "application/problem+json"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service import keys
+from service.core import keys
 from tests.api.running import Running, bearer, problem
 
 if TYPE_CHECKING:

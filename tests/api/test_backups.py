@@ -13,9 +13,9 @@ import pytest
 
 from jobs.backup.catalogue import Catalogue
 from jobs.backup.restore import open_folder
-from service.backup_rules import Moment, due, moment_of
-from service.backups import BackupKeeper
-from service.settings import BackupSettings
+from service.background.backup_rules import Moment, due, moment_of
+from service.background.backups import BackupKeeper
+from service.core.settings import BackupSettings
 from tests.api.running import PROBLEM, running
 from tests.memory_disk import fast_place
 from tests.restore.places import Place, flip, now

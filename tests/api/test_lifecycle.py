@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.database import connect
+from service.core.database import connect
 from tests.api.running import problem
 
 if TYPE_CHECKING:

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from litestar.exceptions import ValidationException
 
-from service import model, model_backups, model_watch
-from service.leaves import leaves
-from service.model import END, NO_NUL, NOT_BLANK
+from service.core.leaves import leaves
+from service.core.model import backups as model_backups
+from service.core.model import memories as model
+from service.core.model import watch as model_watch
+from service.core.model.memories import END, NO_NUL, NOT_BLANK
 from service.routes.given import read_again
 from service.routes.query import parameters_of
 from tests.api.running import Running, problem

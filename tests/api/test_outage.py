@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service.problems import of_database
-from service.supervisor import refusal
+from service.background.supervisor import refusal
+from service.web.problems import of_database
 from tests.api.running import problem, running, until
 
 if TYPE_CHECKING:

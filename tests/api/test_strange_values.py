@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.database import connect
+from service.core.database import connect
 from tests.api.running import problem
 from tests.api.stored import store
 from tests.conftest import DIM

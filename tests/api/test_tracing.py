@@ -10,8 +10,8 @@ from litestar import Litestar, get
 from litestar.testing import TestClient
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.settings import Settings
-from service.tracing import make_plugin, plugins
+from service.core.settings import Settings
+from service.web.tracing import make_plugin, plugins
 
 if TYPE_CHECKING:
     import httpx2

@@ -10,8 +10,8 @@ import pytest
 from anyio import to_thread
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.memory import Watch
-from service.watch import reporter
+from service.background.watch import reporter
+from service.core.memory import Watch
 from tests.api.running import PROBLEM, problem, running
 from tests.sql.calls import call, session, value
 from tests.sql.pressure import overfill

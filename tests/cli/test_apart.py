@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from service.database import without_password
+from service.core.database import without_password
 from tests.cli.program import PATIENCE, PROGRAM, Home
 from tests.waiting import until
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from service.errors import DamagedObjectError, StorageError
+from service.core.errors import DamagedObjectError, StorageError
 from tests.model.lives import LAYERS, Lives, leftovers
 from tests.sql.archiving import hand, keep
 from tests.sql.calls import call, session, value

@@ -358,7 +358,7 @@ def test_a_place_where_nothing_can_be_stored_is_told(home: Home) -> None:
     assert str(place) in told.stderr
 
 
-@pytest.mark.parametrize("module", ["service.errors", "rich_click", "service.cli.check"])
+@pytest.mark.parametrize("module", ["service.core.errors", "rich_click", "service.cli.check"])
 def test_ctrl_c_while_the_program_is_imported_ends_it_quietly(module: str) -> None:
     program = f"""
 import os, signal, sys

@@ -162,7 +162,7 @@ def test_the_watch_sees_what_it_looks_for(place: Place) -> None:
 def test_the_library_keeps_to_itself(place: Place, first: str) -> None:
     place.run(
         "-c", f"{first}import service\n"
-        "from service.embedding.minilm import load_minilm\n"
+        "from service.core.embedding.minilm import load_minilm\n"
         "import time; model = load_minilm(); model.embed_query('hello'); time.sleep(0.5)"
     )  # fmt: skip
     if first:  # what its import alone leaves is not ours; that nothing is sent is

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from service.core.model.watch import KpiPoint
 from service.dashboard.charts import bars, lines
 from service.dashboard.panels import Panels
-from service.model_watch import KpiPoint
 
 HOUR = datetime(2026, 6, 1, 9, tzinfo=UTC)
 EVERY_2_MIN = [HOUR + timedelta(minutes=2 * one) for one in range(181)]

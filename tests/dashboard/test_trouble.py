@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg_pool import PoolTimeout
 
-from service.errors import MagrayError
+from service.core.errors import MagrayError
 from tests.api.running import Running, running
 from tests.dashboard.visiting import balanced, visiting
 

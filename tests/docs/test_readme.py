@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.serving import serving
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import BackupSettings
+from service.core.settings import BackupSettings
 from tests.cli.program import Home
 from tests.memory_disk import fast_place
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.embedding.minilm import load_minilm
+from service.core.embedding.minilm import load_minilm
 from tests.embedding.endpoint import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.embedding.sentence import OnnxEmbedder
+    from service.core.embedding.sentence import OnnxEmbedder
     from tests.embedding.endpoint import Endpoint
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import EmbeddingError
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingError
 
 if TYPE_CHECKING:
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 DIM = 8
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from service.embedding.batcher import MicroBatcher
-from service.embedding.cache import CachedEmbedder
-from service.embedding.isolate import PROBE
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import EmbeddingError
+from service.core.embedding.batcher import MicroBatcher
+from service.core.embedding.cache import CachedEmbedder
+from service.core.embedding.isolate import PROBE
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingError
 from tests.embedding.fakes import DIM, Fake, OneByOne, vector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from service.embedding.port import Embedder
-    from service.embedding.sentence import OnnxEmbedder
+    from service.core.embedding.port import Embedder
+    from service.core.embedding.sentence import OnnxEmbedder
 
 pytestmark = pytest.mark.anyio
 

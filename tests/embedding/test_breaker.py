@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from service.embedding.batcher import MicroBatcher
-from service.embedding.breaker import Breaker
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import EmbeddingError
+from service.core.embedding.batcher import MicroBatcher
+from service.core.embedding.breaker import Breaker
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingError
 from tests.api.running import until
 from tests.embedding.fakes import Fake, vector
 
 if TYPE_CHECKING:
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 
 class Clock:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from service.embedding.cache import CachedEmbedder
-from service.errors import EmbeddingError
+from service.core.embedding.cache import CachedEmbedder
+from service.core.errors import EmbeddingError
 from tests.embedding.fakes import DIM, Fake, OneByOne, vector
 
 

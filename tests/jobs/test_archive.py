@@ -14,7 +14,7 @@ import pytest
 from jobs.archive import check, write
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
-from service.errors import DamagedObjectError, MissingObjectError
+from service.core.errors import DamagedObjectError, MissingObjectError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, pictures, run, stored
 from tests.sql.archiving import LAYERS, hand
 from tests.sql.calls import call, one, rows, session, value

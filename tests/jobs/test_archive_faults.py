@@ -14,7 +14,7 @@ from jobs.archive import check
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
 from jobs.storage.store import open_store
-from service.errors import DamagedObjectError, StorageError
+from service.core.errors import DamagedObjectError, StorageError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, pictures, run
 from tests.jobs.buckets import serve_bucket
 from tests.jobs.commands import COMMAND, environment, magray, rows

@@ -10,7 +10,7 @@ from jobs.archive import check, parquet
 from jobs.archive.forget import forget as forget_memories
 from jobs.archive.restore import restore
 from jobs.storage.store import Store, open_store
-from service.errors import StorageError, UnreadableObjectError
+from service.core.errors import StorageError, UnreadableObjectError
 from tests.jobs.archives import archive_of, counts, files, forget, hand_over, run, stored
 from tests.jobs.buckets import serve_bucket
 from tests.sql.calls import call, session, value

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from jobs.bench.scratch import scratch_database
-from service.errors import PlatformError
-from service.settings import Settings
+from service.core.errors import PlatformError
+from service.core.settings import Settings
 from tests.conftest import DIM, MODEL
 from tests.jobs.commands import magray, rows
 

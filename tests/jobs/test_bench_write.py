@@ -7,7 +7,7 @@ import pytest
 from jobs.bench import write
 from jobs.bench.corpus import DIM
 from jobs.bench.scratch import scratch_database
-from service.settings import EmbeddingSettings, load_settings
+from service.core.settings import EmbeddingSettings, load_settings
 
 pytestmark = pytest.mark.anyio
 

@@ -10,14 +10,14 @@ import pytest
 from jobs.bench.scratch import scratch_database
 from jobs.demo.conversation import demo_memories
 from jobs.demo.tour import take_tour
-from service.backend import Backend, load_embedder
-from service.database import make_pool
-from service.memory import Memory
-from service.settings import Settings
+from service.core.backend import Backend, load_embedder
+from service.core.database import make_pool
+from service.core.memory import Memory
+from service.core.settings import Settings
 from tests.jobs.commands import magray
 
 if TYPE_CHECKING:
-    from service.embedding.cache import CachedEmbedder
+    from service.core.embedding.cache import CachedEmbedder
 
 
 @pytest.mark.anyio

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.transfer.outcome import Outcome
-    from service.memory import Memory, Transfer
+    from service.core.memory import Memory, Transfer
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from jobs.train.estimators import from_artifact, relevance, to_artifact
 from jobs.train.evaluation import FIXED, METHODS, MODEL, _measure
 from jobs.train.samples import read_samples, split_by_time
 from jobs.train.training import Learned, learn
-from service.errors import TrainingError
-from service.memory import Rows
+from service.core.errors import TrainingError
+from service.core.memory import Rows
 from tests.jobs.training_rows import COLUMNS, made_rows
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.transfer.item import Entry
-    from service.model import NewMemory
+    from service.core.model.memories import NewMemory
 
 FACT: dict[str, Any] = {
     "id": "bf4d4092", "memory": "Likes tea", "hash": "c0ffee", "user_id": "alice",

@@ -11,7 +11,7 @@ import pytest
 from jobs.backup.errors import StorageError as BackupStorageError
 from jobs.storage.store import StoredObject, open_store
 from jobs.storage.tier import Storage
-from service.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
+from service.core.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
 from tests.jobs.buckets import serve_bucket
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from psycopg import sql
 from jobs.transfer.embed import embed_pending
 from jobs.transfer.item import Entry, FileError, Item, Skip
 from jobs.transfer.store import store
-from service.model import NewMemory
+from service.core.model.memories import NewMemory
 from tests.conftest import MODEL
 from tests.embedding.fakes import Fake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.memory import Memory
+    from service.core.memory import Memory
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from jobs.train.evaluation import FIXED, MODEL
 from jobs.train.samples import read_samples, usable_features
 from jobs.train.scoring import score_all
 from jobs.train.training import Wish, train
-from service.database import connect
-from service.errors import TrainingError
-from service.memory import Rows, Training
+from service.core.database import connect
+from service.core.errors import TrainingError
+from service.core.memory import Rows, Training
 from tests.jobs.commands import magray, rows
 from tests.jobs.training_rows import HORIZON, NOW, made_rows
 from tests.sql.calls import session, value

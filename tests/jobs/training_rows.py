@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from service.memory import Rows
+from service.core.memory import Rows
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HORIZON = timedelta(hours=6)

@@ -16,8 +16,8 @@ from psycopg.rows import dict_row
 from jobs.archive import parquet, write
 from jobs.archive.restore import Restored, restore
 from jobs.storage.store import Store
-from service.errors import StorageError
-from service.memory import Archive
+from service.core.errors import StorageError
+from service.core.memory import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,11 @@ import psutil
 import psycopg
 import pytest
 
-from service.embedded.account import account_for
-from service.errors import PlatformError
+from service.core.embedded.account import account_for
+from service.core.errors import PlatformError
 
 if TYPE_CHECKING:
-    from service.embedded import EmbeddedServer
+    from service.core.embedded import EmbeddedServer
 
 Make = "Callable[..., EmbeddedServer]"
 
@@ -239,7 +239,7 @@ def test_a_normal_user_is_told_whose_database_it_is(
 STARTER = """
 import sys
 from pathlib import Path
-from service.embedded import EmbeddedServer
+from service.core.embedded import EmbeddedServer
 data_dir, system_dir = map(Path, sys.argv[1:])
 server = EmbeddedServer(data_dir, memory=2**27, durable=False, system_dir=system_dir)
 server.start()

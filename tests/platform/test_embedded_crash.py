@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.embedded import postmaster
-from service.embedded.account import account_for
+from service.core.embedded import postmaster
+from service.core.embedded.account import account_for
 
 if TYPE_CHECKING:
-    from service.embedded import EmbeddedServer
+    from service.core.embedded import EmbeddedServer
 
 Make = "Callable[..., EmbeddedServer]"
 
@@ -163,7 +163,7 @@ def test_an_interrupted_initdb_leaves_no_half_cluster(make_server: Make, open_di
 SUCCESSOR = """
 import sys, structlog
 from pathlib import Path
-from service.embedded import EmbeddedServer
+from service.core.embedded import EmbeddedServer
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 data_dir, system_dir = map(Path, sys.argv[1:])
 server = EmbeddedServer(data_dir, memory=2**27, durable=False, system_dir=system_dir)

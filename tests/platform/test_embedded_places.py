@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.embedded import binaries
-from service.errors import PlatformError
+from service.core.embedded import binaries
+from service.core.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.embedded import EmbeddedServer
+    from service.core.embedded import EmbeddedServer
 
 Make = "Callable[..., EmbeddedServer]"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.embedded.tuning import GB, MB, Machine, memory_settings, this_machine
+from service.core.embedded.tuning import GB, MB, Machine, memory_settings, this_machine
 
 
 @pytest.mark.parametrize(

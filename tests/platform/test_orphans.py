@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.embedded import EmbeddedServer, guard
-from service.embedded.postmaster import living, processes
+from service.core.embedded import EmbeddedServer, guard
+from service.core.embedded.postmaster import living, processes
 from tests.restore.test_faults_disk import small_disk
 from tests.waiting import until
 

@@ -19,10 +19,10 @@ from jobs.backup.restore import Restored, restore
 from jobs.backup.status import conditions
 from jobs.backup.take import take
 from jobs.backup.target import Target, parse_target
-from service.backend import Database
-from service.embedded import EmbeddedServer
-from service.migrate import Model, migrate
-from service.settings import BackupSettings
+from service.core.backend import Database
+from service.core.embedded import EmbeddedServer
+from service.core.migrate import Model, migrate
+from service.core.settings import BackupSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.backup.wal import parse_lsn, segment_name
 from jobs.backup.windows import windows_of
-from service.settings import BackupSettings
+from service.core.settings import BackupSettings
 from tests.restore.places import Chain, flip, objects, restore_into, state_of
 
 if TYPE_CHECKING:

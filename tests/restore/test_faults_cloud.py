@@ -28,8 +28,8 @@ from jobs.backup.status import summary
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.storage.tier import Storage
-from service.backups import ship_wal
-from service.settings import BackupSettings
+from service.background.backups import ship_wal
+from service.core.settings import BackupSettings
 from tests.restore.places import Chain, Place, line_of, restore_into, state_of
 
 if TYPE_CHECKING:

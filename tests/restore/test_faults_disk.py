@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from jobs.backup.errors import StorageError
-from service.database import connect
-from service.memory import Operator
+from service.core.database import connect
+from service.core.memory import Operator
 from tests.api.running import problem, running
 from tests.restore.places import NAMESPACE, Place, line_of
 

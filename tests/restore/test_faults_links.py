@@ -11,7 +11,7 @@ import pytest
 from jobs.backup.catalogue import encode
 from jobs.backup.crypto import Keys
 from jobs.backup.errors import MissingError
-from service.embedded import EmbeddedServer
+from service.core.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

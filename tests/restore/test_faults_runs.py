@@ -24,8 +24,8 @@ from jobs.backup.errors import (
     ToolError,
 )
 from jobs.backup.take import take
-from service.database import connect
-from service.memory import Backups
+from service.core.database import connect
+from service.core.memory import Backups
 from tests.restore.places import Place, line_of
 
 if TYPE_CHECKING:

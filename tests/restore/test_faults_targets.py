@@ -19,7 +19,7 @@ from jobs.backup.plan import make_plan, preflight
 from jobs.backup.release import release
 from jobs.backup.target import Target, parse_instant, parse_target
 from jobs.backup.windows import windows_of
-from service.embedded import EmbeddedServer
+from service.core.embedded import EmbeddedServer
 from tests.restore.places import MEMORY, Place, restore_into, state_of
 
 if TYPE_CHECKING:

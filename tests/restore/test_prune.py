@@ -15,7 +15,7 @@ from jobs.backup.catalogue import Backup, Manifest, Pack, store_verdict
 from jobs.backup.crypto import Keys
 from jobs.backup.prune import kept, prune
 from jobs.storage.tier import Storage
-from service.settings import BackupSettings
+from service.core.settings import BackupSettings
 from tests.restore.places import Chain, now
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs.backup.status import summary
-from service.backup_mirror import BackupMirror
-from service.database import make_pool
-from service.memory import Watch
+from service.background.backup_mirror import BackupMirror
+from service.core.database import make_pool
+from service.core.memory import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service.migrate import Model, migrate
+from service.core.migrate import Model, migrate
 from tests.conftest import DIM, MODEL
 from tests.sql.calls import call, rows, session, value
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.embedded.launch import HELD_BACK_OPTIONS
+from service.core.embedded.launch import HELD_BACK_OPTIONS
 from tests.schedule.conftest import until_true
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service import schedule
-from service.memory import Jobs
-from service.schedule import Scheduler
+from service.background import schedule
+from service.background.schedule import Scheduler
+from service.core.memory import Jobs
 from tests.api.running import running
 from tests.dashboard.visiting import shown_kpis, visiting
 from tests.schedule.conftest import until_true

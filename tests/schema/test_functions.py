@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service.migrate import migrate, sql_files
+from service.core.migrate import migrate, sql_files
 from tests.sql.calls import rows, value
 
 if TYPE_CHECKING:

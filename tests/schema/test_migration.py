@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from alembic import command
-from service import migrate as module
-from service.errors import SchemaError
-from service.migrate import head_revision, migrate, sql_digest, sql_files
-from service.paths import ALEMBIC_DIR, SQL_DIR
+from service.core import migrate as module
+from service.core.errors import SchemaError
+from service.core.migrate import head_revision, migrate, sql_digest, sql_files
+from service.core.paths import ALEMBIC_DIR, SQL_DIR
 from tests.conftest import database_url
 from tests.sql.calls import call, one, rows, session, value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.migrate import Model, migrate
+from service.core.migrate import Model, migrate
 from tests.conftest import DIM, MODEL
 from tests.sql.calls import call, found, one, refused, rows, session, value, vector
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.embedding import worker as worker_module
+from service.core.embedding import worker as worker_module
 from tests.api.conftest import api, namespace, service
 
 __all__ = ["api", "namespace", "service"]

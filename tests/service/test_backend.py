@@ -5,10 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from service.backend import Database, open_backend, verify
-from service.errors import MagrayError, PlatformError, SchemaError
-from service.migrate import Model
-from service.settings import Settings
+from service.core.backend import Database, open_backend, verify
+from service.core.errors import MagrayError, PlatformError, SchemaError
+from service.core.migrate import Model
+from service.core.settings import Settings
 from tests.conftest import DIM, MODEL
 
 pytestmark = pytest.mark.anyio

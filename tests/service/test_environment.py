@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.environment import refuse_unknown
-from service.errors import ConfigError
-from service.settings import Settings
+from service.core.environment import refuse_unknown
+from service.core.errors import ConfigError
+from service.core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

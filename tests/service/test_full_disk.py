@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.embedded import EmbeddedServer
-from service.migrate import Model, migrate
+from service.core.embedded import EmbeddedServer
+from service.core.migrate import Model, migrate
 from tests.api.running import problem, running, until
 from tests.conftest import DIM, MODEL
 from tests.restore.test_faults_disk import no_room, small_disk

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from service.hints import for_callers
-from service.paths import SQL_DIR
+from service.core.paths import SQL_DIR
+from service.web.hints import for_callers
 
 MEMORY = "01890000-0000-7000-8000-000000000001"
 COMMAND = re.compile(r"\s*(magray|select|set|alter)\b", re.IGNORECASE)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service import indexes
-from service.memory import Jobs
+from service.background import indexes
+from service.core.memory import Jobs
 from tests.api.running import until
 from tests.plans.conftest import seed
 from tests.sql.calls import call, session, value

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service import keys
-from service.database import connect, make_pool
-from service.keys import KeyRing, create_key, digest, first_key
-from service.memory import Memory, Operator
+from service.core import keys
+from service.core.database import connect, make_pool
+from service.core.keys import KeyRing, create_key, digest, first_key
+from service.core.memory import Memory, Operator
 from tests.api.running import problem, running
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from service.logs import configure_logs
-from service.settings import Settings
+from service.core.logs import configure_logs
+from service.core.settings import Settings
 from tests.api.running import problem, running
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""service.programs: what is kept of a program that failed."""
+"""service.background.programs: what is kept of a program that failed."""
 
 from __future__ import annotations
 
 import pytest
 
-from service.programs import execute, message
+from service.background.programs import execute, message
 
 BOX = """\
  Usage: magray [OPTIONS] COMMAND [ARGS]...

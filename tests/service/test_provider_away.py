@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service.backend import open_backend
-from service.embedding.port import EmbeddingUnavailable
-from service.errors import ConfigError, PlatformError
-from service.settings import Settings
+from service.core.backend import open_backend
+from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import ConfigError, PlatformError
+from service.core.settings import Settings
 from tests.cli.program import Home
 from tests.conftest import DIM
 from tests.embedding.endpoint import Endpoint, fixed, listening, status, vectors

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service.model import SearchRequest
-from service.query_cache import QueryCache, key_of
+from service.core.model.memories import SearchRequest
+from service.search.query_cache import QueryCache, key_of
 from tests.api.running import Running, until
 
 if TYPE_CHECKING:

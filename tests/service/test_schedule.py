@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from service import schedule
-from service.schedule import Scheduler
+from service.background import schedule
+from service.background.schedule import Scheduler
 from tests.api.running import until
 from tests.jobs.commands import environment, magray
 from tests.sql.archiving import hand, keep

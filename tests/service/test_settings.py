@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.errors import ConfigError
-from service.settings import load_settings
+from service.core.errors import ConfigError
+from service.core.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigError
-from service.settings import load_settings
+from service.core.errors import ConfigError
+from service.core.settings import load_settings
 
 SECRET = "s3cr3t"  # noqa: S105
 

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service.embedded import EmbeddedServer
-from service.embedded.ending import Cause
-from service.embedded.postmaster import processes, read_pid_file
-from service.errors import PlatformError
-from service.migrate import Model, migrate
-from service.supervisor import Trouble, pause_before
+from service.background.supervisor import Trouble, pause_before
+from service.core.embedded import EmbeddedServer
+from service.core.embedded.ending import Cause
+from service.core.embedded.postmaster import processes, read_pid_file
+from service.core.errors import PlatformError
+from service.core.migrate import Model, migrate
 from tests.api.running import problem, running, until
 from tests.conftest import DIM, MODEL
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from service import tasks
-from service.tasks import end
+from service.core import tasks
+from service.core.tasks import end
 
 pytestmark = pytest.mark.anyio
 

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service import touches
-from service.database import make_pool
-from service.memory import Memory
-from service.touches import TouchBuffer
+from service.background import touches
+from service.background.touches import TouchBuffer
+from service.core.database import make_pool
+from service.core.memory import Memory
 from tests.api.running import until
 from tests.conftest import DIM
 

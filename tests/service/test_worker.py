@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from pgvector.psycopg import register_vector
 
-from service.database import make_pool
-from service.embedding import worker as worker_module
-from service.embedding.batcher import MicroBatcher
-from service.embedding.worker import EmbeddingWorker
-from service.memory import Memory
+from service.core.database import make_pool
+from service.core.embedding import worker as worker_module
+from service.core.embedding.batcher import MicroBatcher
+from service.core.embedding.worker import EmbeddingWorker
+from service.core.memory import Memory
 from tests.api.running import WordEmbedder, until, vector_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
-    from service.embedding.port import Vectors
+    from service.core.embedding.port import Vectors
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("impatient")]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service.database import make_pool
-from service.embedding.batcher import MicroBatcher
-from service.embedding.cache import CachedEmbedder
-from service.embedding.openai import OpenAIEmbedder
-from service.embedding.worker import EmbeddingWorker
-from service.memory import Memory
+from service.core.database import make_pool
+from service.core.embedding.batcher import MicroBatcher
+from service.core.embedding.cache import CachedEmbedder
+from service.core.embedding.openai import OpenAIEmbedder
+from service.core.embedding.worker import EmbeddingWorker
+from service.core.memory import Memory
 from tests.api.running import WordEmbedder, until
 from tests.conftest import DIM
 from tests.embedding.endpoint import Endpoint, listening, status, vectors
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from uuid import UUID
 
-    from service.embedding.port import Embedder, Vectors
+    from service.core.embedding.port import Embedder, Vectors
     from tests.embedding.endpoint import Answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("impatient")]

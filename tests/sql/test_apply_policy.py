@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.sql.calls import call, one, refused, rows, session, value
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What a running service does besides answering: jobs, backups, messages, its database."""

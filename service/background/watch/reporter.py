@@ -1,0 +1,89 @@
+"""Tells the database every few seconds what this service counted, and at the end goodbye.
+
+`memory.kpis` takes latency, rates, errors, caches and uptime from these reports. What cannot be
+written while the database is away goes with the next report, so nothing is missing from the sums.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+
+from service.background.watch.tally import BOUNDS
+from service.core.tasks import end
+
+if TYPE_CHECKING:
+    from service.background.watch.tally import Tally
+    from service.core.embedding.cache import CachedEmbedder
+    from service.core.memory import Watch
+    from service.search.query_cache import QueryCache
+
+log = structlog.get_logger("magray.reporter")
+
+_INTERVAL = 15.0  # seconds between two reports
+_GOODBYE = 5.0  # seconds the last report may take
+
+
+class Reporter:
+    """Reports the differences of a tally and of the caches.
+
+    Args:
+        watch: keeps the reports.
+        tally: counts of requests and searches.
+        embedder: whose cache counts; None: there is no provider.
+        queries: the query cache.
+    """
+
+    def __init__(
+        self, watch: Watch, tally: Tally, embedder: CachedEmbedder | None, queries: QueryCache
+    ) -> None:
+        self._watch = watch
+        self._tally = tally
+        self._caches = (queries, embedder)
+        self._instance = uuid.uuid4()
+        self._told = self._now()
+        self._told_at = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin reporting."""
+        self._task = asyncio.create_task(self._run(), name="reporter")
+
+    async def stop(self) -> None:
+        """Say goodbye, so that the silence that follows is no crash."""
+        await end(self._task)
+        try:
+            async with asyncio.timeout(_GOODBYE):
+                await self.report(farewell=True)
+        except (psycopg.Error, TimeoutError) as error:
+            log.warning("no goodbye", error=str(error).partition("\n")[0])
+
+    async def report(self, *, farewell: bool = False) -> None:
+        """Write what was counted since the last report."""
+        now, at = self._now(), time.monotonic()
+        counts = [new - old for new, old in zip(now, self._told, strict=True)]
+        await self._watch.report(
+            self._instance, max(at - self._told_at, 0.001), counts, BOUNDS, farewell=farewell
+        )
+        self._told, self._told_at = now, at
+
+    def _now(self) -> list[int]:
+        """requests, errors, searches, degraded, hits and misses of both caches, histogram."""
+        tally = self._tally
+        numbers = [tally.requests, tally.errors, tally.searches, tally.degraded]
+        for cache in self._caches:
+            numbers += [0, 0] if cache is None else [cache.hits, cache.misses]
+        return numbers + tally.counts
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.report()
+            except psycopg.Error as error:
+                log.warning("report kept for later", error=str(error).partition("\n")[0])
+            await asyncio.sleep(_INTERVAL)

@@ -1,0 +1,1 @@
+"""The shapes that travel: rows of `memory` functions = JSON = OpenAPI."""
