@@ -66,12 +66,13 @@ class Migration:
 def sql_files() -> list[Path]:
     """The files schema `memory` is built from, in the order they run.
 
-    Functions may take a row of a private view (`_…`), public views may call functions.
+    Functions may take a row of a private view (`_…`), public views may call functions. Functions
+    are in the order of their names: which folder one stands in is for readers and changes nothing.
     """
     views = sorted((SQL_DIR / "views").glob("*.sql"))
     private = [path for path in views if path.name.startswith("_")]
     public = [path for path in views if path not in private]
-    functions = sorted((SQL_DIR / "functions").glob("*.sql"))
+    functions = sorted((SQL_DIR / "functions").rglob("*.sql"), key=lambda path: path.name)
     return [*private, *functions, *public, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
 
 

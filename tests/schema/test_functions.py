@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from service.core.migrate import migrate, sql_files
+from service.core.paths import SQL_DIR
 from tests.sql.calls import rows, value
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ def test_a_file_is_a_function_of_its_name(
 ) -> None:
     by_folder: dict[str, list[str]] = {"functions": [], "views": []}
     for path in sql_files():
-        if path.parent.name in by_folder:
-            by_folder[path.parent.name].append(path.stem)
+        folder = path.relative_to(SQL_DIR).parts[0]
+        if folder in by_folder:
+            by_folder[folder].append(path.stem)
     assert sorted(by_folder["functions"]) == sorted(row["name"] for row in routines)
     views = rows(
         db, "select relname::text as name from pg_class"

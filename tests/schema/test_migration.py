@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,20 @@ def test_another_text_is_another_digest(tmp_path: Path, monkeypatch: pytest.Monk
     copy.rename(tmp_path / "renamed.sql")
     monkeypatch.setattr(module, "sql_files", lambda: [tmp_path / "renamed.sql", *files[1:]])
     assert sql_digest() != before
+
+
+def test_a_function_in_another_folder_is_the_same_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, order = sql_digest(), [path.name for path in sql_files()]
+    shutil.copytree(SQL_DIR, tmp_path / "sql")
+    folders = sorted(path for path in (tmp_path / "sql" / "functions").iterdir())
+    assert len(folders) > 10
+    for number, folder in enumerate(folders):
+        folder.rename(folder.with_name(f"{len(folders) - number:02} {folder.name}"))
+    monkeypatch.setattr(module, "SQL_DIR", tmp_path / "sql")
+    assert [path.name for path in sql_files()] == order
+    assert sql_digest() == before
 
 
 @pytest.mark.parametrize(
