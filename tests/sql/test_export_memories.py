@@ -64,7 +64,7 @@ def test_times_are_absolute_and_a_record_says_everything(db: Connection[Any]) ->
 
 
 def test_numbers_in_metadata_keep_their_digits(db: Connection[Any]) -> None:
-    db.execute("select memory.remember('n', 'x', p_metadata => '{\"n\": 1.000000000000000000010}')")
+    one(db, "remember", namespace="n", content="x", metadata='{"n": 1.000000000000000000010}')
     (row,) = call(db, "export_memories", namespace="n")
     assert '{"n": 1.000000000000000000010}' in row["record"]
 

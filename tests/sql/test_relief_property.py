@@ -95,4 +95,6 @@ def test_relief_ends_below_the_level_takes_no_more_and_happens_once(
         least = 0.84 * size - 3 * largest - 0.03 * before["live_bytes"]
         assert after["live_bytes"] > least
     again = call(own, "relieve_pressure")
-    assert [row for row in again if row["action"] != "report"] == []
+    # of a few kilobytes too much may go, and a layer below its level may borrow
+    allowed = {"report", "borrow"} if after["level"] == "low" else {"report"}
+    assert {row["action"] for row in again} <= allowed

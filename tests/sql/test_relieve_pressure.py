@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, rows, session, value
+from tests.sql.calls import call, carry_out, rows, session, value
 from tests.sql.pressure import add_missing, budget, build, cold, fill, measured, settle
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def test_a_manual_layer_is_only_reported(own: Connection[Any]) -> None:
     assert counted(own, "assets") == 1500
     # what a dry run says is to be done is done, and is enough
     (row,) = summaries(relieved(own, dry_run=True), "report")
-    own.execute(row["detail"]["hint"].encode())
+    carry_out(own, row["detail"]["hint"])
     assert 80 < measured(own, "assets")["usage_percent"] < 85
     assert relieved(own) == []
 

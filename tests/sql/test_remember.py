@@ -263,4 +263,4 @@ def test_metadata_up_to_the_limits_is_taken(db: Connection[Any]) -> None:
         '{"a": "' + "9" * 9000 + '"}',
         '{"a": "' + "[" * 9000 + '"}',
     ):
-        assert value(db, "select memory.remember('n', 'x', p_metadata => %s::jsonb)", metadata)
+        assert one(db, "remember", namespace="n", content="x", metadata=metadata)["id"]

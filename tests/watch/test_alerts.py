@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.calls import call, one, refused, rows, session
+from tests.sql.calls import call, carry_out, one, refused, rows, session
 from tests.sql.pressure import budget, fill, settle
 from tests.watch.forced import report
 
@@ -370,7 +370,7 @@ def test_a_full_layer_that_is_relieved_alarms_nobody(clone_url: str) -> None:
         (report,) = rows(db, high["hint"])
         assert report["layer"] == "assets"
         assert report["detail"]["hint"].startswith("select * from memory.evict('assets', ")
-        db.execute(report["detail"]["hint"].encode())
+        carry_out(db, report["detail"]["hint"])
         assert not [row for row in call(db, "relieve_pressure") if row["action"] == "report"]
 
 
