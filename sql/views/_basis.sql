@@ -6,12 +6,12 @@ create or replace view memory._basis as
 select
     null::text as namespace,
     null::timestamptz as at, -- noqa: RF04
-    null::bigint as stored,
+    null::bigint as stored, -- noqa: RF04
     null::boolean as whole,
     null::integer as exact_rows,
     null::integer as candidates,
     null::integer as max_top_k,
-    null::smallint as model,
+    null::smallint as model, -- noqa: RF04
     null::text as model_name,
     null::integer as dim,
     null::timestamptz as interact_after,

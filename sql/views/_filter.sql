@@ -5,7 +5,7 @@ create or replace view memory._filter as
 select
     null::text[] as layers,
     null::text[] as kinds,
-    null::text as session,
+    null::text as session, -- noqa: RF04
     null::jsonb as metadata,
     null::timestamptz as created_after,
     null::timestamptz as created_before,

@@ -6,7 +6,7 @@ create or replace function memory._passes(
 returns boolean
 language sql
 immutable
-return ((p_filter).kinds is null or p_kind = any ((p_filter).kinds))
+return ((p_filter).kinds is null or p_kind = any((p_filter).kinds))
     and ((p_filter).session is null or p_session = (p_filter).session)
     and ((p_filter).metadata is null or p_metadata @> (p_filter).metadata)
     and ((p_filter).created_after is null or p_created_at >= (p_filter).created_after)
