@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # built-in functions and schema-qualified ones only.
 INLINED = {
     "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_etag",
-    "_idle_step", "_pinned_until", "_reuse_class", "_speaker", "_term",
+    "_idle_step", "_passes", "_pinned_until", "_reuse_class", "_speaker", "_term",
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.

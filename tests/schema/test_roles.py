@@ -164,8 +164,7 @@ def test_the_service_writes_its_namespace_only(db: Connection[Any]) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "select id from memory._matching("
-        "'m', 'secret', 9, null, null, null, null, null, null, now())",
+        "select id from memory._matching('m', null, 'secret', 9, now())",
         "select memory._rare_lexemes('m', '{secret}', 9, now())",
     ],
 )

@@ -29,7 +29,7 @@ begin
             'where k.here >= $3', p_partition)
         using v_rows, p_now, v_here
     loop
-        if memory._passes_filter(v_namespace, null, null, null, null, null, null, p_now, v_rows + 1) > v_rows then
+        if memory._count_passing(v_namespace, null, v_rows + 1, p_now) > v_rows then
             return true;
         end if;
     end loop;

@@ -22,7 +22,7 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 declare
-    v_filter record;
+    v_filter memory._filter;
     -- Variables, for under row security a condition bounds an index only when nothing in it could
     -- leak a row, and PostgreSQL does not count coalesce among that.
     v_before timestamptz := coalesce(p_after_created_at, 'infinity');
@@ -34,7 +34,7 @@ begin
             using errcode = 'ML422', detail = format('Given: %s.', coalesce(p_limit::text, 'null')),
                   hint = 'Ask for the next page with the cursor of this one.';
     end if;
-    select * into v_filter from memory._parse_filters(p_layers, p_kinds, p_filters);
+    v_filter := memory._parse_filters(p_layers, p_kinds, p_filters);
     return query
     select m.id, m.namespace, m.content, m.kind, m.layer, m.session, m.turn, m.metadata, m.language,
         m.importance, m.pinned, m.created_at, m.entered_at, nullif(m.expires_at, 'infinity'), m.size,
@@ -49,11 +49,7 @@ begin
         and m.created_at <= v_before
         and (m.created_at, m.id) < (v_before, v_before_id)
         and (p_layers is null or m.layer = any (p_layers))
-        and (p_kinds is null or m.kind = any (p_kinds))
-        and (v_filter.session is null or m.session = v_filter.session)
-        and (v_filter.metadata is null or m.metadata @> v_filter.metadata)
-        and (v_filter.created_after is null or m.created_at >= v_filter.created_after)
-        and (v_filter.created_before is null or m.created_at < v_filter.created_before)
+        and memory._passes(v_filter, m.kind, m.session, m.metadata, m.created_at)
     order by m.created_at desc, m.id desc
     limit p_limit;
 end;

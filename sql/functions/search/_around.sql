@@ -1,9 +1,7 @@
 -- The turns up to three away from given ones, for a large namespace, where they are looked up by the
 -- index (namespace, session, turn) instead of read with all the rest.
 create or replace function memory._around(
-    p_namespace text, p_sessions text[], p_turns integer[], p_speaker tsquery, p_layers text[],
-    p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
-    p_created_before timestamptz, p_now timestamptz
+    p_basis memory._basis, p_filter memory._filter, p_sessions text[], p_turns integer[], p_speaker tsquery
 )
 returns table (id uuid, place text, turn integer, named boolean)
 language plpgsql
@@ -19,15 +17,11 @@ begin
     select distinct on (m.id) m.id, m.session, m.turn, m.search @@ p_speaker
     from unnest(p_sessions, p_turns) as t (session, turn)
     join memory._memories as m
-        on m.namespace = p_namespace and m.session = t.session
+        on m.namespace = p_basis.namespace and m.session = t.session
         and m.turn between t.turn - 3 and t.turn + 3
-    where m.expires_at > p_now
-        and (p_layers is null or m.layer = any (p_layers))
-        and (p_kinds is null or m.kind = any (p_kinds))
-        and (p_session is null or m.session = p_session)
-        and (p_metadata is null or m.metadata @> p_metadata)
-        and (p_created_after is null or m.created_at >= p_created_after)
-        and (p_created_before is null or m.created_at < p_created_before);
+    where m.expires_at > p_basis.at
+        and (p_filter.layers is null or m.layer = any (p_filter.layers))
+        and memory._passes(p_filter, m.kind, m.session, m.metadata, m.created_at);
 end;
 $function$;
 

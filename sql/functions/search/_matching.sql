@@ -1,9 +1,7 @@
 -- Memories of a large namespace that hold one of the words, found by index; at most p_limit. With the
 -- owner's rights, as memory._rare_lexemes.
 create or replace function memory._matching(
-    p_namespace text, p_words tsquery, p_limit integer, p_layers text[], p_kinds text[],
-    p_session text, p_metadata jsonb, p_created_after timestamptz, p_created_before timestamptz,
-    p_now timestamptz
+    p_namespace text, p_filter memory._filter, p_words tsquery, p_limit integer, p_now timestamptz
 )
 returns table (id uuid, session text, turn integer, search tsvector)
 language plpgsql
@@ -20,12 +18,8 @@ begin
     where m.namespace = p_namespace
         and m.search @@ p_words
         and m.expires_at > p_now
-        and (p_layers is null or m.layer = any (p_layers))
-        and (p_kinds is null or m.kind = any (p_kinds))
-        and (p_session is null or m.session = p_session)
-        and (p_metadata is null or m.metadata @> p_metadata)
-        and (p_created_after is null or m.created_at >= p_created_after)
-        and (p_created_before is null or m.created_at < p_created_before)
+        and (p_filter.layers is null or m.layer = any (p_filter.layers))
+        and memory._passes(p_filter, m.kind, m.session, m.metadata, m.created_at)
     limit p_limit;
 end;
 $function$;

@@ -15,10 +15,7 @@
 -- Hamming distance, compress_rerank of them and at least four for each row asked for, are compared
 -- again by their whole vectors, which lie in its heap.
 create or replace function memory._nearest_hnsw(
-    p_namespace text, p_embedding halfvec, p_model smallint, p_limit integer, p_layers text[],
-    p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
-    p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,
-    p_insights_end timestamptz
+    p_basis memory._basis, p_filter memory._filter, p_embedding halfvec, p_limit integer
 )
 returns table (id uuid, distance double precision, method text)
 language plpgsql
@@ -33,13 +30,9 @@ declare
     v_indexes integer;
     v_bits integer;
     v_rerank integer;
-    -- only what is asked for: a filter that is always true keeps a scan from being index-only
-    v_filter text := concat(
-        case when p_kinds is not null then ' and m.kind = any ($6)' end,
-        case when p_session is not null then ' and m.session = $7' end,
-        case when p_metadata is not null then ' and m.metadata @> $8' end,
-        case when p_created_after is not null then ' and m.created_at >= $9' end,
-        case when p_created_before is not null then ' and m.created_at < $10' end);
+    -- only where it is asked for: a filter that is always true keeps a scan from being index-only
+    v_passes constant text := case when p_filter.narrows
+        then ' and memory._passes($6, m.kind, m.session, m.metadata, m.created_at)' else '' end;
 begin
     with partition as (
         select l.name, l.partition_key,
@@ -55,16 +48,16 @@ begin
         from memory_data.layer as l
         join pg_inherits as i on i.inhparent = format('memory_data.%I', l.name)::regclass
         join pg_class as c on c.oid = i.inhrelid
-        where p_layers is null or l.name = any (p_layers)
+        where p_filter.layers is null or l.name = any (p_filter.layers)
     ),
     living as (
         select p.*
         from partition as p
         where case p.name
-            when 'assets' then trim(p.bound[1], '''')::timestamptz < p_now + interval '1 day'
-            else trim(p.bound[2], '''')::timestamptz > p_now
+            when 'assets' then trim(p.bound[1], '''')::timestamptz < p_basis.at + interval '1 day'
+            else trim(p.bound[2], '''')::timestamptz > p_basis.at
                 and trim(p.bound[1], '''')::timestamptz
-                    < case p.name when 'interact' then p_interact_end else p_insights_end end
+                    < case p.name when 'interact' then p_basis.interact_end else p_basis.insights_end end
             end
     )
     select count(v.indexed), count(*) filter (where v.indexed = 'bits'),
@@ -74,11 +67,11 @@ begin
                 'from memory_data.%2$I as m where m.namespace = $1 '
                 'and m.model = $3 and m.embedding is not null and m.expires_at > $4 '
                 'and m.%1$I >= %3$s and m.%1$I < %4$s%5$s order by ',
-                v.partition_key, v.name, v.bound[1], v.bound[2], v_filter)
+                v.partition_key, v.name, v.bound[1], v.bound[2], v_passes)
             || case v.indexed
                 when 'vectors' then '(m.embedding <=> $2) limit $5) as r)'
                 when 'bits' then format(
-                    '%s <~> %s limit $11) as r order by r.distance limit $5)',
+                    '%s <~> %s limit $7) as r order by r.distance limit $5)',
                     memory._bits('m.embedding', v.dim), memory._bits('$2', v.dim))
                 else '0 + (m.embedding <=> $2) limit $5) as r)'
             end,
@@ -93,9 +86,9 @@ begin
     perform set_config('hnsw.ef_search', greatest(
         least(p_limit, 1000), 40, case when v_bits > 0 then least(v_rerank, 1000) end,
         memory._setting('hnsw_ef_search')::integer * 2 / greatest(v_indexes, 2))::text, true);
-    return query execute format('select n.id, n.distance, $12 from (%s) as n order by n.distance limit $5', v_arms)
-    using p_namespace, p_embedding, p_model, p_now, p_limit, p_kinds, p_session, p_metadata,
-        p_created_after, p_created_before, v_rerank, case v_indexes when 0 then 'exact' else 'hnsw' end;
+    return query execute format('select n.id, n.distance, $8 from (%s) as n order by n.distance limit $5', v_arms)
+    using p_basis.namespace, p_embedding, p_basis.model, p_basis.at, p_limit, p_filter, v_rerank,
+        case v_indexes when 0 then 'exact' else 'hnsw' end;
 end;
 $function$;
 

@@ -1,17 +1,17 @@
 -- Checks layers, kinds and the filter object of a search or listing; anything unknown is named.
 create or replace function memory._parse_filters(p_layers text[], p_kinds text[], p_filters jsonb)
-returns table (
-    session text, metadata jsonb, created_after timestamptz, created_before timestamptz,
-    language text
-)
+returns memory._filter
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
 as $function$
-#variable_conflict use_column
 declare
     v_unknown text;
+    v_filter memory._filter;
 begin
+    v_filter.layers := p_layers;
+    v_filter.kinds := p_kinds;
+    v_filter.narrows := p_kinds is not null;
     select u.layer into v_unknown from unnest(p_layers) as u (layer)
     where u.layer not in (select l.name from memory_data.layer as l) or u.layer is null limit 1;
     if found then
@@ -29,8 +29,7 @@ begin
                   hint = 'Leave kinds out to search all of them.';
     end if;
     if p_filters is null or p_filters = '{}' then
-        return query select null::text, null::jsonb, null::timestamptz, null::timestamptz, null::text;
-        return;
+        return v_filter;
     end if;
     if jsonb_typeof(p_filters) <> 'object' then
         raise exception 'filters is not an object'
@@ -46,17 +45,17 @@ begin
                   hint = 'To filter by a field of metadata: {"metadata": {"field": "value"}}';
     end if;
     begin
-        return query select r.session, r.metadata, r.created_after, r.created_before, r.language
-        from jsonb_to_record(p_filters) as r (
-            session text, metadata jsonb, created_after timestamptz, created_before timestamptz,
-            language text);
+        v_filter := jsonb_populate_record(v_filter, p_filters);
     exception when invalid_datetime_format or datetime_field_overflow then
         raise exception 'created_after or created_before is not a time'
             using errcode = 'ML422', detail = sqlerrm || '.',
                   hint = 'Example: {"created_after": "2026-01-31T12:00:00Z"}';
     end;
+    v_filter.narrows := num_nonnulls(v_filter.kinds, v_filter.session, v_filter.metadata,
+                                     v_filter.created_after, v_filter.created_before) > 0;
+    return v_filter;
 end;
 $function$;
 
 comment on function memory._parse_filters is
-'The parts of a filter object; ML422 names whatever is unknown.';
+'A filter from its parts; ML422 names whatever is unknown.';

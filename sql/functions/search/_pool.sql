@@ -5,9 +5,7 @@
 -- or` divides the estimate, hence the case), and nested loops over the result took 18 of 50 ms at
 -- 8,000 memories, hashing every tsvector another 30.
 create or replace function memory._pool(
-    p_namespace text, p_words tsquery, p_speaker tsquery, p_layers text[], p_kinds text[],
-    p_session text, p_metadata jsonb, p_created_after timestamptz, p_created_before timestamptz,
-    p_now timestamptz, p_interact_end timestamptz, p_insights_end timestamptz
+    p_basis memory._basis, p_filter memory._filter, p_words tsquery, p_speaker tsquery
 )
 returns table (
     id uuid, place text, turn integer, len integer, named boolean, search tsvector
@@ -20,57 +18,35 @@ set plan_cache_mode to force_generic_plan
 as $function$
 #variable_conflict use_column
 declare
-    v_interact text := case when p_layers is null or 'interact' = any (p_layers) then p_namespace end;
-    v_insights text := case when p_layers is null or 'insights' = any (p_layers) then p_namespace end;
-    v_assets text := case when p_layers is null or 'assets' = any (p_layers) then p_namespace end;
-    v_filtered boolean := p_kinds is not null or p_session is not null or p_metadata is not null
-        or p_created_after is not null or p_created_before is not null;
+    v_all constant boolean := p_filter.layers is null;
+    v_interact constant text := case when v_all or 'interact' = any (p_filter.layers) then p_basis.namespace end;
+    v_insights constant text := case when v_all or 'insights' = any (p_filter.layers) then p_basis.namespace end;
+    v_assets constant text := case when v_all or 'assets' = any (p_filter.layers) then p_basis.namespace end;
 begin
     return query
     select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.interact as m
-    where m.namespace = v_interact and m.expires_at > p_now and m.expires_at < p_interact_end
-        and case
-            when v_filtered then
-                (p_kinds is null or m.kind = any (p_kinds))
-                and (p_session is null or m.session = p_session)
-                and (p_metadata is null or m.metadata @> p_metadata)
-                and (p_created_after is null or m.created_at >= p_created_after)
-                and (p_created_before is null or m.created_at < p_created_before)
-            else true
-        end
+    where m.namespace = v_interact and m.expires_at > p_basis.interact_after and m.expires_at < p_basis.interact_end
+        and case when p_filter.narrows
+            then memory._passes(p_filter, m.kind, m.session, m.metadata, m.created_at) else true end
     union all
     select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.insights as m
-    where m.namespace = v_insights and m.expires_at > p_now and m.expires_at < p_insights_end
-        and case
-            when v_filtered then
-                (p_kinds is null or m.kind = any (p_kinds))
-                and (p_session is null or m.session = p_session)
-                and (p_metadata is null or m.metadata @> p_metadata)
-                and (p_created_after is null or m.created_at >= p_created_after)
-                and (p_created_before is null or m.created_at < p_created_before)
-            else true
-        end
+    where m.namespace = v_insights and m.expires_at > p_basis.insights_after and m.expires_at < p_basis.insights_end
+        and case when p_filter.narrows
+            then memory._passes(p_filter, m.kind, m.session, m.metadata, m.created_at) else true end
     union all
     select m.id, coalesce(m.session, m.id::text), m.turn,
         greatest(length(m.search), 1), m.search @@ p_speaker,
         case when m.search @@ p_words then m.search end
     from memory_data.assets as m
-    where m.namespace = v_assets and m.expires_at > p_now and m.entered_at < p_now + interval '1 day'
-        and case
-            when v_filtered then
-                (p_kinds is null or m.kind = any (p_kinds))
-                and (p_session is null or m.session = p_session)
-                and (p_metadata is null or m.metadata @> p_metadata)
-                and (p_created_after is null or m.created_at >= p_created_after)
-                and (p_created_before is null or m.created_at < p_created_before)
-            else true
-        end;
+    where m.namespace = v_assets and m.expires_at > p_basis.at and m.entered_at < p_basis.assets_end
+        and case when p_filter.narrows
+            then memory._passes(p_filter, m.kind, m.session, m.metadata, m.created_at) else true end;
 end;
 $function$;
 

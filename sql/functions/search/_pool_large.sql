@@ -1,9 +1,8 @@
 -- What memory._rank ranks, of a large namespace: at most p_most memories that match, by index, and the
 -- nearest vectors.
 create or replace function memory._pool_large(
-    p_namespace text, p_words tsquery, p_speaker tsquery, p_near_ids uuid[], p_most integer,
-    p_layers text[], p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
-    p_created_before timestamptz, p_now timestamptz
+    p_basis memory._basis, p_filter memory._filter, p_words tsquery, p_speaker tsquery,
+    p_near_ids uuid[], p_most integer
 )
 returns table (
     id uuid, place text, turn integer, len integer, named boolean, search tsvector
@@ -18,14 +17,12 @@ as $function$
 begin
     return query
     with matching as materialized (
-        select * from memory._matching(
-            p_namespace, p_words, p_most, p_layers, p_kinds, p_session, p_metadata,
-            p_created_after, p_created_before, p_now) as f
+        select * from memory._matching(p_basis.namespace, p_filter, p_words, p_most, p_basis.at) as f
     ),
     near as materialized (
         select m.id, m.session, m.turn, m.search
         from memory._memories as m
-        where m.namespace = p_namespace and m.id = any (p_near_ids) and m.expires_at > p_now
+        where m.namespace = p_basis.namespace and m.id = any (p_near_ids) and m.expires_at > p_basis.at
     )
     select k.id, coalesce(k.session, k.id::text), k.turn, greatest(length(k.search), 1),
         k.search @@ p_speaker, case when k.search @@ p_words then k.search end

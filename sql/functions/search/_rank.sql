@@ -16,19 +16,16 @@
 --   63.1 / 70.0; BM25 alone 63.1 / 69.7; vectors alone 53.8 / 60.8. The optimum is flat: speaker 0.1
 --   to 0.4 and vectors 0.25 to 0.75 stay within 1 point. `magray bench recall` prints today's.
 --
--- p_whole: the namespace is small, so all of it is read (memory._pool). Otherwise p_lexemes are the
--- rare ones of the question (p_question: all of them, for the speaker), matched by index, at most
--- p_most rows, out of p_rows; the turns around the best are fetched.
+-- A small namespace is read as a whole (memory._pool). Of a large one p_lexemes are the rare ones of
+-- the question (p_question: all of them, for the speaker), matched by index, at most exact_rows of
+-- them; the turns around the best are fetched.
 --
 -- Every join is one of hashes (enable_nestloop off), see memory._pool. Lexemes are numbered and tested
 -- on matching rows only.
 -- ts_rank of one lexeme is H2(tf) / (pi^2 / 6), which gives tf back without unnesting every vector.
 create or replace function memory._rank(
-    p_namespace text, p_lexemes text[], p_question text[], p_near_ids uuid[],
-    p_near_similarities double precision[], p_top_k integer, p_candidates integer, p_layers text[],
-    p_kinds text[], p_session text, p_metadata jsonb, p_created_after timestamptz,
-    p_created_before timestamptz, p_now timestamptz, p_interact_end timestamptz,
-    p_insights_end timestamptz, p_whole boolean, p_rows bigint, p_most integer
+    p_basis memory._basis, p_filter memory._filter, p_lexemes text[], p_question text[],
+    p_near_ids uuid[], p_near_similarities double precision[], p_top_k integer, p_candidates integer
 )
 returns table (
     id uuid, score double precision, words double precision, meaning double precision,
@@ -55,18 +52,16 @@ begin
 
     return query
     with pool as materialized (
-        select w.* from memory._pool(
-            p_namespace, v_any, v_speaker, p_layers, p_kinds, p_session, p_metadata,
-            p_created_after, p_created_before, p_now, p_interact_end, p_insights_end) as w
-        where p_whole
+        select w.* from memory._pool(p_basis, p_filter, v_any, v_speaker) as w
+        where p_basis.whole
         union all
         select w.* from memory._pool_large(
-            p_namespace, v_any, v_speaker, p_near_ids, p_most, p_layers, p_kinds, p_session,
-            p_metadata, p_created_after, p_created_before, p_now) as w
-        where not p_whole
+            p_basis, p_filter, v_any, v_speaker, p_near_ids,
+            greatest(p_basis.exact_rows, p_basis.max_top_k)) as w
+        where not p_basis.whole
     ),
     corpus as materialized (
-        select case when p_whole then count(*) else greatest(p_rows, count(*)) end::double precision as rows,
+        select case when p_basis.whole then count(*) else greatest(p_basis.stored, count(*)) end::double precision as rows,
             avg(p.len)::double precision as len
         from pool as p
     ),
@@ -127,17 +122,15 @@ begin
             select p.place, p.turn from best as b join pool as p on p.id = b.id
             union
             select n.place, n.turn from near as n) as t
-        where not p_whole
+        where not p_basis.whole
     ),
     known as (
         select p.id, p.place, p.turn, p.named from pool as p
         union all
         select a.id, a.place, a.turn, a.named
         from core as c
-        cross join lateral memory._around(
-            p_namespace, c.places, c.turns, v_speaker, p_layers, p_kinds, p_session, p_metadata,
-            p_created_after, p_created_before, p_now) as a
-        where not p_whole and a.id not in (select p.id from pool as p)
+        cross join lateral memory._around(p_basis, p_filter, c.places, c.turns, v_speaker) as a
+        where not p_basis.whole and a.id not in (select p.id from pool as p)
     ),
     candidate as (
         select p.id, coalesce(s.value, 0) as words, coalesce(d.value, 0) as meaning,

@@ -8,7 +8,8 @@
 --
 -- Measured on 500 memories: inner product instead of cosine gains nothing (reading the index pages is
 -- the cost); one pass over the heap for vectors and rows won in one layer and lost in three; a join
--- with unnest for the rows instead of `id = any` takes 0.4 ms more.
+-- with unnest for the rows instead of `id = any` takes 0.4 ms more (0.06 ms for 10 rows: one of 10
+-- probes a partition).
 --
 -- p_filters: session, metadata (containment), created_after, created_before, language (of the words).
 -- Who may not read the tables is answered by memory._analyst_search.
@@ -35,17 +36,9 @@ set plan_cache_mode to force_generic_plan
 as $function$
 #variable_conflict use_column
 declare
-    v_known record;
-    v_session text;
-    v_metadata jsonb;
-    v_created_after timestamptz;
-    v_created_before timestamptz;
-    v_language text;
-    v_filtered boolean := p_layers is not null or p_kinds is not null or p_filters <> '{}';
+    v_basis memory._basis;
+    v_filter memory._filter;
     v_lexemes text[];
-    v_matched text[];
-    v_whole boolean;
-    v_one_layer boolean;
     v_limit integer;
     v_ids uuid[];
     v_scores double precision[];
@@ -58,10 +51,11 @@ begin
             p_namespace, p_query, p_embedding, p_top_k, p_layers, p_kinds, p_filters, p_now, p_explain);
         return;
     end if;
-    -- One statement for everything that is looked up: five cost 0.05 ms more. Where nothing was ever
-    -- put into a layer its end is null, and no partition of it is opened.
-    select b.*, c.*
-    into v_known
+    -- One statement for everything that is looked up: five cost 0.05 ms more.
+    select p_namespace, p_now, c.stored, c.stored <= b.exact_rows, b.exact_rows, b.candidates, b.max_top_k,
+        b.model, b.model_name, b.dim, c.interact_after, c.interact_end, c.insights_after, c.insights_end,
+        c.assets_end
+    into v_basis
     from memory_data.search_basis as b
     cross join (
         select coalesce(sum(n.stored), 0)::bigint as stored,
@@ -74,78 +68,31 @@ begin
         where n.namespace = p_namespace) as c;
 
     perform memory._check_search(
-        p_namespace, p_query, p_embedding, p_top_k, v_known.max_top_k, v_known.dim, v_known.model_name);
-    if v_filtered then
-        select f.session, f.metadata, f.created_after, f.created_before, f.language
-        into v_session, v_metadata, v_created_after, v_created_before, v_language
-        from memory._parse_filters(p_layers, p_kinds, p_filters) as f;
+        p_namespace, p_query, p_embedding, p_top_k, v_basis.max_top_k, v_basis.dim, v_basis.model_name);
+    if p_layers is not null or p_kinds is not null or p_filters <> '{}' then
+        v_filter := memory._parse_filters(p_layers, p_kinds, p_filters);
     end if;
-    v_whole := v_known.stored <= v_known.exact_rows;
-    v_one_layer := v_known.insights_end is null and v_known.assets_end is null;
     if p_query ~ '\S' then
-        v_lexemes := memory._lexemes(p_query, v_language);
+        v_lexemes := memory._lexemes(p_query, v_filter.language);
     end if;
-    v_limit := case when v_lexemes <> '{}' then greatest(p_top_k, v_known.candidates) else p_top_k end;
+    v_limit := case when v_lexemes <> '{}' then greatest(p_top_k, v_basis.candidates) else p_top_k end;
 
-    if p_embedding is not null and not v_filtered and v_whole and v_one_layer then
-        -- what most namespaces are; 0.07 ms less than the same over three layers
-        select array_agg(n.id), array_agg(1 - n.distance), 'exact'
-        into v_ids, v_scores, v_method
-        from (
-            select i.id, 0 + (i.embedding <=> p_embedding) as distance
-            from memory_data.interact as i
-            where i.namespace = p_namespace and i.embedding is not null and i.model = v_known.model
-                and i.expires_at > v_known.interact_after and i.expires_at < v_known.interact_end
-            order by 2
-            limit v_limit) as n;
-    elsif p_embedding is not null and not v_filtered and v_whole then
-        select array_agg(n.id), array_agg(1 - n.distance), 'exact'
-        into v_ids, v_scores, v_method
-        from (
-            select m.id, 0 + (m.embedding <=> p_embedding) as distance
-            from (
-                select i.id, i.embedding
-                from memory_data.interact as i
-                where i.namespace = p_namespace and i.embedding is not null and i.model = v_known.model
-                    and i.expires_at > v_known.interact_after and i.expires_at < v_known.interact_end
-                union all
-                select i.id, i.embedding
-                from memory_data.insights as i
-                where i.namespace = p_namespace and i.embedding is not null and i.model = v_known.model
-                    and i.expires_at > v_known.insights_after and i.expires_at < v_known.insights_end
-                union all
-                select a.id, a.embedding
-                from memory_data.assets as a
-                where a.namespace = p_namespace and a.embedding is not null and a.model = v_known.model
-                    and a.expires_at > p_now
-                    and a.entered_at < v_known.assets_end
-            ) as m
-            order by 2
-            limit v_limit) as n;
-    elsif p_embedding is not null then
+    if p_embedding is not null then
         select array_agg(n.id), array_agg(1 - n.distance), max(n.method)
         into v_ids, v_scores, v_method
-        from memory._nearest(
-            p_namespace, p_embedding, v_known.model, v_limit, p_layers, p_kinds, v_session,
-            v_metadata, v_created_after, v_created_before, p_now,
-            v_known.interact_end, v_known.insights_end, v_known.stored, v_known.exact_rows) as n;
+        from memory._nearest(v_basis, v_filter, p_embedding, v_limit) as n;
     end if;
-
     if v_lexemes <> '{}' then
-        v_matched := v_lexemes;
-        if not v_whole then
-            v_matched := memory._rare_lexemes(p_namespace, v_lexemes, v_known.exact_rows / 4, p_now);
-        end if;
         select array_agg(r.id), array_agg(r.score),
             array_agg(case when p_explain then jsonb_build_object(
                 'words', round(r.words::numeric, 4), 'meaning', round(r.meaning::numeric, 4),
                 'speaker', r.speaker) end)
         into v_ids, v_scores, v_explain
         from memory._rank(
-            p_namespace, v_matched, v_lexemes, v_ids, v_scores, p_top_k, v_limit, p_layers,
-            p_kinds, v_session, v_metadata, v_created_after,
-            v_created_before, p_now, v_known.interact_end, v_known.insights_end, v_whole,
-            v_known.stored, greatest(v_known.exact_rows, v_known.max_top_k)) as r;
+            v_basis, v_filter,
+            case when v_basis.whole then v_lexemes
+                 else memory._rare_lexemes(p_namespace, v_lexemes, v_basis.exact_rows / 4, p_now) end,
+            v_lexemes, v_ids, v_scores, p_top_k, v_limit) as r;
     end if;
 
     if p_explain then
@@ -156,40 +103,26 @@ begin
         into v_explain
         from unnest(v_scores, v_explain) with ordinality as h (score, parts, place);
     end if;
-    -- `id = any` probes 10 rows in 0.06 ms, a join with unnest in 0.43 (one of 10 probes a partition).
-    if v_one_layer then
-        return query
-        select i.id, p_namespace, i.content, i.kind, 'interact'::text, i.session, i.metadata,
-            v_scores[array_position(v_ids, i.id)], i.importance, i.pinned, i.created_at, i.expires_at,
-            v_explain[array_position(v_ids, i.id)]
-        from memory_data.interact as i
-        where i.namespace = p_namespace and i.id = any (v_ids)
-            and i.expires_at > v_known.interact_after and i.expires_at < v_known.interact_end
-        order by array_position(v_ids, i.id);
-        return;
-    end if;
     return query
     select m.id, p_namespace, m.content, m.kind, m.layer, m.session, m.metadata, v_scores[m.place],
-        m.importance, m.pinned, m.created_at, nullif(m.expires_at, 'infinity'),
-        v_explain[m.place]
+        m.importance, m.pinned, m.created_at, nullif(m.expires_at, 'infinity'), v_explain[m.place]
     from (
         select array_position(v_ids, i.id) as place, i.id, i.content, i.kind, 'interact'::text as layer,
             i.session, i.metadata, i.importance, i.pinned, i.created_at, i.expires_at
         from memory_data.interact as i
         where i.namespace = p_namespace and i.id = any (v_ids)
-            and i.expires_at > v_known.interact_after and i.expires_at < v_known.interact_end
+            and i.expires_at > v_basis.interact_after and i.expires_at < v_basis.interact_end
         union all
         select array_position(v_ids, i.id), i.id, i.content, i.kind, 'insights',
             i.session, i.metadata, i.importance, i.pinned, i.created_at, i.expires_at
         from memory_data.insights as i
         where i.namespace = p_namespace and i.id = any (v_ids)
-            and i.expires_at > v_known.insights_after and i.expires_at < v_known.insights_end
+            and i.expires_at > v_basis.insights_after and i.expires_at < v_basis.insights_end
         union all
         select array_position(v_ids, a.id), a.id, a.content, a.kind, 'assets',
             a.session, a.metadata, a.importance, a.pinned, a.created_at, a.expires_at
         from memory_data.assets as a
-        where a.namespace = p_namespace and a.id = any (v_ids)
-            and a.entered_at < v_known.assets_end
+        where a.namespace = p_namespace and a.id = any (v_ids) and a.entered_at < v_basis.assets_end
     ) as m
     order by m.place;
 end;
