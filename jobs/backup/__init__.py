@@ -18,7 +18,7 @@
     prune.py        what may go
     drill.py        restores the newest chain to prove it
     stream.py       WAL to the second by pg_receivewal
-    lease.py        one backup at a time; a restore holds what it reads
+    locks.py        one backup at a time; a restore holds what it reads
 
 A backup is a folder `backups/<id>/` of one tier: packs, PostgreSQL's manifest, and last of all
 `manifest.json`; without that last file it is no backup. WAL lies in `wal/<system>/<timeline>/`.

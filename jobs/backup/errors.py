@@ -3,7 +3,7 @@
 26  DamagedError          bytes are not as they were written
 38  TargetInUseError      the directory to restore into is a running cluster, or not empty
 44  NotRestorableError    no chain and WAL lead to that instant; the nearest that work are named
-50  BusyError             another run holds the lease
+50  BusyError             another run is under way
 51  MismatchError         a backup or WAL of another cluster
 55  MissingError          an object, a backup or a program is not there
 56  NoKeyError            encrypted, or to be encrypted, and the key is not at hand
@@ -37,7 +37,7 @@ class NotRestorableError(BackupError):
 
 
 class BusyError(BackupError):
-    """Another run holds the lease."""
+    """Another run is under way."""
 
     code, exit_code = "MLB50", 50
 

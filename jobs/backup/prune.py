@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobs.backup.catalogue import FOLDER
 from jobs.backup.errors import DamagedError
 from jobs.backup.folders import remove_folder
-from jobs.backup.lease import being_read, exclusive
+from jobs.backup.locks import being_read, exclusive
 from jobs.backup.wal import parse_lsn, segment_number
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from jobs.backup.errors import (
     ToolError,
 )
 from jobs.backup.instance import check_cluster, recovered, start_recovery
-from jobs.backup.lease import exclusive, reading
+from jobs.backup.locks import exclusive, reading
 from jobs.backup.packs import open_packs
 from jobs.backup.plan import make_plan, preflight, refusal
 from jobs.backup.replay import Reader, Stop, find_stop

@@ -28,7 +28,7 @@ from jobs.backup.catalogue import FOLDER, Manifest, Witness
 from jobs.backup.chain import Decision, decide_incremental, parent_for
 from jobs.backup.errors import BackupError, MismatchError, TimedOutError, ToolError
 from jobs.backup.folders import new_id, remove_folder, remove_incomplete
-from jobs.backup.lease import exclusive
+from jobs.backup.locks import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
 from jobs.backup.watching import StreamCheck, Watch

@@ -41,9 +41,9 @@ class Bm25:
             import Stemmer  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
             raise PlatformError(
-                "the baseline BM25 needs two packages that are not installed",
+                "the baseline BM25 is not installed",
                 detail=str(error),
-                hint="pip install bm25s PyStemmer",
+                hint="pip install 'magray-memory[bench]'",
             ) from error
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets debug when imported
         self._size = len(texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Template
 from litestar.template import TemplateConfig
 
+from service import third_party
 from service.core.model.memories import SearchRequest
 from service.dashboard.panels import Panels
 from service.dashboard.parts import HEADERS, answer, rendered
@@ -40,14 +40,10 @@ def template_config() -> TemplateConfig[JinjaTemplateEngine]:
 
 
 def assets() -> list[Router]:
-    """Our style sheet, and htmx from a package that ships it."""
-    package = find_spec("js_lib_htmx")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("django-js-lib-htmx")
-    htmx = Path(package.origin).parent / "static" / "htmx"
+    """Our style sheet, and htmx."""
     return [
         files("/assets", _HERE / "static"),
-        files("/assets/htmx", htmx),
+        files("/assets/htmx", third_party.HERE / "htmx"),
     ]
 
 

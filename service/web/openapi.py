@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +10,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Parameter, RequestBody, Schema, SecurityScheme
 from litestar.openapi.spec.enums import OpenAPIType
 
+from service import third_party
 from service.core.model import backups as model_backups
 from service.core.model import memories as model
 from service.core.model import watch as model_watch
@@ -50,12 +49,8 @@ def config() -> OpenAPIConfig:
 
 
 def assets() -> Router:
-    """Swagger UI's files, from a package that ships them: nothing is loaded from elsewhere."""
-    package = find_spec("drf_spectacular_sidecar")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("drf-spectacular-sidecar")
-    folder = Path(package.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
-    return files("/schema/assets", folder)
+    """Swagger UI's files."""
+    return files("/schema/assets", third_party.HERE / "swagger-ui")
 
 
 def describe_exactly(app: Litestar) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -12,7 +14,7 @@ from jobs.bench.scratch import scratch_database
 from service.core.errors import PlatformError
 from service.core.settings import Settings
 from tests.conftest import DIM, MODEL
-from tests.jobs.commands import magray, rows
+from tests.jobs.commands import COMMAND, ROOT, environment, magray, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +98,31 @@ def test_a_file_without_questions_ends_with_65(clone_url: str, write: Callable[.
     done = magray(clone_url, "bench", "recall", "--data", write({**TALK, "qa": []}))
     assert done.returncode == 65
     assert "no question with usable evidence" in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["bm25s", "Stemmer"])
+def test_without_the_extra_it_says_what_to_install(
+    clone_url: str, write: Callable[..., Path], tmp_path: Path, missing: str
+) -> None:
+    """At once, before anything is embedded; and nothing else needs it."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / f"{missing}.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{missing}'\")"
+    )
+    hiding = environment(clone_url, PYTHONPATH=f"{tmp_path / 'hidden'}{os.pathsep}{ROOT}")
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments], env=hiding, cwd=tmp_path, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+
+    done = run("bench", "recall", "--data", write([TALK], name="talk.json"))
+    assert done.returncode == PlatformError.exit_code
+    assert f"No module named '{missing}'" in done.stderr
+    assert "pip install 'magray-memory[bench]'" in done.stderr
+    assert run("check").returncode == 0
+    assert scratch_names(clone_url) == []
 
 
 @pytest.mark.parametrize("value", ["0", "101", "ten", ""])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from jobs.backup import lease
+from jobs.backup import locks
 from jobs.backup.errors import (
     BackupError,
     BusyError,
@@ -98,15 +98,15 @@ def test_fault_01_pg_basebackup_killed_in_the_middle(place: Place) -> None:
 
 
 def test_fault_02_the_service_killed_in_the_middle(place: Place) -> None:
-    """Its half backup is never seen as one, its lease is void at once, the next run tidies up."""
+    """Its half backup is never seen as one, its lock is free at once, the next run tidies up."""
     folder = programs(place, SLOW)
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVICE, str(place.folder), str(folder)],
         stdout=subprocess.PIPE, env=os.environ, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    leases = place.server.home / "repository" / "leases"
-    while not (leases.is_dir() and list(leases.iterdir()) and time.sleep(2) is None):
+    locks = place.server.home / "repository" / "locks"
+    while not (locks.is_dir() and list(locks.iterdir()) and time.sleep(2) is None):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
@@ -243,7 +243,7 @@ def test_incrementals_of_old_servers_are_not_trusted(based: Place) -> None:
 
 
 def test_one_backup_at_a_time(based: Place) -> None:
-    with lease.exclusive(based.repository.local, "backup"), pytest.raises(BusyError):
+    with locks.exclusive(based.repository.local, "backup"), pytest.raises(BusyError):
         based.take("full")
     assert based.take("incremental").kind == "incremental"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.backup import lease
+from jobs.backup import locks
 from jobs.backup.catalogue import Backup, Manifest, Pack, store_verdict
 from jobs.backup.crypto import Keys
 from jobs.backup.prune import kept, prune
@@ -150,7 +150,7 @@ def test_wal_that_a_backup_needs_stays(copy: Chain) -> None:
 def test_fault_33_a_restore_under_way_wins(copy: Chain) -> None:
     copy = tight(copy)
     second_full(copy)
-    with lease.reading(copy.repository.local, copy.ids[:2]):
+    with locks.reading(copy.repository.local, copy.ids[:2]):
         prune(copy.repository, now(), dry_run=False)
         left = {one.id for one in copy.repository.catalogue().backups}
         assert set(copy.ids[:2]) <= left

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
-import hmac
-import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
+import standardwebhooks
 import structlog
 
 from service.background.watch.identity import message_id
@@ -87,8 +86,7 @@ class Webhook:
     """Posts the message, signed so that its receiver knows it is ours, whole and not old.
 
     Headers and signature are those of standardwebhooks.com: `webhook-id` is the same at every
-    attempt and never that of another message, so a receiver can tell a repetition;
-    `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body.
+    attempt and never that of another message, so a receiver can tell a repetition.
     """
 
     def __init__(self, url: str, secret_file: Path) -> None:
@@ -104,15 +102,14 @@ class Webhook:
             OSError: the secret cannot be read.
         """
         body = msgspec.json.encode(message["body"])
-        name, at = f"magray-{message_id(message)}", str(int(time.time()))
+        name, at = f"magray-{message_id(message)}", datetime.now(UTC)
         # read every time, so that a new secret needs no restart
-        key = secret_key(self._secret_file.read_text())
-        signature = hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)
+        signer = standardwebhooks.Webhook(secret_key(self._secret_file.read_text()))
         headers = {
             "content-type": "application/json",
             "webhook-id": name,
-            "webhook-timestamp": at,
-            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": signer.sign(name, at, body.decode()),
         }
         async with (
             httpx2.AsyncClient(timeout=None) as client,  # whoever calls bounds it as a whole
