@@ -38,8 +38,8 @@ OPTIONS = {"autovacuum": "off", "summarize_wal": "off"}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: some tests wait, for a lock, a clock or a server that starts."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than cores: some tests wait, for a lock, a clock or a server that starts."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")

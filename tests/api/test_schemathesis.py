@@ -121,8 +121,9 @@ def ask(server: Server, folder: Path, *options: str) -> None:
     assert "No test cases" not in done.stdout
 
 
-def test_every_answer_is_as_documented(server: Server, tmp_path: Path) -> None:
-    ask(server, tmp_path, "--max-examples", "25")
+@pytest.mark.parametrize("examples", [6, pytest.param(25, marks=pytest.mark.full)])
+def test_every_answer_is_as_documented(server: Server, tmp_path: Path, examples: int) -> None:
+    ask(server, tmp_path, "--max-examples", str(examples))
 
 
 @pytest.mark.drill

@@ -101,7 +101,11 @@ def _forget_with_files(lives: Lives, ids: list[UUID] | None, told: set[Any]) -> 
 
 @pytest.mark.parametrize(
     "examples",
-    [30, pytest.param(5000, marks=[pytest.mark.drill, pytest.mark.timeout(2 * 3600)])],
+    [
+        12,
+        pytest.param(30, marks=pytest.mark.full),
+        pytest.param(5000, marks=[pytest.mark.drill, pytest.mark.timeout(2 * 3600)]),
+    ],
 )
 def test_what_is_forgotten_is_nowhere_whatever_became_of_it(
     db: Connection[Any], examples: int

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        (15, 30),
+        (8, 30),
+        pytest.param(15, 30, marks=pytest.mark.full),
         pytest.param(400, 60, marks=[pytest.mark.drill, pytest.mark.timeout(4 * 3600)]),
     ],
 )
