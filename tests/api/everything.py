@@ -74,7 +74,7 @@ def _memories(db: Connection[Any], now: datetime) -> list[str]:
         hand(db, [outbox, back], now, layer=layer, **at)
         call(db, "restore_outbox", **at, ids=[back])
         call(db, "forget", **at, ids=[gone])
-        call(db, "_delete", layer=layer, **at, ids=[evicted])
+        call(db, "_delete_records", layer=layer, **at, ids=[evicted])
         db.execute(
             "insert into memory_data.decision (namespace, id, at, action, layer, kind, score)"
             " values (%s, %s, %s, 'evict', %s, %s, .1)",

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_document", "_etag",
-    "_idle_step", "_pinned_until", "_reuse_class", "_speaker", "_term",
+    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_etag", "_idle_step",
+    "_lexeme_query", "_pinned_until", "_reuse_class", "_speaker", "_text_to_embed",
 }  # fmt: skip
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
 PURE = {
-    "_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day",
+    "_job_due", "_latest_plausible_start", "_next_due", "_parse_cron_field", "_is_cron_day",
     "_layer_usage",  # how full the layers are, for memory.layers
 }  # fmt: skip
 
@@ -44,12 +44,12 @@ SECURITY_DEFINER = {
     "blocking_criteria",  # analysts may ask it as well
     "_sees_content",  # analysts read no setting
     "_forget_detached",  # what is no partition any more is its owner's alone
-    "_extend_reach",  # policy rows are not the service's to change
+    "_extend_search_reach",  # policy rows are not the service's to change
     "_matching",  # `@@` is not leakproof: under row security it uses no index
     "_rare_lexemes",  # the same
     "_layer_usage",  # who reads memory.layers has no right to measure
     "_eviction_need",  # it measures
-    "_return_empty",  # a partition is emptied by its owner
+    "_return_empty_partitions",  # a partition is emptied by its owner
     "compress",  # an index is dropped by its owner
     "decompress",  # the same
     "measure_pressure",  # pgstattuple_approx is granted to the owner alone

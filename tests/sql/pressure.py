@@ -38,7 +38,7 @@ begin
         1::double precision, m.importance::double precision / m.size, 'evict'::text, v_each
         from memory._memories as m where m.id = any (v_ids) order by m.created_at, m.id;
     if not p_dry_run then
-        perform memory._delete(p_layer, m.namespace, array[m.id]) from memory._memories as m
+        perform memory._delete_records(p_layer, m.namespace, array[m.id]) from memory._memories as m
         where m.id = any (v_ids);
     end if;
 end $$;

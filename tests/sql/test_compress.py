@@ -156,7 +156,7 @@ def test_open_partitions_stay_as_they_are(clone_url: str, layer: str) -> None:
 
 def test_the_moment_a_partition_turns_cold(own: Connection[Any]) -> None:
     bound = value(
-        own, "select p.ends from memory._partitions(now(), 'insights') as p where p.rows > 0"
+        own, "select p.ends from memory._layer_partitions(now(), 'insights') as p where p.rows > 0"
     )
     turns = bound - timedelta(days=90) + timedelta(hours=24)
     assert call(own, "compress", now=turns - timedelta(seconds=1), dry_run=True) == []
@@ -213,7 +213,7 @@ def test_memories_are_forgotten_changed_and_added(own: Connection[Any]) -> None:
         own, "write_embeddings", namespaces=["n"], ids=[second["id"]],
         documents=[row["document"] for row in pending], embeddings=[vector(1)], model="test-model",
     )  # fmt: skip
-    ends = value(own, "select p.ends from memory._partitions(now(), 'insights') as p"
+    ends = value(own, "select p.ends from memory._layer_partitions(now(), 'insights') as p"
                       " where p.name = %s", partition)  # fmt: skip
     # what a promotion or a caller's own ttl puts into it
     added = one(own, "remember", namespace="n", content="added", kind="pattern",

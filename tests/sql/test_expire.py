@@ -43,7 +43,7 @@ def bounds(db: Connection[Any], memory: UUID) -> tuple[str, datetime]:
     ).removeprefix("memory_data.")  # fmt: skip
     (end,) = (
         row["ends"]
-        for row in rows(db, "select * from memory._partitions_of(%s)", name.split("_")[0])
+        for row in rows(db, "select * from memory._partitions_of_table(%s)", name.split("_")[0])
         if row["name"] == name
     )  # fmt: skip
     return name, end

@@ -207,7 +207,7 @@ def test_the_last_256_uses_count(db: Connection[Any]) -> None:
 
 
 def test_the_parts_are_those_of_the_scores(db: Connection[Any]) -> None:
-    """What the ML score is trained on is what memory._scores hands it."""
+    """What the ML score is trained on is what memory._promotion_scores hands it."""
     plain = remembered(db, "plain", ago=30)
     busy = remembered(db, "busy", ago=200, importance=0.9, kind="solution")
     used(db, busy, 100, 50, 20, 3)
@@ -219,7 +219,9 @@ def test_the_parts_are_those_of_the_scores(db: Connection[Any]) -> None:
     ids = [plain, busy, rated]
     scores = {
         row["id"]: row
-        for row in call(db, "_scores", layer="insights", namespaces=["n"] * 3, ids=ids, now=NOW)
+        for row in call(
+            db, "_promotion_scores", layer="insights", namespaces=["n"] * 3, ids=ids, now=NOW
+        )
     }
     for memory in ids:
         row, score = features(db, memory, horizon=None), scores[memory]

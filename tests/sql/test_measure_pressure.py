@@ -243,7 +243,7 @@ def test_usage_goes_to_nothing_as_the_rows_go(own: Connection[Any]) -> None:
     ids = fill(own, "interact", 3000)
     full = measured(own, "interact")["live_bytes"]
     call(own, "forget", namespace="n", ids=[one for i, one in enumerate(ids) if i % 50])
-    call(own, "_look_again", layer="interact", dry_run=False)
+    call(own, "_forget_partition_sizes", layer="interact", dry_run=False)
     assert measured(own, "interact")["live_bytes"] == pytest.approx(full / 50, rel=0.1)
     settle(own)
     assert measured(own, "interact")["live_bytes"] < full / 20

@@ -67,7 +67,7 @@ def candidate(db: Connection[Any], kind: str, **values: float) -> Any:
          values.get("context_relevance", 1.0)),
     )  # fmt: skip
     # importance has 0.2 of the kind's weight, which makes up for all other parts
-    parts = one(db, "_scores", layer=layer, namespaces=["n"], ids=[made["id"]], now=NOW)
+    parts = one(db, "_promotion_scores", layer=layer, namespaces=["n"], ids=[made["id"]], now=NOW)
     weight = value(db, "select weight from memory_data.kind where name = %s", kind)
     db.execute("alter table memory_data.kind drop constraint if exists kind_weight_check")
     db.execute(

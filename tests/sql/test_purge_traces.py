@@ -117,7 +117,7 @@ def test_a_writer_at_work_keeps_its_counters(clone_url: str) -> None:
 
 
 def partitions(db: Connection[Any], table: str) -> list[datetime]:
-    return [row["ends"] for row in rows(db, "select * from memory._partitions_of(%s)", table)]
+    return [row["ends"] for row in rows(db, "select * from memory._partitions_of_table(%s)", table)]
 
 
 @pytest.mark.parametrize(

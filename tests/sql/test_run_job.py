@@ -327,7 +327,7 @@ def test_a_schedule_that_counts_from_the_future_is_due_at_once(db: Connection[An
     )
     assert "logs" not in due(db, now)
     assert job(db, "logs")["next_due"] > now
-    assert value(db, "select memory._due('nonsense', %s, null, %s, 'UTC')", now, now) is None
+    assert value(db, "select memory._job_due('nonsense', %s, null, %s, 'UTC')", now, now) is None
 
 
 def test_a_heartbeat_in_the_future_is_a_fault_and_no_sign_of_life(db: Connection[Any]) -> None:

@@ -63,11 +63,11 @@ def test_another_failure_does_not_make_it_new(failing: Connection[Any]) -> None:
 
 def test_who_may_not_see_what_waits_counts_from_the_statistics(failing: Connection[Any]) -> None:
     failing.execute("set role memory_operator")
-    assert value(failing, "select memory._unarchived_since() is not null")
+    assert value(failing, "select memory._wal_waiting_since() is not null")
     failing.execute("reset role")
     failing.execute("revoke execute on function pg_ls_archive_statusdir() from memory_operator")
     failing.execute("set role memory_operator")
-    assert value(failing, "select memory._unarchived_since() is null")
+    assert value(failing, "select memory._wal_waiting_since() is null")
     ((measured, _),) = failing.execute(FAILING).fetchall()
     since = "select extract(epoch from now() - stats_reset)::float from pg_stat_archiver"
     assert measured == pytest.approx(value(failing, since), abs=1)

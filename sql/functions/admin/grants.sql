@@ -4,7 +4,7 @@ grant update on memory_data.layer, memory_data.setting, memory_data.promotion_ru
 grant select on memory_data.code_state to memory_app, memory_operator;
 grant execute on function
     memory.check_database, memory.code_digest, memory.find_key,
-    memory._check_budgets, memory._check_jobs, memory._check_partitions
+    memory._check_budgets, memory._job_conditions, memory._partition_conditions
     to memory_app, memory_operator;
 grant execute on function
     memory.apply_policy, memory.create_key, memory.list_keys, memory.revoke_key

@@ -11,5 +11,5 @@ grant execute on function
     memory.archive_work, memory.count_memories, memory.drop_copies, memory.find_archived, memory.lock_archive,
     memory.note_archive_check, memory.note_deletion, memory.register_archive, memory.replace_archive,
     memory.restore_archived, memory.restore_outbox, memory.settle_archive,
-    memory._hand_to_archive, memory._put_back, memory._restore, memory._unused
+    memory._hand_to_archive, memory._put_records_back, memory._restore_from_archive, memory._unused_records
     to memory_operator;

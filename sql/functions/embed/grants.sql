@@ -7,5 +7,5 @@ grant execute on function memory.without_embedding, memory._active_model to memo
 grant execute on function
     memory.note_embedding_failure, memory.note_provider, memory.pending_embeddings, memory.retry_embeddings,
     memory.write_embeddings,
-    memory._check_embeddings, memory._next_pending, memory._pending_of
+    memory._embedding_conditions, memory._next_pending_namespace, memory._pending_of_namespace
     to memory_operator;

@@ -1,5 +1,5 @@
 -- Delete memories of a whole namespace, archived ones too, a bounded batch a call, until it returns
--- nothing. With the last of them goes all else that is of the namespace (memory._forget_rest).
+-- nothing. With the last of them goes all else that is of the namespace (memory._forget_leftovers).
 create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
@@ -30,7 +30,7 @@ begin
     return query
     select f.id, f.layer, f.kind from memory.forget(p_namespace, v_ids, p_dry_run, p_now) as f;
     if cardinality(v_ids) < p_limit and not p_dry_run then
-        perform memory._forget_rest(p_namespace);
+        perform memory._forget_leftovers(p_namespace);
     end if;
 end;
 $function$;

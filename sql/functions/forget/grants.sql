@@ -1,5 +1,6 @@
 -- Forgetting: the service, in the namespace of its request.
 grant execute on function
     memory.forget, memory.forget_namespace,
-    memory._delete, memory._delete_traces, memory._forget_archived, memory._forget_detached, memory._forget_rest
+    memory._delete_records, memory._delete_traces, memory._forget_archived, memory._forget_detached,
+    memory._forget_leftovers
     to memory_app, memory_operator;

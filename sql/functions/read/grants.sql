@@ -4,7 +4,7 @@ grant select on memory.records, memory.layers, memory.decisions to memory_operat
 grant execute on function
     memory.change_token, memory.explain, memory.get, memory.history, memory.list_decisions, memory.list_layers,
     memory.list_memories,
-    memory._among, memory._etag, memory._find
+    memory._etag, memory._find_memory, memory._holds_id
     to memory_app, memory_operator;
 grant execute on function memory._analyst_explain, memory._analyst_history to memory_operator;
 grant execute on function

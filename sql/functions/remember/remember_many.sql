@@ -33,10 +33,10 @@ begin
     end if;
     v_model := memory._check_vectors(p_embeddings, v_count);
 
-    v_answer := memory._replay(p_namespace, p_idempotency_key, p_memories);
+    v_answer := memory._kept_answer(p_namespace, p_idempotency_key, p_memories);
     if v_answer is null then
         v_answer := memory._store(p_namespace, p_memories, p_embeddings, v_model, p_now);
-        perform memory._extend_reach(v_answer, p_now);
+        perform memory._extend_search_reach(v_answer, p_now);
         perform memory._keep_answer(p_namespace, p_idempotency_key, p_memories, v_answer, p_now);
     end if;
 

@@ -43,13 +43,13 @@ begin
         when '@yearly' then '0 0 1 1 *'
         when '@annually' then '0 0 1 1 *'
         else v_cron end, '\s+');
-    v_minutes := memory._cron_field(v_fields[1], 0, 59);
-    v_hours := memory._cron_field(v_fields[2], 0, 23);
+    v_minutes := memory._parse_cron_field(v_fields[1], 0, 59);
+    v_hours := memory._parse_cron_field(v_fields[2], 0, 23);
     -- $: the last day of the month
-    v_days := case v_fields[3] when '$' then array[0] else memory._cron_field(v_fields[3], 1, 31) end;
-    v_months := memory._cron_field(
+    v_days := case v_fields[3] when '$' then array[0] else memory._parse_cron_field(v_fields[3], 1, 31) end;
+    v_months := memory._parse_cron_field(
         v_fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-    v_weekdays := memory._cron_field(v_fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+    v_weekdays := memory._parse_cron_field(v_fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
     if cardinality(v_fields) <> 5 or v_minutes is null or v_hours is null or v_days is null
         or v_months is null or v_weekdays is null or not isfinite(p_after)
     then

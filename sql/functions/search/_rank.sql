@@ -47,10 +47,10 @@ declare
     v_any tsquery;
     v_speaker tsquery;
 begin
-    select array_agg(memory._term(l.lexeme, '')), string_agg(memory._term(l.lexeme, '')::text, ' | ')::tsquery
+    select array_agg(memory._lexeme_query(l.lexeme, '')), string_agg(memory._lexeme_query(l.lexeme, '')::text, ' | ')::tsquery
     into v_terms, v_any
     from unnest(p_lexemes) as l (lexeme);
-    select string_agg(memory._term(l.lexeme, 'A')::text, ' | ')::tsquery into v_speaker
+    select string_agg(memory._lexeme_query(l.lexeme, 'A')::text, ' | ')::tsquery into v_speaker
     from unnest(p_question) as l (lexeme);
 
     return query
@@ -134,7 +134,7 @@ begin
         union all
         select a.id, a.place, a.turn, a.named
         from core as c
-        cross join lateral memory._around(
+        cross join lateral memory._neighbouring_turns(
             p_namespace, c.places, c.turns, v_speaker, p_layers, p_kinds, p_session, p_metadata,
             p_created_after, p_created_before, p_now) as a
         where not p_whole and a.id not in (select p.id from pool as p)

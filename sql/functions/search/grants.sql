@@ -3,9 +3,10 @@
 grant select on memory_data.search_basis to memory_app, memory_operator;
 grant execute on function
     memory.search,
-    memory._around, memory._bits, memory._check_search, memory._lexemes, memory._matching, memory._nearest,
-    memory._nearest_exact, memory._nearest_filtered, memory._nearest_hnsw, memory._parse_filters,
-    memory._passes_filter, memory._pool, memory._pool_large, memory._rank, memory._rare_lexemes, memory._term
+    memory._bits_expression, memory._check_search, memory._lexeme_query, memory._lexemes, memory._matching,
+    memory._nearest, memory._nearest_exact, memory._nearest_filtered, memory._nearest_hnsw,
+    memory._neighbouring_turns, memory._parse_filters, memory._passes_filter, memory._pool, memory._pool_large,
+    memory._rank, memory._rare_lexemes
     to memory_app, memory_operator;
 grant execute on function memory._analyst_search to memory_operator;
 grant execute on function memory.search, memory._analyst_search to memory_analyst;

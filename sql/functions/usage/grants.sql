@@ -5,6 +5,6 @@ grant select, insert, update, delete on
 grant select, insert, update on memory_data.sweep to memory_operator;
 grant execute on function
     memory.note_queries, memory.rate, memory.touch,
-    memory._count_uses, memory._decayed_uses, memory._purge_counters, memory._purge_traces_of
+    memory._count_uses, memory._decayed_uses, memory._purge_change_counters, memory._purge_traces_in_table
     to memory_app, memory_operator;
 grant execute on function memory.purge_traces, memory.touch_many to memory_operator;
