@@ -24,7 +24,14 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 begin
-    perform memory._check_eviction(p_layer, p_bytes, p_limit);
+    perform memory._check_layer(p_layer);
+    if p_bytes is null or p_bytes < 0 or p_limit is null or p_limit < 1 then
+        raise exception 'an eviction needs bytes to free, 0 or more, and a limit, 1 or more'
+            using errcode = 'ML422',
+                  detail = format('Given: %s bytes, at most %s records.',
+                                  coalesce(p_bytes::text, 'null'), coalesce(p_limit::text, 'null')),
+                  hint = format('select * from memory.evict(%L, 1000000, p_dry_run => true);', p_layer);
+    end if;
     if p_dry_run then
         return query
         select w.namespace, w.id, p_layer, w.kind, w.size, w.importance, w.recency, w.worth,

@@ -65,7 +65,8 @@ begin
     v_date := v_start;
     -- 29 February on a given weekday comes every 28 years, once in 40.
     while v_date < v_start + 40 * 366 loop
-        v_day := memory._is_cron_day(v_date, v_days);
+        v_day := extract(day from v_date) = any (v_days)
+            or (0 = any (v_days) and extract(day from v_date + 1) = 1);
         v_weekday := extract(dow from v_date) = any (v_weekdays);
         if extract(month from v_date) = any (v_months)
             and (v_day and v_weekday or v_either and (v_day or v_weekday))

@@ -5,8 +5,8 @@ grant update (cron, enabled, since) on memory_data.schedule to memory_operator;
 grant select on memory.jobs to memory_operator, memory_analyst;
 grant execute on function
     memory.lifecycle_steps,
-    memory._check_cron, memory._find_job, memory._is_cron_day, memory._job_due, memory._job_may_run,
-    memory._jobs_at, memory._latest_plausible_start, memory._lock_job, memory._manual_command, memory._next_due,
+    memory._check_cron, memory._find_job, memory._job_due, memory._job_may_run, memory._jobs_at,
+    memory._latest_plausible_start, memory._lock_job, memory._manual_command, memory._next_due,
     memory._parse_cron_field
     to memory_app, memory_operator;
 grant execute on function
@@ -14,6 +14,5 @@ grant execute on function
     memory.purge_job_runs, memory.reconcile_schedule, memory.run_job, memory.run_lifecycle, memory.set_job
     to memory_operator;
 grant execute on function
-    memory._is_cron_day, memory._job_due, memory._latest_plausible_start, memory._next_due,
-    memory._parse_cron_field
+    memory._job_due, memory._latest_plausible_start, memory._next_due, memory._parse_cron_field
     to memory_analyst;

@@ -1,5 +1,5 @@
 -- Promotion, its fallback and what blocks it, jobs, archive, recall. What blocks is as it was sampled
--- in the last five minutes: memory._kpis_of_blocking says why.
+-- in the last five minutes: memory.sample_kpis says why.
 create or replace function memory._kpis_of_lifecycle(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql

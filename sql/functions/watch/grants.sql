@@ -12,8 +12,7 @@ grant execute on function
     memory.acknowledge_alert, memory.check_alerts, memory.check_health, memory.due_notifications, memory.flow,
     memory.kpis, memory.layer_levels, memory.lock_notifications, memory.note_notification, memory.note_outage,
     memory.report_service, memory.sample_kpis, memory.sample_recall, memory.silence_alert,
-    memory._alerts_stale_after, memory._analyst_kpis, memory._kpis_of_backup, memory._kpis_of_blocking,
-    memory._kpis_of_lifecycle, memory._kpis_of_memory, memory._kpis_of_service, memory._notify_of_alert,
-    memory._wal_waiting_since
+    memory._alerts_stale_after, memory._analyst_kpis, memory._kpis_of_backup, memory._kpis_of_lifecycle,
+    memory._kpis_of_memory, memory._kpis_of_service, memory._notify_of_alert, memory._wal_waiting_since
     to memory_operator;
 grant execute on function memory.kpis, memory._analyst_kpis to memory_analyst;
