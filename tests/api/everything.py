@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from tests.sql.archiving import LAYERS, hand, keep, register
+from tests.sql.backup.test_mirror_backups import WINDOW, backup
 from tests.sql.calls import call, make_model, one, rows, session, value
-from tests.sql.pressure import cold, fill
-from tests.sql.test_mirror_backups import WINDOW, backup
+from tests.sql.filling import cold, fill
 from tests.watch.forced import force
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.plans.conftest import seed
 from tests.sql.calls import call, found, one, rows, session, value, vector
-from tests.sql.pressure import fill
+from tests.sql.filling import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, rows, session
-from tests.sql.pressure import budget, fill, settle
+from tests.sql.filling import budget, fill, settle
 from tests.watch.forced import report
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, session, value, vector
-from tests.sql.pressure import budget, fill
+from tests.sql.filling import budget, fill
 from tests.watch.forced import force, report
 from tests.watch.forced_disk import force_disk, near_on_disk
 

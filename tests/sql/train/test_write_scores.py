@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, rows, session, until_waiting, value
-from tests.sql.test_models import stored
+from tests.sql.train.test_models import stored
 
 if TYPE_CHECKING:
     from psycopg import Connection

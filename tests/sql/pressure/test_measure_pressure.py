@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, rows, session, value
-from tests.sql.pressure import budget, cold, fill, measured, settle
+from tests.sql.filling import budget, cold, fill, measured, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

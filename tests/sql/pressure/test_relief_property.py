@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sql.calls import call, session, value, vector
-from tests.sql.pressure import KINDS, budget, measured, settle
+from tests.sql.filling import KINDS, budget, measured, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, one, refused, value
-from tests.sql.test_features import promote
+from tests.sql.train.test_features import promote
 
 if TYPE_CHECKING:
     from psycopg import Connection

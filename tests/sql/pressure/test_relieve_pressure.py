@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.sql.calls import call, rows, session, value
-from tests.sql.pressure import add_missing, budget, build, cold, fill, measured, settle
+from tests.sql.filling import add_missing, budget, build, cold, fill, measured, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from pgvector import HalfVector
 
 from tests.conftest import DIM
 from tests.sql.calls import call, one, refused, rows, session, until_waiting, value, vector
-from tests.sql.pressure import build, cold, fill, settle
+from tests.sql.filling import build, cold, fill, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
