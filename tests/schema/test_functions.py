@@ -95,6 +95,30 @@ def test_a_file_is_a_function_of_its_name(
     assert sorted(by_folder["views"]) == sorted(row["name"] for row in views)
 
 
+def test_every_public_function_has_tests_in_its_subject() -> None:
+    """A file named after it, wherever that stands, or calls in the folder of its subject."""
+    tests = SQL_DIR.parent / "tests"
+    named = {path.stem for path in tests.rglob("test_*.py")}
+    texts = {
+        folder.name: "".join(path.read_text() for path in folder.glob("test_*.py"))
+        for folder in (tests / "sql").iterdir()
+    }
+    public = [
+        path
+        for path in (SQL_DIR / "functions").rglob("*.sql")
+        if not path.name.startswith("_") and path.name != "grants.sql"
+    ]
+    assert len(public) > 50
+    untested = {
+        path.stem
+        for path in public
+        if f"test_{path.stem}" not in named
+        and f'"{path.stem}"' not in texts[path.parent.name]
+        and f"memory.{path.stem}(" not in texts[path.parent.name]
+    }
+    assert untested == set()
+
+
 def test_every_routine_says_what_it_does(routines: list[dict[str, Any]]) -> None:
     assert [row["name"] for row in routines if not (row["comment"] or "").endswith(".")] == []
 

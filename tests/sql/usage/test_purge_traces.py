@@ -1,9 +1,9 @@
-"""Retention: old logs are dropped, what hung on records that are gone goes, the rest stays."""
+"""memory.purge_traces: what hung on records that are gone goes, the rest stays."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,70 +114,3 @@ def test_a_writer_at_work_keeps_its_counters(clone_url: str) -> None:
             one(writer, "remember", namespace="n", content="second")
             assert call(db, "purge_traces") == []
         assert value(db, "select sum(stored) from memory_data.change_counter") == 2
-
-
-def partitions(db: Connection[Any], table: str) -> list[datetime]:
-    return [row["ends"] for row in rows(db, "select * from memory._partitions_of_table(%s)", table)]
-
-
-@pytest.mark.parametrize(
-    ("table", "setting", "life"),
-    [
-        ("access_event", "access_event_days", timedelta(days=3)),
-        ("decision", "decision_months", None),
-        ("revision", "revision_months", None),
-    ],
-)
-def test_logs_go_when_all_of_a_partition_is_older_than_the_setting(
-    db: Connection[Any], table: str, setting: str, life: timedelta | None
-) -> None:
-    db.execute("update memory_data.setting set value = '3' where key = %s", (setting,))
-    first = min(partitions(db, table))
-    moment = first + life if life else value(db, "select %s + interval '3 months'", first)
-    just = timedelta(microseconds=1)
-    before = len(partitions(db, table))
-    assert call(db, "purge_logs", now=moment - just) == []
-    (told,) = call(db, "purge_logs", now=moment, dry_run=True)
-    assert len(partitions(db, table)) == before
-    assert call(db, "purge_logs", now=moment) == [told]
-    assert (told["table_name"], told["ends"]) == (table, first)
-    assert len(partitions(db, table)) == before - 1
-    assert call(db, "purge_logs", now=moment) == []
-
-
-def test_logs_in_use_stay_and_nobody_waits(clone_url: str) -> None:
-    with session(clone_url) as db, session(clone_url) as reader:
-        later = min(partitions(db, "access_event")) + timedelta(days=180)
-        with reader.transaction():
-            reader.execute("select count(*) from memory_data.access_event")
-            assert call(db, "purge_logs", now=later) == []
-        assert len(call(db, "purge_logs", now=later)) == 1
-
-
-def test_old_runs_go_but_never_the_latest_of_a_job(db: Connection[Any]) -> None:
-    runs = (("expire", 40), ("expire", 35), ("logs", 50), ("traces", 31), ("traces", 29))
-    # a run in the future, of a clock that ran ahead, is not the latest
-    for job, days in (*runs, ("logs", -30)):
-        db.execute(
-            "insert into memory_data.job_run (job, runner, started_at) values (%s, 'service', %s)",
-            (job, NOW - timedelta(days=days)),
-        )
-    told = call(db, "purge_job_runs", now=NOW, dry_run=True)
-    assert call(db, "purge_job_runs", now=NOW) == told
-    assert told[0] == {"source": "job_run", "runs": 2}
-    left = rows(db, "select job, started_at from memory_data.job_run order by job, started_at")
-    assert [(row["job"], (NOW - row["started_at"]).days) for row in left] == [
-        ("expire", 35), ("logs", 50), ("logs", -30), ("traces", 29),
-    ]  # fmt: skip
-
-
-def test_what_promote_told_of_its_runs_goes_by_its_setting(db: Connection[Any]) -> None:
-    for days in range(5):
-        call(db, "promote", layer="interact", now=NOW - timedelta(days=days))
-    db.execute("update memory_data.setting set value = '3' where key = 'promotion_run_days'")
-    kept = "select at from memory_data.promotion_run order by at"
-    for limit, dry_run, left in ((1, True, 5), (1, False, 4), (1, False, 4)):
-        told = call(db, "purge_job_runs", now=NOW, limit=limit, dry_run=dry_run)
-        assert told[1]["source"] == "promotion_run"
-        assert len(rows(db, kept)) == left
-    assert rows(db, kept)[0]["at"] == NOW - timedelta(days=3)
