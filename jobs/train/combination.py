@@ -59,7 +59,7 @@ def fit_combination(
 
 
 def combine(combination: dict[str, float], relevance: Floats, parts: Floats) -> Floats:
-    """The ML score of each record, 0..1: what memory._scores says while the model is active."""
+    """The ML score of each record, 0..1: as memory._promotion_scores while the model is active."""
     weights = np.array([combination[name] for name in NAMES])
     score: Floats = expit(combination["intercept"] + _stack(relevance, parts) @ weights)
     return score

@@ -1,7 +1,8 @@
 """`magray migrate`: tables by Alembic, schema `memory` rebuilt from `sql/`, in one transaction.
 
 The way through: lock and bootstrap.sql → revisions → model.sql → private views → functions →
-public views → schedule.sql → grants.sql → digest. What fails leaves the database as it was.
+public views → schedule.sql → grants.sql → grants.sql of each subject → digest. What fails leaves
+the database as it was.
 
 Where tables or the model stay as they are, every function and view is replaced in place and keeps
 its identity: a statement that is under way when the migration commits may still call the
@@ -67,20 +68,24 @@ def sql_files() -> list[Path]:
     """The files schema `memory` is built from, in the order they run.
 
     Functions may take a row of a private view (`_…`), public views may call functions. Functions
-    are in the order of their names: which folder one stands in is for readers and changes nothing.
+    are in the order of their names: which folder one stands in is for readers and changes nothing,
+    and the `grants.sql` of each folder come last, in any order.
     """
     views = sorted((SQL_DIR / "views").glob("*.sql"))
     private = [path for path in views if path.name.startswith("_")]
     public = [path for path in views if path not in private]
-    functions = sorted((SQL_DIR / "functions").rglob("*.sql"), key=lambda path: path.name)
-    return [*private, *functions, *public, SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql"]
+    subjects = sorted((SQL_DIR / "functions").rglob("*.sql"), key=lambda path: path.name)
+    functions = [path for path in subjects if path.name != "grants.sql"]
+    grants = [path for path in subjects if path.name == "grants.sql"]
+    last = [SQL_DIR / "schedule.sql", SQL_DIR / "grants.sql", *grants]
+    return [*private, *functions, *public, *last]
 
 
 def sql_digest() -> str:
     """Sha256 over names and texts of `sql_files()`, hexadecimal: the identity of the code."""
     digest = hashlib.sha256()
-    for path in sql_files():
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, text in sorted((path.name, path.read_bytes()) for path in sql_files()):
+        digest.update(name.encode() + b"\0" + text + b"\0")
     return digest.hexdigest()
 
 

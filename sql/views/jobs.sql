@@ -1,6 +1,6 @@
 -- One row a job: when it ran last and how that went, when it is due next. A schedule that is new or was
--- changed counts from then on. Runs in the future (memory._latest_start) are as if they had not been.
--- memory._jobs is the same at any moment.
+-- changed counts from then on. Runs in the future (memory._latest_plausible_start) are as if they had not been.
+-- memory._jobs_at is the same at any moment.
 create or replace view memory.jobs as
 select
     s.name, s.kind, s.cron, s.enabled, s.description,
@@ -16,14 +16,14 @@ from memory_data.schedule as s
 left join lateral (
     select j.*
     from memory_data.job_run as j
-    where j.job = s.name and j.started_at <= memory._latest_start(now())
+    where j.job = s.name and j.started_at <= memory._latest_plausible_start(now())
     order by j.started_at desc
     limit 1
 ) as r on true
 join memory_data.setting as z on z.key = 'cron_timezone'
 cross join lateral (
     select case when s.enabled
-        then memory._due(s.cron, s.since, r.started_at, now(), z.value #>> '{}') end as next_due
+        then memory._job_due(s.cron, s.since, r.started_at, now(), z.value #>> '{}') end as next_due
 ) as d;
 
 comment on view memory.jobs is

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from tests.sql.archiving import LAYERS, hand, keep, register
+from tests.sql.backup.test_mirror_backups import WINDOW, backup
 from tests.sql.calls import call, make_model, one, rows, session, value
-from tests.sql.pressure import cold, fill
-from tests.sql.test_mirror_backups import WINDOW, backup
+from tests.sql.filling import cold, fill
 from tests.watch.forced import force
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _memories(db: Connection[Any], now: datetime) -> list[str]:
         hand(db, [outbox, back], now, layer=layer, **at)
         call(db, "restore_outbox", **at, ids=[back])
         call(db, "forget", **at, ids=[gone])
-        call(db, "_delete", layer=layer, **at, ids=[evicted])
+        call(db, "_delete_records", layer=layer, **at, ids=[evicted])
         db.execute(
             "insert into memory_data.decision (namespace, id, at, action, layer, kind, score)"
             " values (%s, %s, %s, 'evict', %s, %s, .1)",

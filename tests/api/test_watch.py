@@ -14,7 +14,7 @@ from service.background.watch import reporter
 from service.core.memory import Watch
 from tests.api.running import PROBLEM, problem, running
 from tests.sql.calls import call, session, value
-from tests.sql.pressure import overfill
+from tests.sql.filling import overfill
 from tests.watch.forced import force
 from tests.watch.forced_disk import force_disk, near_on_disk
 

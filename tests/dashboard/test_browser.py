@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.serving import BIN, Running, serving
 from tests.sql.calls import session
-from tests.sql.pressure import overfill
+from tests.sql.filling import overfill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

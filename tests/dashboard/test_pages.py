@@ -13,7 +13,7 @@ from service.dashboard.words import moment, size, span
 from tests.api.running import Running, running
 from tests.dashboard.visiting import balanced, shown_kpis, visiting
 from tests.sql.calls import call, rows, session
-from tests.sql.pressure import overfill
+from tests.sql.filling import overfill
 from tests.watch.forced import force
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.plans.conftest import seed
 from tests.sql.calls import call, found, one, rows, session, value, vector
-from tests.sql.pressure import fill
+from tests.sql.filling import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def test_one_that_stands_unused_is_dropped(db: Connection[Any]) -> None:
     dropped = build(db)
     assert dropped
     assert all(statement.startswith("drop index concurrently") for statement in dropped)
-    closed = rows(db, "select 'memory_data.' || name as name from memory._partitions(now())"
+    closed = rows(db, "select 'memory_data.' || name as name from memory._layer_partitions(now())"
                   " where closed")  # fmt: skip
     assert graphs(db) <= {row["name"] for row in closed}
     assert found(db, "n0", embedding=vector(1), top_k=5) == before
@@ -144,7 +144,7 @@ def test_one_that_is_closed_and_still_written_to_is_as_an_open_one(db: Connectio
         db, "select distinct tableoid::regclass::text as name from memory_data.interact"
         " where namespace = 'brief'",
     )  # fmt: skip
-    assert value(db, "select closed from memory._partitions(now()) where name = %s",
+    assert value(db, "select closed from memory._layer_partitions(now()) where name = %s",
                  partition["name"].split(".")[1])  # fmt: skip
     assert planned(db) == []
     # ten minutes later nobody writes to it any more

@@ -130,13 +130,13 @@ def test_a_broken_file_leaves_everything_as_it_was(
     broken = tmp_path / "sql" / "broken.sql"
     broken.parent.mkdir()
     broken.write_text(text)
-    files = sql_files()
+    files, sql_dir = sql_files(), module.SQL_DIR
     with session(clone_url) as db:
         before = picture(db)
         # the whole of the old schema was dropped by then, and most of the new one is there
         monkeypatch.setattr(module, "sql_files", lambda: [*files[:-1], broken, files[-1]])
         monkeypatch.setattr(module, "SQL_DIR", tmp_path / "sql")
-        for path in files[-1].parent.glob("*.sql"):
+        for path in sql_dir.glob("*.sql"):
             (tmp_path / "sql" / path.name).write_bytes(path.read_bytes())
         with pytest.raises(psycopg.Error) as caught:
             migrate(clone_url)

@@ -86,7 +86,7 @@ def test_vectors_that_fit_an_index_row_are_covered(
 ) -> None:
     migrate(clone_url, Model(name="other", dim=dim))
     with session(clone_url) as db:
-        partitions = value(db, "select count(*) from memory._partitions(now())")
+        partitions = value(db, "select count(*) from memory._layer_partitions(now())")
         planned = call(db, "plan_indexes")
         assert len(planned) == partitions
         for row in planned:

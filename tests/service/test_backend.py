@@ -91,7 +91,8 @@ async def test_a_newer_pgvector_is_welcome(clone_url: str, version: str) -> None
 async def test_partitions_missing_now_are_refused_and_later_ones_are_not(clone_url: str) -> None:
     with psycopg.connect(clone_url) as connection:
         parts = connection.execute(
-            "select name from memory._partitions_of('interact') where ends > now() order by ends"
+            "select name from memory._partitions_of_table('interact')"
+            " where ends > now() order by ends"
         ).fetchall()
     change(clone_url, f"drop table memory_data.{parts[-1][0]}")
     await verify(Database(url=clone_url, server=None), TEST_MODEL)

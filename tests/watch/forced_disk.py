@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from tests.sql.calls import call, rows, value, vector
-from tests.sql.pressure import KINDS, allow_small_budgets, settle
+from tests.sql.filling import KINDS, allow_small_budgets, settle
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ union all
 select 'data checksums', current_setting('data_checksums') = 'on', true,
     current_setting('data_checksums'), 'pg_checksums --enable -D PGDATA'
 union all
-select c.* from memory._check_jobs(p_now) as c
+select c.* from memory._job_conditions(p_now) as c
 union all
-select c.* from memory._check_partitions(p_now) as c
+select c.* from memory._partition_conditions(p_now) as c
 union all
 select 'search indexes', count(*) = 0, false, format('%s to build or to drop', count(*)),
     'magray check --fix'
@@ -44,7 +44,7 @@ join pg_attribute as a on a.attrelid = c.oid and a.attname = 'namespace' and not
 where c.relnamespace = 'memory_data'::regnamespace and c.relkind in ('r', 'p')
     and not (c.relrowsecurity and c.relforcerowsecurity)
 union all
-select c.* from memory._check_embeddings(p_now) as c
+select c.* from memory._embedding_conditions(p_now) as c
 union all
 select 'archive backlog', coalesce(min(b.since) > p_now - interval '1 day', true), false,
     string_agg(b.waiting || ' ' || b.item || coalesce(' since ' || b.since, '')

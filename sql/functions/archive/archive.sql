@@ -1,6 +1,6 @@
 -- Sends to the archive what nobody used for as long as its layer says (archive_after), longest unused
 -- first; entry into the layer counts as a use. Layers that say nothing keep everything; pinned
--- memories stay. Of a batch each layer gets its share (memory._unused).
+-- memories stay. Of a batch each layer gets its share (memory._unused_records).
 --
 -- A layer's heap is read once a call, 1.3 s for a million records, and 10,000 of them leave in 2 to 3 s:
 -- what the job does every five minutes, to keep up with 33 memories a second. An index on entered_at
@@ -27,7 +27,7 @@ begin
     for v_layer in
         select l.name, l.archive_after, array_agg(c.namespace order by c.place) as namespaces,
             array_agg(c.id order by c.place) as ids, array_agg(c.last_used order by c.place) as used
-        from memory._unused(p_layer, p_now, p_limit)
+        from memory._unused_records(p_layer, p_now, p_limit)
             with ordinality as c (layer, namespace, id, last_used, place)
         join memory_data.layer as l on l.name = c.layer
         group by l.name

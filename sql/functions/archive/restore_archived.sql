@@ -37,7 +37,7 @@ begin
     where r.namespace = p_namespace and i.restored_at is null;
     return query
     select r.namespace, r.id, r.layer, r.kind, r.outcome, c.content_hash
-    from memory._restore(v_records, v_file, p_now, p_dry_run) as r
+    from memory._restore_from_archive(v_records, v_file, p_now, p_dry_run) as r
     join unnest(v_records) as c on c.namespace = r.namespace and c.id = r.id;
 end;
 $function$;

@@ -1,4 +1,4 @@
--- Brings back records that were not written to a file yet; see memory._put_back for what comes back.
+-- Brings back records that were not written to a file yet; see memory._put_records_back for what comes back.
 -- The content's hash lets a dry run of many batches see which of them share a content.
 create or replace function memory.restore_outbox(
     p_namespace text, p_ids uuid[], p_now timestamptz default now(), p_dry_run boolean default false
@@ -18,7 +18,7 @@ begin
     where o.namespace = p_namespace and o.id = any (p_ids);
     return query
     select r.namespace, r.id, r.layer, r.kind, r.outcome, c.content_hash
-    from memory._restore(v_records, 'outbox', p_now, p_dry_run) as r
+    from memory._restore_from_archive(v_records, 'outbox', p_now, p_dry_run) as r
     join unnest(v_records) as c on c.namespace = r.namespace and c.id = r.id;
 end;
 $function$;

@@ -54,7 +54,7 @@ begin
             v_brought := v_brought + 1;
         end if;
         if outcome = 'brought back' and not p_dry_run then
-            perform memory._put_back(
+            perform memory._put_records_back(
                 array[jsonb_populate_record(null::memory_data.archive_outbox, v_record.body || jsonb_build_object(
                     'layer', layer, 'expires_at', v_expires_at,
                     'usage', nullif(v_record.usage, 'null') - array['namespace', 'id'],

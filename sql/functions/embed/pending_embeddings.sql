@@ -22,7 +22,7 @@ declare
     v_until text;
 begin
     while p_others and cardinality(v_turns) < least(p_limit, 64) loop
-        v_next := memory._next_pending(v_last, v_until, p_now);
+        v_next := memory._next_pending_namespace(v_last, v_until, p_now);
         if v_next is null then
             exit when v_until is not null or p_after is null;
             -- once around, from the first to the one that came last
@@ -34,7 +34,7 @@ begin
         end if;
     end loop;
     return query
-    select w.namespace, w.id, memory._document(w.content, w.metadata), coalesce(w.attempts, 0)
+    select w.namespace, w.id, memory._text_to_embed(w.content, w.metadata), coalesce(w.attempts, 0)
     from (
         select n.namespace, n.id, n.content, n.metadata, f.attempts, 0 as round, k.place
         from unnest(p_namespaces, p_ids) with ordinality as k (namespace, id, place)
@@ -49,7 +49,7 @@ begin
         select t.namespace, n.id, n.content, n.metadata, n.attempts,
             row_number() over (partition by t.place order by n.id), t.place
         from unnest(v_turns) with ordinality as t (namespace, place)
-        cross join lateral memory._pending_of(t.namespace, p_limit, p_now) as n
+        cross join lateral memory._pending_of_namespace(t.namespace, p_limit, p_now) as n
         where n.id <> all (p_ids)
         order by round, place
         limit p_limit) as w

@@ -41,7 +41,7 @@ begin
             'set embedding = w.embedding, model = $5, size = m.size + pg_column_size(w.embedding) '
             'from unnest($1, $2, $3, $4) as w (namespace, id, document, embedding) '
             'where m.namespace = w.namespace and m.id = w.id and m.embedding is null and public.l2_norm(w.embedding) > 0 '
-            'and memory._document(m.content, m.metadata) = w.document '
+            'and memory._text_to_embed(m.content, m.metadata) = w.document '
             'returning m.namespace, m.id', v_layer)
         using p_namespaces, p_ids, p_documents, p_embeddings, v_model.model_id;
     end loop;
@@ -53,7 +53,7 @@ begin
     from unnest(p_namespaces, p_ids, p_documents, p_embeddings, p_shortened, p_reasons)
         as w (namespace, id, document, embedding, shortened, reason)
     join memory._memories as m on m.namespace = w.namespace and m.id = w.id and m.embedding is not null
-        and memory._document(m.content, m.metadata) = w.document
+        and memory._text_to_embed(m.content, m.metadata) = w.document
     where w.shortened is not null and l2_norm(w.embedding) > 0
     on conflict do nothing;
     perform memory._note_change(n.namespace)

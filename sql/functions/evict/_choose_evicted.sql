@@ -24,7 +24,7 @@ begin
         execute format(
             'select c.namespace, c.id, m.content_hash, c.kind, c.size, c.importance, c.recency, '
             '    c.worth, c.uses, c.gap, c.last_use '
-            'from memory._worth($1, $2, $3) as c '
+            'from memory._least_worth($1, $2, $3) as c '
             'join memory_data.%I as m on m.namespace = c.namespace and m.id = c.id '
             'where not m.pinned '
             'order by c.worth, c.namespace, c.id '

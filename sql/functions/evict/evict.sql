@@ -24,13 +24,20 @@ set search_path to pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 begin
-    perform memory._check_eviction(p_layer, p_bytes, p_limit);
+    perform memory._check_layer(p_layer);
+    if p_bytes is null or p_bytes < 0 or p_limit is null or p_limit < 1 then
+        raise exception 'an eviction needs bytes to free, 0 or more, and a limit, 1 or more'
+            using errcode = 'ML422',
+                  detail = format('Given: %s bytes, at most %s records.',
+                                  coalesce(p_bytes::text, 'null'), coalesce(p_limit::text, 'null')),
+                  hint = format('select * from memory.evict(%L, 1000000, p_dry_run => true);', p_layer);
+    end if;
     if p_dry_run then
         return query
         select w.namespace, w.id, p_layer, w.kind, w.size, w.importance, w.recency, w.worth,
             case when y.archive_first then 'archive' else 'evict' end, w.size::bigint
         from (select c.*, sum(c.size) over (order by c.worth, c.namespace, c.id) - c.size as before
-              from memory._worth(p_layer, p_now, p_limit) as c) as w
+              from memory._least_worth(p_layer, p_now, p_limit) as c) as w
         join memory_data.layer as y on y.name = p_layer
         where w.before < p_bytes
         order by w.worth, w.namespace, w.id;
@@ -59,7 +66,7 @@ begin
         where u.last_access is null or u.last_access <= c.last_use
     ),
     gone as materialized (
-        select l.* from memory._leave(
+        select l.* from memory._archive_or_delete(
             p_layer,
             (select array_agg(g.namespace order by g.namespace, g.id) from going as g),
             (select array_agg(g.id order by g.namespace, g.id) from going as g),
@@ -102,7 +109,7 @@ begin
     cross join (select count(*) from noted) as n
     order by g.worth, g.namespace, g.id;
     if found then
-        perform memory._look_again(p_layer, p_dry_run);
+        perform memory._forget_partition_sizes(p_layer, p_dry_run);
     end if;
 end;
 $function$;

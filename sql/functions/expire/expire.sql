@@ -39,7 +39,7 @@ begin
     end if;
     return query
     select null::text, d.name, null::text, 0::bigint, null::uuid, null::uuid, 'free'
-    from memory._drop_detached(least(p_limit, 8), p_dry_run) as d (name);
+    from memory._drop_detached_partitions(least(p_limit, 8), p_dry_run) as d (name);
     return query
     select r.layer, null::text, r.namespace, 1::bigint, r.id, r.id, 'renew'
     from memory.renew_pinned(p_now, p_limit, p_dry_run) as r;
@@ -48,14 +48,14 @@ begin
     for v_layer in
         select l.* from memory_data.layer as l where l.partition_key = 'expires_at' order by l.position
     loop
-        v_due := array(select p.name from memory._partitions_of(v_layer.name) as p
+        v_due := array(select p.name from memory._partitions_of_table(v_layer.name) as p
                        where p.ends <= p_now order by p.ends limit least(p_limit, 8));
         continue when v_due = '{}';
         v_holders := '{}';
         if not p_dry_run then
             -- pg_cron starts the jobs of a minute at once: those that look at the layer get two seconds
             for v_look in 1..6 loop
-                v_holders := memory._holders(v_layer.name);
+                v_holders := memory._transactions_using(v_layer.name);
                 exit when v_holders = '{}';
                 perform pg_sleep(0.3);
             end loop;
@@ -70,17 +70,17 @@ begin
             array_agg(s.to_id) as to_ids, array_agg(s.members) as members
         into v_found
         from unnest(v_due) as u (name)
-        cross join lateral memory._summarise(u.name, p_dry_run) as s;
+        cross join lateral memory._summarise_partition(u.name, p_dry_run) as s;
         v_gone := v_due;
         if not p_dry_run then
-            perform memory._write_expiry(
+            perform memory._write_expiry_decisions(
                 v_layer.name, v_due, p_now, v_found.partitions, v_found.namespaces, v_found.records,
                 v_found.from_ids, v_found.to_ids, v_found.members);
             v_gone := array(select d.name from memory._detach_partitions(v_layer.name, v_due) as d (name));
             if v_gone <> v_due then
                 delete from memory_data.decision as d
                 where d.at = p_now and d.action = 'expire' and d.detail -> 'partitions' ?| v_due;
-                perform memory._write_expiry(
+                perform memory._write_expiry_decisions(
                     v_layer.name, v_gone, p_now, v_found.partitions, v_found.namespaces, v_found.records,
                     v_found.from_ids, v_found.to_ids, v_found.members);
             end if;

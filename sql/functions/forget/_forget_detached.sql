@@ -14,7 +14,7 @@ begin
     if not memory._is_own_namespace(p_namespace) then
         return;
     end if;
-    for v_name in select d.name from memory._detached() as d loop
+    for v_name in select d.name from memory._detached_partitions() as d loop
         begin
             -- decisions say nothing of what it was
             if v_name !~ '^gone_\d+_decision_' then

@@ -47,11 +47,11 @@ begin
     return query
     with gone as materialized (
         select d.id, 'interact'::text as layer, d.kind, 1 as place
-        from memory._delete('interact', p_namespace, p_ids) as d
+        from memory._delete_records('interact', p_namespace, p_ids) as d
         union all
-        select d.id, 'insights'::text, d.kind, 2 from memory._delete('insights', p_namespace, p_ids) as d
+        select d.id, 'insights'::text, d.kind, 2 from memory._delete_records('insights', p_namespace, p_ids) as d
         union all
-        select d.id, 'assets'::text, d.kind, 3 from memory._delete('assets', p_namespace, p_ids) as d
+        select d.id, 'assets'::text, d.kind, 3 from memory._delete_records('assets', p_namespace, p_ids) as d
         union all
         select d.id, d.layer, d.kind, 4 from memory._forget_archived(p_namespace, p_ids, p_now) as d
     ),

@@ -1,5 +1,8 @@
 -- Delete memories of a whole namespace, archived ones too, a bounded batch a call, until it returns
--- nothing. With the last of them goes all else that is of the namespace (memory._forget_rest).
+-- nothing. With the last of them goes all else that is of the namespace: what was asked in it, what is
+-- remembered of the use of evicted ones, answers of its writes, and what hung on memories that went by
+-- themselves (their edits hold what they said). Only decisions stay. Uses are found by no index: they are
+-- read as a whole.
 create or replace function memory.forget_namespace(
     p_namespace text, p_dry_run boolean default false, p_limit integer default 1000,
     p_now timestamptz default now()
@@ -11,6 +14,7 @@ as $function$
 #variable_conflict use_column
 declare
     v_ids uuid[];
+    v_table text;
 begin
     perform memory._check_namespace(p_namespace);
     if p_limit is null or p_limit not between 1 and 100000 then
@@ -30,7 +34,13 @@ begin
     return query
     select f.id, f.layer, f.kind from memory.forget(p_namespace, v_ids, p_dry_run, p_now) as f;
     if cardinality(v_ids) < p_limit and not p_dry_run then
-        perform memory._forget_rest(p_namespace);
+        foreach v_table in array array[
+            'recent_query', 'ghost', 'idempotency', 'usage', 'score', 'revision', 'access_event',
+            'embedding_failure']
+        loop
+            execute format('delete from memory_data.%I as t where t.namespace = $1', v_table) using p_namespace;
+        end loop;
+        perform memory._forget_detached(p_namespace);
     end if;
 end;
 $function$;

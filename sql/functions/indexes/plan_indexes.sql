@@ -4,8 +4,8 @@
 -- The one of exact search belongs to each. The HNSW and GIN ones are for namespaces of more than exact_rows
 -- memories and cost whoever writes: building while rows still come in costs 5.7 ms and 24 kB of WAL a row
 -- against 0.15 ms without. So a partition that is written to gets them when it holds index_rows and
--- some namespace needs them (memory._needs_graph); without them it is compared exactly. One that is
--- closed, and that nobody who gives a ttl writes to either (memory._newcomers), gets them at 1,000 rows.
+-- some namespace needs them (memory._needs_search_indexes); without them it is compared exactly. One that is
+-- closed, and that nobody who gives a ttl writes to either (memory._recent_arrivals), gets them at 1,000 rows.
 -- A compressed partition has a small HNSW index over codes of its vectors instead (see
 -- memory.compress), one that is to be compressed or to come back builds first what it will have.
 --
@@ -24,7 +24,7 @@ begin
     with partition as materialized (
         select p.*, c.state, p.closed and p.rows >= 1000 or p.rows >= l.index_rows as large,
             g.stands, p.rows >= case when g.stands then 0.75 else 1 end * l.index_rows as many
-        from memory._partitions(p_now) as p
+        from memory._layer_partitions(p_now) as p
         join memory_data.layer as l on l.name = p.layer
         left join memory_data.compression as c on c.partition_name = p.name
         cross join lateral (
@@ -35,11 +35,11 @@ begin
             -- only what was closed is ever compressed
             when p.state is not null or not (p.large or p.stands) then false
             when not p.closed then true
-            else memory._newcomers(p.name, p.heap_bytes, p_now) >= case when p.stands then 1000 else 100 end end as written
+            else memory._recent_arrivals(p.name, p.heap_bytes, p_now) >= case when p.stands then 1000 else 100 end end as written
         from partition as p
     ),
     judged as materialized (
-        select p.*, case when p.written then p.many and memory._needs_graph(p.name, p.stands, p_now)
+        select p.*, case when p.written then p.many and memory._needs_search_indexes(p.name, p.stands, p_now)
                          else p.large or (p.state is not null and p.rows >= 1000) end as earned
         from written as p
     ),
@@ -47,11 +47,11 @@ begin
         select p.*, k.suffix, k.definition
         from judged as p
         cross join lateral (values
-            ('exact', p.state is null or p.state = 'decompressing', memory._exact_index(p.layer)),
+            ('exact', p.state is null or p.state = 'decompressing', memory._exact_index_definition(p.layer)),
             ('hnsw', p.earned and (p.state is null or p.state = 'decompressing'),
              format('using hnsw (embedding public.halfvec_cosine_ops) with (m = %s, ef_construction = %s)',
                     memory._setting('hnsw_m'), memory._setting('hnsw_ef_construction'))),
-            ('bits', p.earned and p.state in ('building', 'compressed'), memory._bits_index(p.layer)),
+            ('bits', p.earned and p.state in ('building', 'compressed'), memory._bits_index_definition(p.layer)),
             ('words', p.earned, 'using gin (namespace, search)')
             ) as k (suffix, wanted, definition)
         where k.wanted

@@ -17,7 +17,7 @@ declare
     v_name text;
 begin
     for v_try in 1..3 loop
-        v_holders := memory._holders(p_parent);
+        v_holders := memory._transactions_using(p_parent);
         exit when v_holders <> '{}';
         begin
             execute format('lock table only memory_data.%I in access exclusive mode', p_parent);

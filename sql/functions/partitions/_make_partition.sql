@@ -34,7 +34,7 @@ begin
                    p_parent, v_name, p_start, p_end);
     if exists (select from memory_data.layer as l where l.name = p_parent) then
         execute format('create index %I on memory_data.%I %s', v_name || '_exact', v_name,
-                       memory._exact_index(p_parent));
+                       memory._exact_index_definition(p_parent));
     end if;
 end;
 $function$;

@@ -26,7 +26,7 @@ begin
     loop
         -- a statement of its own: the catalogue tells no bound of a partition that was dropped
         select array_agg(p.name), array_agg(p.ends) into v_old, v_ends
-        from (select o.name, o.ends from memory._partitions_of(v_log.name) as o
+        from (select o.name, o.ends from memory._partitions_of_table(v_log.name) as o
               where o.ends <= v_log.horizon order by o.ends limit p_limit) as p;
         continue when v_old is null;
         return query

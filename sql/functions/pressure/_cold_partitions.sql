@@ -16,9 +16,9 @@ declare
 begin
     for v_part in
         select p.layer, p.name, p.rows, p.heap_bytes + p.index_bytes + p.toast_bytes as bytes
-        from memory._partitions(p_now - v_cold, p_layer) as p
+        from memory._layer_partitions(p_now - v_cold, p_layer) as p
         where p.closed and p.rows > 0
-            and not exists (select from memory._partitions(p_now, p_layer) as n where n.name = p.name and n.past)
+            and not exists (select from memory._layer_partitions(p_now, p_layer) as n where n.name = p.name and n.past)
             and not exists (select from memory_data.compression as c where c.partition_name = p.name)
         order by bytes desc, p.name
     loop

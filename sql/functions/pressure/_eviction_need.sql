@@ -5,7 +5,7 @@
 -- compressed, a partition may have an HNSW index or be compressed. Freeing 2 MB of 3 by such bytes emptied
 -- layers or ended half way. So the bytes measured of a partition are shared out among its rows, by what
 -- each has in the heap and in TOAST; pinned and expired rows have their share. One pass over the layer, as
--- memory._worth makes one.
+-- memory._least_worth makes one.
 --
 -- p_left: which share of the measured bytes is of rows that are still there; p_skip: namespace/id of
 -- records that go another way. Owner's rights: measuring is the owner's.
@@ -44,7 +44,7 @@ begin
                 sum(w.bytes) over (order by w.worth, w.namespace, w.id) - w.bytes as before
             from (
                 select c.worth, c.namespace, c.id, c.size, (%2$s) * s.inside + (%3$s) * s.outside as bytes
-                from memory._worth($1, $2, $3 + cardinality($6)) as c
+                from memory._least_worth($1, $2, $3 + cardinality($6)) as c
                 join memory_data.%1$I as m on m.namespace = c.namespace and m.id = c.id
                 join share as s on s.tableoid = m.tableoid
                 where $6 = '{}' or c.namespace || '/' || c.id <> all ($6)

@@ -41,7 +41,7 @@ begin
                 or (k.heap_free = 1 and k.heap_bytes <> p.heap_bytes)
                 or (k.changes <> p.changes and k.heap_bytes <> p.heap_bytes
                     and abs(k.heap_bytes - p.heap_bytes) > p.heap_bytes / 100) as changed
-        from memory._partitions(p_now) as p
+        from memory._layer_partitions(p_now) as p
         left join memory_data.partition_size as k on k.name = p.name
         order by p.name
     loop

@@ -14,7 +14,7 @@ declare
     v_records bigint := 0;
     v_each constant bigint := p_live / greatest(
         (select coalesce(nullif(sum(p.live_rows), 0), sum(p.rows), 0)
-         from memory._partitions(p_now, p_layer) as p where not p.past), 1);
+         from memory._layer_partitions(p_now, p_layer) as p where not p.past), 1);
 begin
     for v_row in
         select a.namespace, a.id, to_jsonb(a) - 'namespace' - 'id' as facts
@@ -29,7 +29,7 @@ begin
         return next;
     end loop;
     if v_records > 0 then
-        perform memory._look_again(p_layer, p_dry_run);
+        perform memory._forget_partition_sizes(p_layer, p_dry_run);
         target := p_layer;
         bytes_before := p_live;
         bytes_after := greatest(p_live - v_records * v_each, 0);

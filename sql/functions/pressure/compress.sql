@@ -2,7 +2,7 @@
 --
 -- A partition keeps each vector three times: in the heap, in the index of exact search, in the HNSW
 -- index. Compressed it keeps it once, in the heap, beside an HNSW index of two bits a dimension
--- (memory._bits); the vectors of its 300 nearest by code are compared again in full. Exact search reads the
+-- (memory._bits_expression); the vectors of its 300 nearest by code are compared again in full. Exact search reads the
 -- heap by the primary key. memory.decompress takes it back.
 --
 -- Two calls, because an index is built without blocking writers outside a transaction only: the first
@@ -48,7 +48,7 @@ begin
         with part as materialized (
             select p.layer, p.name, p.rows, p.heap_bytes + p.index_bytes + p.toast_bytes as bytes,
                 c.state, c.since, p.rows < l.index_rows and p.rows < 1000 as small
-            from memory._partitions(p_now, p_layer) as p
+            from memory._layer_partitions(p_now, p_layer) as p
             join memory_data.layer as l on l.name = p.layer
             left join memory_data.compression as c on c.partition_name = p.name
         )

@@ -30,7 +30,7 @@ begin
             coalesce(pg_total_relation_size(to_regclass(format('memory_data.%I', p.name || '_bits'))), 0) as bits,
             c.bytes_before as bytes_then
         from memory_data.compression as c
-        join memory._partitions(p_now, p_layer) as p on p.name = c.partition_name
+        join memory._layer_partitions(p_now, p_layer) as p on p.name = c.partition_name
         where c.state <> 'decompressing'
             or not exists (
                 select from memory.plan_indexes(p_now) as i

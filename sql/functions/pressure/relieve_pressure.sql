@@ -8,7 +8,7 @@
 -- or so (memory._eviction_need), and a goal at the very edge of the level would be reached by ever smaller
 -- steps. So a relief ends below level high and the next one has nothing to do; where it does not, a row
 -- `report` says what stands in the way: a layer of policy manual, pinned memories, p_limit.
--- at any level: what the indexes of emptied partitions still take is returned (memory._return_empty).
+-- at any level: what the indexes of emptied partitions still take is returned (memory._return_empty_partitions).
 -- Is the total high and no layer enough, the fullest layer that may be evicted from pays for it, down to
 -- its share of the total: what a layer of policy manual is over costs no other layer its memories.
 --
@@ -81,7 +81,7 @@ begin
     for v_layer in
         select p.*,
             case when p.level = 'high' then p.live_bytes - (p.budget_bytes * v_goal)::bigint else 0 end as over_bytes,
-            memory._to_be_returned(p.layer, p.level, v_total.level, p_now) as returned_bytes
+            memory._bytes_to_be_returned(p.layer, p.level, v_total.level, p_now) as returned_bytes
         from jsonb_to_recordset(v_pressure) as p (
             layer text, level text, policy text, live_bytes bigint, budget_bytes bigint,
             usage_percent double precision, partitions integer)
@@ -164,7 +164,7 @@ begin
     for v_layer in
         select p.layer, p.level from jsonb_to_recordset(v_pressure) as p (layer text, level text) where p.layer <> 'total'
     loop
-        for v_row in select * from memory._return_empty(v_layer.layer, p_now, p_dry_run)
+        for v_row in select * from memory._return_empty_partitions(v_layer.layer, p_now, p_dry_run)
         loop
             layer := v_layer.layer;
             level := v_layer.level;

@@ -1,6 +1,6 @@
 -- Judges what may have something to gain in a layer, page by page, and keeps what has to be carried
 -- out: at most p_limit records that pass and, with p_keep, about 10 * p_limit changed verdicts; more
--- are judged in the next call. Answers as JSON: `passed` and `kept` (rows of memory._judge with their
+-- are judged in the next call. Answers as JSON: `passed` and `kept` (rows of memory._judge_records with their
 -- layer), `candidates`, `judged`, `fallback` (scored by the fixed weighting).
 create or replace function memory._judge_layer(
     p_layer text, p_namespace text, p_now timestamptz, p_limit integer, p_keep boolean
@@ -34,7 +34,7 @@ begin
         into v_part
         from (
             select j.*, row_number() over (partition by j.failing = 0 order by j.namespace, j.id) as place
-            from memory._judge(
+            from memory._judge_records(
                 p_layer, v_namespaces[v_start : v_start + v_page - 1],
                 v_ids[v_start : v_start + v_page - 1], p_now, true) as j) as j;
         v_passed := v_passed || v_part.passed;

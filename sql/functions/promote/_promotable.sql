@@ -16,7 +16,7 @@ from memory_data.usage as u
 where (u.verdict is not null
        or u.access_count > (
            select coalesce(min(r.threshold), -1)
-           from memory._rules(p_layer) as r where r.criterion = 'access_count'))
+           from memory._promotion_rules(p_layer) as r where r.criterion = 'access_count'))
     and (p_namespace is null or u.namespace = p_namespace)
 -- the records of a namespace together, so that its context is worked out once; "C", for a locale's
 -- order of 100,000 names takes 2.5 s

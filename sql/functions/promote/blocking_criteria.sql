@@ -32,7 +32,7 @@ begin
     return query
     with verdict as materialized (
         select j.criteria, j.failing
-        from memory._judge(p_layer, v_namespaces, v_ids, p_now) as j
+        from memory._judge_records(p_layer, v_namespaces, v_ids, p_now) as j
     )
     select c.key, v_records, count(*),
         count(*) filter (where not (c.value ->> 'passed')::boolean),

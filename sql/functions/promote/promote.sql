@@ -3,8 +3,8 @@
 -- changed. p_dry_run tells who would move and changes nothing.
 --
 -- Judging comes first and holds no lock: usage is read, the few records used often enough are judged
--- in pages of 2,000 (memory._judge). Then records are locked, layer by layer, moved
--- (memory._move), and usage rows settled: layers before usage and keys in order, as every writer
+-- in pages of 2,000 (memory._judge_records). Then records are locked, layer by layer, moved
+-- (memory._move_to_next_layer), and usage rows settled: layers before usage and keys in order, as every writer
 -- does. What others did to a record meanwhile wins: one forgotten or of another kind stays out, an
 -- edit moves along, a use or a rating is counted wherever the record is by then.
 create or replace function memory.promote(
@@ -74,7 +74,7 @@ begin
     end if;
     return query
     select p.namespace, p.id, p.layer, p.to_layer, p.kind, p.to_kind, p.route, p.score, p.criteria
-    from memory._carry_out(v_passed, v_kept, p_now) as p;
+    from memory._carry_out_verdicts(v_passed, v_kept, p_now) as p;
 end;
 $function$;
 

@@ -20,9 +20,9 @@ begin
         return query select * from memory._analyst_explain(p_namespace, p_id, p_now);
         return;
     end if;
-    select * into v_memory from memory._find(p_namespace, p_id, p_now);
-    select * into v_score from memory._scores(v_memory.layer, array[p_namespace], array[p_id], p_now);
-    select * into v_judged from memory._judge(v_memory.layer, array[p_namespace], array[p_id], p_now);
+    select * into v_memory from memory._find_memory(p_namespace, p_id, p_now);
+    select * into v_score from memory._promotion_scores(v_memory.layer, array[p_namespace], array[p_id], p_now);
+    select * into v_judged from memory._judge_records(v_memory.layer, array[p_namespace], array[p_id], p_now);
     select c.source into v_source
     from memory._context_relevance(v_memory.layer, array[p_namespace], array[p_id], p_now) as c;
 

@@ -20,7 +20,7 @@ begin
         m.embedding is not null, coalesce(u.access_count, 0), u.last_access,
         (u.rating_sum / nullif(u.rating_count, 0))::real, coalesce(u.rating_count, 0),
         memory._etag(m.content, m.metadata, m.kind, m.importance, m.pinned, m.language, m.expires_at)
-    from memory._find(p_namespace, p_id, p_now) as m
+    from memory._find_memory(p_namespace, p_id, p_now) as m
     left join memory_data.usage as u on u.namespace = m.namespace and u.id = m.id;
 end;
 $function$;

@@ -64,7 +64,7 @@ begin
         from memory_data.decision as d
         where d.namespace = p_namespace and d.id is null and d.at <= p_now
             and p_id between (d.detail ->> 'from_id')::uuid and (d.detail ->> 'to_id')::uuid
-            and memory._among(d.members, p_id)
+            and memory._holds_id(d.members, p_id)
             and not exists (select from memory._memories as m where m.namespace = p_namespace and m.id = p_id)
         union all
         select m.expires_at, 'expire', jsonb_build_object('layer', m.layer, 'kind', m.kind)

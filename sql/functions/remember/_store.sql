@@ -55,7 +55,7 @@ begin
         from (select distinct f.session from fresh as f where f.session is not null) as s
     ),
     numbered as materialized (
-        select f.*, memory._words(f.language, f.content, f.metadata) as words,
+        select f.*, memory._search_vector(f.language, f.content, f.metadata) as words,
             case when f.session is null then 0
                  else s.last_turn
                       + row_number() over (partition by f.session order by f.created_at, f.ordinal)

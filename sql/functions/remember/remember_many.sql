@@ -33,11 +33,13 @@ begin
     end if;
     v_model := memory._check_vectors(p_embeddings, v_count);
 
-    v_answer := memory._replay(p_namespace, p_idempotency_key, p_memories);
+    v_answer := memory._kept_answer(p_namespace, p_idempotency_key, p_memories);
     if v_answer is null then
         v_answer := memory._store(p_namespace, p_memories, p_embeddings, v_model, p_now);
-        perform memory._extend_reach(v_answer, p_now);
-        perform memory._keep_answer(p_namespace, p_idempotency_key, p_memories, v_answer, p_now);
+        perform memory._extend_search_reach(v_answer, p_now);
+        insert into memory_data.idempotency (namespace, key, request_hash, response, at)
+        select p_namespace, p_idempotency_key, sha256(convert_to(p_memories::text, 'UTF8')), v_answer, p_now
+        where p_idempotency_key is not null;
     end if;
 
     return query

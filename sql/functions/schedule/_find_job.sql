@@ -20,7 +20,7 @@ begin
         raise exception 'job "%" is of kind %', p_name, v_job.kind
             using errcode = 'ML422',
                   detail = format('A job of kind %s is needed here.', p_kind),
-                  hint = memory._by_hand(v_job.name, v_job.kind, v_job.command);
+                  hint = memory._manual_command(v_job.name, v_job.kind, v_job.command);
     end if;
     return v_job;
 end;

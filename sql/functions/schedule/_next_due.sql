@@ -43,13 +43,13 @@ begin
         when '@yearly' then '0 0 1 1 *'
         when '@annually' then '0 0 1 1 *'
         else v_cron end, '\s+');
-    v_minutes := memory._cron_field(v_fields[1], 0, 59);
-    v_hours := memory._cron_field(v_fields[2], 0, 23);
+    v_minutes := memory._parse_cron_field(v_fields[1], 0, 59);
+    v_hours := memory._parse_cron_field(v_fields[2], 0, 23);
     -- $: the last day of the month
-    v_days := case v_fields[3] when '$' then array[0] else memory._cron_field(v_fields[3], 1, 31) end;
-    v_months := memory._cron_field(
+    v_days := case v_fields[3] when '$' then array[0] else memory._parse_cron_field(v_fields[3], 1, 31) end;
+    v_months := memory._parse_cron_field(
         v_fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-    v_weekdays := memory._cron_field(v_fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+    v_weekdays := memory._parse_cron_field(v_fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
     if cardinality(v_fields) <> 5 or v_minutes is null or v_hours is null or v_days is null
         or v_months is null or v_weekdays is null or not isfinite(p_after)
     then
@@ -65,7 +65,8 @@ begin
     v_date := v_start;
     -- 29 February on a given weekday comes every 28 years, once in 40.
     while v_date < v_start + 40 * 366 loop
-        v_day := memory._is_cron_day(v_date, v_days);
+        v_day := extract(day from v_date) = any (v_days)
+            or (0 = any (v_days) and extract(day from v_date + 1) = 1);
         v_weekday := extract(dow from v_date) = any (v_weekdays);
         if extract(month from v_date) = any (v_months)
             and (v_day and v_weekday or v_either and (v_day or v_weekday))

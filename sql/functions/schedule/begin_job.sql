@@ -13,7 +13,7 @@ declare
     v_run bigint;
 begin
     perform memory._find_job(p_name, 'program');
-    if not memory._may_run(p_name, p_runner) then
+    if not memory._job_may_run(p_name, p_runner) then
         return null;
     end if;
     if not pg_try_advisory_lock(v_key) then
@@ -21,7 +21,7 @@ begin
         return null;
     end if;
     if p_runner = 'service' and not exists (
-        select from memory._jobs(p_now, p_name) as j where j.next_due <= p_now)
+        select from memory._jobs_at(p_now, p_name) as j where j.next_due <= p_now)
     then
         perform pg_advisory_unlock(v_key);
         return null;

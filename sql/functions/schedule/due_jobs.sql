@@ -8,7 +8,7 @@ stable
 set search_path to pg_catalog, pg_temp
 as $function$
 select j.name, j.kind, j.command, j.next_due, j.kind = 'sql' and w.runner = 'pg_cron'
-from memory._jobs(p_now) as j
+from memory._jobs_at(p_now) as j
 cross join memory.job_runner(p_now) as w
 cross join (select memory._setting('cron_timezone') #>> '{}' as zone) as z
 where w.runner <> 'nobody'

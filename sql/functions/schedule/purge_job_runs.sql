@@ -21,7 +21,7 @@ begin
             and exists (
                 select from memory_data.job_run as n
                 where n.job = r.job and n.started_at > r.started_at
-                    and n.started_at <= memory._latest_start(p_now))
+                    and n.started_at <= memory._latest_plausible_start(p_now))
         order by r.id limit p_limit);
     if not p_dry_run then
         delete from memory_data.job_run as r where r.id = any (v_old);

@@ -24,11 +24,11 @@ declare
     v_actor constant text := coalesce(current_setting('magray.actor', true), '');
 begin
     v_job := memory._find_job(p_name, 'sql');
-    if not memory._may_run(p_name, p_runner) or not memory._lock_job('job ' || p_name) then
+    if not memory._job_may_run(p_name, p_runner) or not memory._lock_job('job ' || p_name) then
         return;
     end if;
     if p_runner = 'service' and not exists (
-        select from memory._jobs(p_now, p_name) as j where j.next_due <= p_now)
+        select from memory._jobs_at(p_now, p_name) as j where j.next_due <= p_now)
     then
         return;
     end if;

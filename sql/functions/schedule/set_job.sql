@@ -19,7 +19,7 @@ begin
     where s.name = p_name
         and (s.cron, s.enabled) is distinct from (coalesce(p_cron, s.cron), coalesce(p_enabled, s.enabled));
     return query
-    select j.name, j.cron, j.enabled, j.next_due from memory._jobs(p_now, p_name) as j;
+    select j.name, j.cron, j.enabled, j.next_due from memory._jobs_at(p_now, p_name) as j;
 end;
 $function$;
 

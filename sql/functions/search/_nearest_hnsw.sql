@@ -2,7 +2,7 @@
 --
 -- One arm a partition, through its parent, for the parent carries the caller's rights: an arm whose
 -- partition has an HNSW index can only use that (sorting is off, and every other way would sort), one
--- without, as the open ones are until a large namespace has many memories there (memory._needs_graph),
+-- without, as the open ones are until a large namespace has many memories there (memory._needs_search_indexes),
 -- compares exactly, index-only. Over the parents alone the planner took the namespace for one
 -- row and compared all 100,000: 131 ms instead of 2.2. Listing and planning the arms takes 4 to 6 ms.
 --
@@ -72,7 +72,7 @@ begin
                 when 'vectors' then '(m.embedding <=> $2) limit $5) as r)'
                 when 'bits' then format(
                     '%s <~> %s limit $7) as r order by r.distance limit $5)',
-                    memory._bits('m.embedding', v.dim), memory._bits('$2', v.dim))
+                    memory._bits_expression('m.embedding', v.dim), memory._bits_expression('$2', v.dim))
                 else '0 + (m.embedding <=> $2) limit $5) as r)'
             end,
             ' union all ')

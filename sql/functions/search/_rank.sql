@@ -44,10 +44,10 @@ declare
     v_any tsquery;
     v_speaker tsquery;
 begin
-    select array_agg(memory._term(l.lexeme, '')), string_agg(memory._term(l.lexeme, '')::text, ' | ')::tsquery
+    select array_agg(memory._lexeme_query(l.lexeme, '')), string_agg(memory._lexeme_query(l.lexeme, '')::text, ' | ')::tsquery
     into v_terms, v_any
     from unnest(p_lexemes) as l (lexeme);
-    select string_agg(memory._term(l.lexeme, 'A')::text, ' | ')::tsquery into v_speaker
+    select string_agg(memory._lexeme_query(l.lexeme, 'A')::text, ' | ')::tsquery into v_speaker
     from unnest(p_question) as l (lexeme);
 
     return query
@@ -129,7 +129,7 @@ begin
         union all
         select a.id, a.place, a.turn, a.named
         from core as c
-        cross join lateral memory._around(p_basis, p_filter, c.places, c.turns, v_speaker) as a
+        cross join lateral memory._neighbouring_turns(p_basis, p_filter, c.places, c.turns, v_speaker) as a
         where not p_basis.whole and a.id not in (select p.id from pool as p)
     ),
     candidate as (

@@ -24,7 +24,7 @@ begin
         from (
             select from memory._memories as m
             where m.namespace = p_namespace
-                and m.search @@ memory._term(v_lexeme, '')
+                and m.search @@ memory._lexeme_query(v_lexeme, '')
                 and m.expires_at > p_now
             limit p_limit + 1) as c;
         if v_count between 1 and p_limit then

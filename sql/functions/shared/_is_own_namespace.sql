@@ -8,8 +8,8 @@ stable
 set search_path to pg_catalog, pg_temp
 as $function$
 select p_namespace is not distinct from nullif(current_setting('magray.namespace', true), '')
-    or pg_has_role(memory._caller(), 'memory_operator', 'usage')
-    or pg_has_role(memory._caller(), 'memory_analyst', 'usage')
+    or pg_has_role(memory._calling_role(), 'memory_operator', 'usage')
+    or pg_has_role(memory._calling_role(), 'memory_analyst', 'usage')
 $function$;
 
 comment on function memory._is_own_namespace is

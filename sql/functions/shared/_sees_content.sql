@@ -7,7 +7,7 @@ stable
 security definer
 set search_path to pg_catalog, pg_temp
 as $function$
-select has_schema_privilege(memory._caller(), 'memory_data', 'usage')
+select has_schema_privilege(memory._calling_role(), 'memory_data', 'usage')
     or exists (select from memory_data.setting as s where s.key = 'analyst_sees_content' and s.value = 'true')
 $function$;
 

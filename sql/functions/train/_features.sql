@@ -24,7 +24,7 @@ begin
         select w.*, extract(epoch from coalesce(p_horizon, l.horizon))::double precision as horizon,
             l.half_life as halving, l.position, k.weight, w.importance::numeric::double precision as hint,
             u.first_access, u.rating_count
-        from memory._as_of(p_namespaces, p_ids, p_times) as w
+        from memory._records_as_of(p_namespaces, p_ids, p_times) as w
         join memory_data.layer as l on l.name = w.layer
         join memory_data.kind as k on k.name = w.kind
         left join memory_data.usage as u on u.namespace = w.namespace and u.id = w.id
@@ -86,7 +86,7 @@ begin
         from spaced as s
         group by s.place
     ),
-    -- As memory._scores has them at p_now, which tests/sql/test_features.py compares.
+    -- As memory._promotion_scores has them at p_now, which tests/sql/test_features.py compares.
     part as materialized (
         select r.place, c.recency, f.frequency,
             0.4 * r.hint + 0.2 * r.weight + 0.1 * f.frequency

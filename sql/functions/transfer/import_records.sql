@@ -110,7 +110,7 @@ begin
             'content_hash', v_record.content_hash);
     end loop;
 
-    perform memory._put_whole(
+    perform memory._store_imported(
         p_namespace, (select array_agg(v_whole[p.place]) from unnest(v_places) as p (place)), p_records, p_now);
     return query
     select r.* from jsonb_to_recordset(v_answer) as r (

@@ -15,7 +15,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(p_namespace || ' ' || p_id, 1));
     perform memory._lock_archived(p_namespace, array[p_id]);
     loop
-        select * into v_found from memory._find(p_namespace, p_id, p_now);
+        select * into v_found from memory._find_memory(p_namespace, p_id, p_now);
         exit when memory._lock_records(v_found.layer, array[p_namespace], array[p_id]) = 1;
     end loop;
     v_etag := memory._etag(v_found.content, v_found.metadata, v_found.kind, v_found.importance,

@@ -55,7 +55,7 @@ begin
     -- The row is held before anything is made of it; one that is promoted meanwhile is looked for again,
     -- one layer further, and one that is forgotten is ML404.
     loop
-        select * into v_old from memory._find(p_namespace, p_id, p_now);
+        select * into v_old from memory._find_memory(p_namespace, p_id, p_now);
         exit when memory._lock_records(v_old.layer, array[p_namespace], array[p_id]) = 1;
     end loop;
 
@@ -126,8 +126,8 @@ begin
         perform memory._set_expiry(v_old.layer, array[p_namespace], array[p_id], v_expires_at);
     end if;
 
-    v_retext := memory._document(v_old.content, v_old.metadata)
-                is distinct from memory._document(v_new.content, v_new.metadata);
+    v_retext := memory._text_to_embed(v_old.content, v_old.metadata)
+                is distinct from memory._text_to_embed(v_new.content, v_new.metadata);
     return query execute format(
         'update memory_data.%I as m set content = $3, metadata = $4, importance = $5, pinned = $6, '
         'kind = $7, language = $8, content_hash = $9, search = $10, '
@@ -141,7 +141,7 @@ begin
         v_old.layer, v_old.layer)
     using p_namespace, p_id, v_new.content, v_new.metadata, v_new.importance, v_new.pinned,
         v_new.kind, v_new.language, v_hash,
-        memory._words(v_new.language, v_new.content, v_new.metadata), v_retext;
+        memory._search_vector(v_new.language, v_new.content, v_new.metadata), v_retext;
     if v_retext then
         -- what was said of the old words does not hold for the new ones
         delete from memory_data.embedding_failure as f where f.namespace = p_namespace and f.id = p_id;
@@ -150,7 +150,7 @@ begin
     values (p_namespace, p_id, p_now, v_old.content, v_old.kind, v_old.metadata, v_old.importance,
             v_old.pinned);
     if p_changes ? 'ttl' then
-        perform memory._extend_reach(
+        perform memory._extend_search_reach(
             jsonb_build_array(jsonb_build_object('layer', v_new.layer, 'expires_at', v_expires_at)),
             p_now);
     end if;

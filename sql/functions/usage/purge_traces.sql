@@ -19,10 +19,10 @@ begin
     end if;
     foreach v_table in array array['usage', 'score', 'embedding_failure', 'revision'] loop
         return query select v_table, t.namespace, t.id
-                     from memory._purge_traces_of(v_table, p_limit, p_dry_run) as t;
+                     from memory._purge_traces_in_table(v_table, p_limit, p_dry_run) as t;
     end loop;
     return query select 'change_counter', n.namespace, null::uuid
-                 from memory._purge_counters(p_limit, p_dry_run) as n;
+                 from memory._purge_change_counters(p_limit, p_dry_run) as n;
 end;
 $function$;
 

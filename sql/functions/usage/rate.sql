@@ -14,7 +14,7 @@ begin
             using errcode = 'ML422', detail = format('Given: %s.', coalesce(p_rating::text, 'null')),
                   hint = format('select * from memory.rate(%L, %L, 4.5);', p_namespace, p_id);
     end if;
-    perform memory._find(p_namespace, p_id, p_now);
+    perform memory._find_memory(p_namespace, p_id, p_now);
     insert into memory_data.access_event (namespace, id, at, session, source, rating)
     values (p_namespace, p_id, p_now, p_session, 'rate', p_rating);
     return query

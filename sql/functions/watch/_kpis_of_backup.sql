@@ -37,7 +37,7 @@ union all
 union all
 select 'wal_archive_failing', 'total', 1,
     case when a.last_failed_time > coalesce(a.last_archived_time, '-infinity')
-        then extract(epoch from p_now - coalesce(memory._unarchived_since(), a.last_archived_time, a.stats_reset)
+        then extract(epoch from p_now - coalesce(memory._wal_waiting_since(), a.last_archived_time, a.stats_reset)
         )::double precision
         when current_setting('archive_mode') <> 'off' then 0 end,
     case when a.last_failed_time > coalesce(a.last_archived_time, '-infinity') then a.last_failed_wal end

@@ -1,5 +1,5 @@
 -- Promotion, its fallback and what blocks it, jobs, archive, recall. What blocks is as it was sampled
--- in the last five minutes: memory._kpis_of_blocking says why.
+-- in the last five minutes: memory.sample_kpis says why.
 create or replace function memory._kpis_of_lifecycle(p_now timestamptz)
 returns table (kpi text, scope text, place integer, value double precision, label text)
 language sql
@@ -44,7 +44,7 @@ where l.next_layer is not null
 union all
 (select 'job_lateness', 'total', 1, extract(epoch from greatest(p_now - j.next_due, interval '0'))::double precision,
     case when j.next_due < p_now then j.name end
- from memory._jobs(p_now) as j
+ from memory._jobs_at(p_now) as j
  where j.next_due is not null
  order by j.next_due
  limit 1)

@@ -1,7 +1,7 @@
 -- Compare the KPIs with the rules: open what has been alarming long enough, and often enough where the
 -- catalogue says how often (one request of sixty that fails is 2 %), keep it while it lasts,
 -- end it when the value is back behind `clear` (hysteresis) or there is no value any more. What is
--- pending begins anew when nobody looked for memory._check_gap: it is not known to have lasted. Every
+-- pending begins anew when nobody looked for memory._alerts_stale_after: it is not known to have lasted. Every
 -- opening and end is a notification a channel and a NOTIFY on magray_alert. While the rule is silenced
 -- no opening is told; it is told later, if it is still open. The end of what was told is told even then:
 -- otherwise the receiver would believe it open for ever. Returns the alerts that changed their state.
@@ -15,7 +15,7 @@ as $function$
 #variable_conflict use_column
 declare
     v_seen record;
-    v_gap constant interval := memory._check_gap(p_now);
+    v_gap constant interval := memory._alerts_stale_after(p_now);
 begin
     if not memory._lock_job('memory.check_alerts') then
         return;
@@ -76,9 +76,9 @@ begin
                 where a.id = v_seen.id;
             end if;
             if state = 'open' and not v_seen.silenced and not coalesce(v_seen.told, false) then
-                perform memory._tell_alert(alert, 'opened', p_now);
+                perform memory._notify_of_alert(alert, 'opened', p_now);
             elsif state = 'resolved' and v_seen.told then
-                perform memory._tell_alert(alert, 'resolved', p_now);
+                perform memory._notify_of_alert(alert, 'resolved', p_now);
             end if;
         end if;
         if state is distinct from was then

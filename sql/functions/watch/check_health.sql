@@ -43,7 +43,7 @@ reason as (
         union all
         select 'The KPIs were not compared with the rules for minutes: what is known of alerts is old.',
             'select name, runner, last_start, late, error from memory.jobs where name = ''alerts'';'
-        where c.allowed and c.enabled and c.since < p_now - memory._check_gap(p_now)) as w
+        where c.allowed and c.enabled and c.since < p_now - memory._alerts_stale_after(p_now)) as w
 )
 select
     case when bool_or(r.fails) then 'failing' when count(*) > 0 then 'degraded' else 'ok' end,
