@@ -11,9 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.migrate import migrate
-from service.paths import SQL_DIR
-
+from service.core.migrate import migrate
+from service.core.paths import SQL_DIR
 from tests.sql.calls import rows, session
 
 if TYPE_CHECKING:

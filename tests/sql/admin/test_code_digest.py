@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from service.migrate import sql_digest
 
+from service.core.migrate import sql_digest
 from tests.sql.calls import one, value
 
 if TYPE_CHECKING:
