@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from jobs.backup.errors import BackupError, BusyError, MissingError
+from service.core.errors import BackupError, BusyError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

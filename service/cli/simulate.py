@@ -15,11 +15,10 @@ from jobs.simulate.compare import EVICT, LIFECYCLE, outcome_row, replay, rival_r
 from jobs.simulate.replay import LAYERS, Outcome
 from jobs.simulate.rivals import has_libcachesim, policy_names
 from jobs.simulate.trace import read_trace
-from service.cli.cells import counted
-from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs
+from service.core.readable import counted
 from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ requests_option = click.option(
 def simulate(path: str, share: float, requests: int | None, pace: float, as_json: bool) -> None:
     """Replay an access trace, weeks in minutes: what is promoted, expires, is evicted, is found."""
     settings = _settings()
-    with file_faults():
-        trace = read_trace(path, requests=requests, pace=pace)
+    trace = read_trace(path, requests=requests, pace=pace)
     lifecycle, misses = asyncio.run(_compare(settings, trace, share, lifecycle=True))
     groups = {"by day": _by_day(lifecycle), "accesses by layer": _by_layer(lifecycle)}
     if lifecycle.blocking:
@@ -100,8 +98,7 @@ def bench_evict(
     console = Console(highlight=False)
     table: list[dict[str, Any]] = []
     for name in names:
-        with file_faults():
-            trace = read_trace(str(folder / f"{name}.csv.gz"), requests=requests)
+        trace = read_trace(str(folder / f"{name}.csv.gz"), requests=requests)
         _, misses = asyncio.run(_compare(settings, trace, share, lifecycle=False))
         if as_json:
             print_rows([{"trace": name} | row for row in misses], as_json=True, empty="")

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import rich_click as click
 
-from jobs.transfer.embed import embed_pending
+from jobs.files.source import open_source
 from jobs.transfer.export import export, open_output
 from jobs.transfer.formats import READERS
-from jobs.transfer.item import Choice, FileError
+from jobs.transfer.item import Choice
 from jobs.transfer.report import open_report
-from jobs.transfer.source import open_source
 from jobs.transfer.store import store
-from service.cli.faults import EXIT_DATA, file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.transferred import export_lines, print_import, summarise
 from service.core.backend import open_backend
 from service.core.database import connect
+from service.core.embedding.pending import embed_pending
+from service.core.errors import FileError
 from service.core.logs import configure_logs
 from service.core.memory import Operator, Transfer
 from service.core.settings import EmbeddingSettings, Settings, load_settings
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from uuid import UUID
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Entry
     from jobs.transfer.outcome import Outcome
     from jobs.transfer.report import Report
-    from jobs.transfer.source import Source
     from service.core.backend import Backend
 
 
@@ -90,7 +90,7 @@ def import_command(
         namespace=namespace, kind=kind, forever=keep == "forever", ignored=frozenset(ignore),
         skip_faults=on_error == "skip",
     )  # fmt: skip
-    with file_faults(), open_source(file) as source, open_report(report) as told:
+    with open_source(file) as source, open_report(report) as told:
         entries = READERS[format_](source, choice)
         summary = asyncio.run(
             _import(settings, source, entries, told, batch=batch, dry_run=dry_run,
@@ -101,7 +101,7 @@ def import_command(
     else:
         print_import(summary)
     if summary["faults"] and not summary["stored"] + summary["known"]:
-        sys.exit(EXIT_DATA)
+        sys.exit(FileError.exit_code)
 
 
 async def _import(
@@ -178,8 +178,7 @@ def export_command(
     """Write memories whole, as JSON lines that magray import puts in again as they were."""
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
-    with file_faults():
-        summary = asyncio.run(_export(settings, namespaces, output, embeddings=embeddings))
+    summary = asyncio.run(_export(settings, namespaces, output, embeddings=embeddings))
     told = msgspec.json.encode(summary).decode() if as_json else export_lines(summary)
     click.echo(told, err=output == "-")  # where standard output holds the memories
 

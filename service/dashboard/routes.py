@@ -23,11 +23,11 @@ from service.dashboard.parts import HEADERS, answer, rendered
 from service.dashboard.trouble import HANDLERS, to_login
 from service.dashboard.visitors import COOKIE, Visitors, require_visitor
 from service.dashboard.words import FILTERS
-from service.routes.body import LARGEST_FORM
 from service.services import Services
 from service.web.static_files import files
 
 _HERE = Path(__file__).parent
+_LARGEST_FORM = 8 << 10  # bytes
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:
@@ -56,7 +56,7 @@ class Entrance(Controller):
 
     include_in_schema = False
     exception_handlers = HANDLERS
-    request_max_body_size = LARGEST_FORM
+    request_max_body_size = _LARGEST_FORM
 
     @get("/login")
     async def login(self) -> Template:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from litestar import get
 from litestar.plugins.problem_details import ProblemDetailsException
-from msgspec import Struct
 
-from service.core.model.watch import Health
+from service.core.model.watch import Answer, Health
 from service.routes.responses import problems
 from service.services import Services
 from service.web.problems import from_trouble
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 
 # A probe that waits as long as a request would be given up by who probes: seconds.
 _PATIENCE = 3.0
-
-
-class Answer(Struct, frozen=True):
-    """`ok`, or there would be a problem instead."""
-
-    status: str
 
 
 @get("/health", summary="How is it?", operation_id="health", tags=["health"])

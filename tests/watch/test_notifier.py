@@ -18,10 +18,10 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from service.background.watch import notifier
-from service.background.watch.channels import DeliveryError, make_channels
+from service.background.watch.channels import make_channels
 from service.background.watch.identity import message_id
 from service.background.watch.notifier import Notifier
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, DeliveryError
 from service.core.settings import AlertSettings
 from tests.sql.calls import call, rows, session
 from tests.watch.drip import Drip

@@ -16,7 +16,7 @@ import structlog
 
 from service.background.watch.identity import message_id
 from service.background.watch.mail import Mail
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger("magray.alert")
-
-
-class DeliveryError(Exception):
-    """A receiver did not take the message."""
 
 
 def make_channels(settings: AlertSettings) -> dict[str, Send]:

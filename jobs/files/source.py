@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from jobs.transfer.item import FileError
-from jobs.transfer.shape import packed_as
-from jobs.transfer.texts import unstorable
+from jobs.files.packed import packed_as
+from jobs.files.texts import unstorable
+from service.core.errors import FileError
 from service.core.names import known_instead
 
 if TYPE_CHECKING:
