@@ -38,13 +38,25 @@ def _row(one: Backup, known: Catalogue) -> dict[str, Any]:
     except NotRestorableError:
         chain = made.parent or made.id
     return {
-        "id": made.id, "kind": made.kind, "tier": one.tier.name, "parent": made.parent,
-        "chain": chain, "reason": made.reason, "system": made.system, "timeline": made.timeline,
-        "started_at": made.started_at, "stopped_at": made.stopped_at, "start_lsn": made.start_lsn,
-        "stop_lsn": made.stop_lsn, "bytes": made.bytes, "stored_bytes": made.stored,
-        "encrypted": made.key is not None, "fault": one.fault,
-        "verified_at": one.verdict.verified_at, "proven_at": one.verdict.proven_at,
-    }  # fmt: skip
+        "id": made.id,
+        "kind": made.kind,
+        "tier": one.tier.name,
+        "parent": made.parent,
+        "chain": chain,
+        "reason": made.reason,
+        "system": made.system,
+        "timeline": made.timeline,
+        "started_at": made.started_at,
+        "stopped_at": made.stopped_at,
+        "start_lsn": made.start_lsn,
+        "stop_lsn": made.stop_lsn,
+        "bytes": made.bytes,
+        "stored_bytes": made.stored,
+        "encrypted": made.key is not None,
+        "fault": one.fault,
+        "verified_at": one.verdict.verified_at,
+        "proven_at": one.verdict.proven_at,
+    }
 
 
 def window_rows(windows: list[Window]) -> list[dict[str, Any]]:
@@ -134,18 +146,28 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     wal = [*told["wal_gaps"], *told["wal_damaged"]]
     together = beside_the_data(repository, database)
     return [
-        _line("backups", not broken and not told["incomplete"],
-              counts, remedy),
+        _line("backups", not broken and not told["incomplete"], counts, remedy),
         _line("place of backups", together is None, together or "apart from the data", APART),
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
-        _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
-              _archiving(archiver, failing), "df -h; the server's log says why it fails"),
-        _line("verification", not unread,
-              f"every byte read since {shown(read)}" if read else "nothing to read",
-              "magray backup verify"),
-        _line("proof", not stale, f"last restored {shown(proven) if proven else 'never'}",
-              "magray backup drill"),
-    ]  # fmt: skip
+        _line(
+            "archiving",
+            not failing and archiver["waiting"] < _BACKLOG,
+            _archiving(archiver, failing),
+            "df -h; the server's log says why it fails",
+        ),
+        _line(
+            "verification",
+            not unread,
+            f"every byte read since {shown(read)}" if read else "nothing to read",
+            "magray backup verify",
+        ),
+        _line(
+            "proof",
+            not stale,
+            f"last restored {shown(proven) if proven else 'never'}",
+            "magray backup drill",
+        ),
+    ]
 
 
 def _is_failing(archiver: dict[str, Any]) -> bool:

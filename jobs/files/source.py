@@ -176,8 +176,12 @@ def _fields(kind: inspect.Type, path: str) -> list[str]:
     kinds = _alternatives([kind])
     for name in _STEP.findall(path):
         if name:
-            inner = [field.type for struct in _structs(kinds)
-                     for field in struct.fields if field.encode_name == name]  # fmt: skip
+            inner = [
+                field.type
+                for struct in _structs(kinds)
+                for field in struct.fields
+                if field.encode_name == name
+            ]
         else:
             inner = [one.item_type for one in kinds if isinstance(one, inspect.ListType)]
         kinds = _alternatives(inner)

@@ -79,9 +79,12 @@ class Storage:
         """
         try:
             obstore.put(
-                self._store, path, data, mode="create" if create else "overwrite",
+                self._store,
+                path,
+                data,
+                mode="create" if create else "overwrite",
                 use_multipart=False if create else None,
-            )  # fmt: skip
+            )
             stored = obstore.head(self._store, path)["size"]
         except AlreadyExistsError:
             return False

@@ -20,7 +20,7 @@ from jobs.files.texts import unstorable
 from jobs.transfer.item import EXPIRED, Fault, Item, Record, Skip
 from jobs.transfer.outcome import Outcome, Skipped
 from jobs.transfer.report import Report
-from service.core.errors import FileError
+from service.core.errors import ConflictError, FileError
 from service.core.memory import to_vector
 from service.core.memory.faults import named_fault
 from service.core.model.memories import Stored
@@ -123,9 +123,14 @@ class _Import:
     """One import under way."""
 
     def __init__(
-        self, memory: Memory, transfer: Transfer | None, report: Report, *,
-        skip_faults: bool, dry_run: bool,
-    ) -> None:  # fmt: skip
+        self,
+        memory: Memory,
+        transfer: Transfer | None,
+        report: Report,
+        *,
+        skip_faults: bool,
+        dry_run: bool,
+    ) -> None:
         self.outcome = Outcome()
         self._memory = memory
         self._transfer = transfer
@@ -187,8 +192,9 @@ class _Import:
             self.outcome.namespaces.add(one.namespace)
             if not row.has_embedding:
                 self.outcome.waiting.append((row.namespace, row.id))
-            if row.created and self._is_new(one.namespace, one.kind, one.session, one.content,
-                                            one.metadata):  # fmt: skip
+            if row.created and self._is_new(
+                one.namespace, one.kind, one.session, one.content, one.metadata
+            ):
                 self.outcome.new += 1
                 self.outcome.add_stored(row.layer, row.expires_at, pinned=one.pinned)
             else:
@@ -347,7 +353,7 @@ def _fault(error: psycopg.Error, items: Sequence[Item | Record]) -> FileError:
         return FileError(
             f"{place}: {named.reason}",
             detail=detail,
-            hint=hint if error.sqlstate == "ML409" else "",
+            hint=hint if error.sqlstate == ConflictError.code else "",
         )
     if found := _unstorable(items):
         return FileError(f"{found[0]}: {found[1]}", detail=detail)

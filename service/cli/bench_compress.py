@@ -57,8 +57,10 @@ def compress(count: int, data: str | None, calls: int, as_json: bool) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     for title, rows in (
-        ("One partition, MB", parts), ("Ways", ways), ("Searches", searches),
-    ):  # fmt: skip
+        ("One partition, MB", parts),
+        ("Ways", ways),
+        ("Searches", searches),
+    ):
         table = Table(
             title=title, title_justify="left", title_style="bold", box=None, pad_edge=False
         )
@@ -106,10 +108,13 @@ async def _compress(
                 else benchmark.mixed(count, texts[0], texts[1])
             )
             return await benchmark.run(
-                scratch, batches, texts and texts[2], calls=calls,
+                scratch,
+                batches,
+                texts and texts[2],
+                calls=calls,
                 advance=lambda n: progress.advance(filling, n),
                 note=lambda text: progress.update(filling, description=text),
-            )  # fmt: skip
+            )
 
 
 def _parts(found: dict[str, benchmark.Measured]) -> list[dict[str, Any]]:

@@ -41,9 +41,13 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 
 
 budget_option = click.option(
-    "--budget", "share", default="10%", show_default=True, callback=_share,
+    "--budget",
+    "share",
+    default="10%",
+    show_default=True,
+    callback=_share,
     help="Bytes all layers together may hold, as a share of the bytes of the trace's objects.",
-)  # fmt: skip
+)
 requests_option = click.option(
     "--requests", type=click.IntRange(min=1), help="Only so many requests of the trace."
 )
@@ -54,9 +58,12 @@ requests_option = click.option(
 @budget_option
 @requests_option
 @click.option(
-    "--pace", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    "--pace",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
     help="Seconds one unit of the trace's time stands for.",
-)  # fmt: skip
+)
 @json_option
 def simulate(path: str, share: float, requests: int | None, pace: float, as_json: bool) -> None:
     """Replay an access trace, weeks in minutes: what is promoted, expires, is evicted, is found."""
@@ -81,10 +88,12 @@ def simulate(path: str, share: float, requests: int | None, pace: float, as_json
 
 @click.command("evict")
 @click.option(
-    "--traces", "folder", required=True,
+    "--traces",
+    "folder",
+    required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of traces, NAME.csv.gz: time,obj_id,size.",
-)  # fmt: skip
+)
 @click.option("--only", multiple=True, help="Name of a trace, without .csv.gz; may be repeated.")
 @budget_option
 @requests_option
@@ -126,11 +135,14 @@ async def _compare(
         )
         outcomes = [
             await replay(
-                settings, trace, budget=budget, lifecycle=way == LIFECYCLE,
+                settings,
+                trace,
+                budget=budget,
+                lifecycle=way == LIFECYCLE,
                 advance=lambda n, task=task: progress.advance(task, n),  # type: ignore[misc]
             )
             for way, task in zip(ways, tasks, strict=True)
-        ]  # fmt: skip
+        ]
         rivals = await rival_rows(trace, budget, lambda n: progress.advance(others, n))
     rows = [outcome_row(way, outcome) for way, outcome in zip(ways, outcomes, strict=True)]
     return outcomes[0], sorted(rows + rivals, key=lambda row: row["objects_missed"])

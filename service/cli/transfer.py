@@ -76,9 +76,18 @@ if TYPE_CHECKING:
 )
 @json_option
 def import_command(
-    file: str, format_: str, namespace: str | None, kind: str | None, keep: str, dry_run: bool,
-    on_error: str, report: str | None, ignore: tuple[str, ...], batch: int, as_json: bool,
-) -> None:  # fmt: skip
+    file: str,
+    format_: str,
+    namespace: str | None,
+    kind: str | None,
+    keep: str,
+    dry_run: bool,
+    on_error: str,
+    report: str | None,
+    ignore: tuple[str, ...],
+    batch: int,
+    as_json: bool,
+) -> None:
     """Store the memories of FILE (gzip too, - is standard input) and embed them.
 
     Those of an export are put in as they were. Running it again stores only what is not there yet.
@@ -87,15 +96,25 @@ def import_command(
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     choice = Choice(
-        namespace=namespace, kind=kind, forever=keep == "forever", ignored=frozenset(ignore),
+        namespace=namespace,
+        kind=kind,
+        forever=keep == "forever",
+        ignored=frozenset(ignore),
         skip_faults=on_error == "skip",
-    )  # fmt: skip
+    )
     with open_source(file) as source, open_report(report) as told:
         entries = READERS[format_](source, choice)
         summary = asyncio.run(
-            _import(settings, source, entries, told, batch=batch, dry_run=dry_run,
-                    skip_faults=choice.skip_faults)
-        )  # fmt: skip
+            _import(
+                settings,
+                source,
+                entries,
+                told,
+                batch=batch,
+                dry_run=dry_run,
+                skip_faults=choice.skip_faults,
+            )
+        )
     if as_json:
         print_rows([summary], as_json=True, empty="")
     else:
@@ -105,9 +124,15 @@ def import_command(
 
 
 async def _import(
-    settings: Settings, source: Source, entries: Iterator[Entry], report: Report, *,
-    batch: int, dry_run: bool, skip_faults: bool,
-) -> dict[str, Any]:  # fmt: skip
+    settings: Settings,
+    source: Source,
+    entries: Iterator[Entry],
+    report: Report,
+    *,
+    batch: int,
+    dry_run: bool,
+    skip_faults: bool,
+) -> dict[str, Any]:
     async with open_backend(settings) as backend:
         began = time.monotonic()
         with make_progress() as progress:
@@ -120,10 +145,15 @@ async def _import(
 
             async with connect(backend.database.url, role="memory_owner") as connection:
                 outcome = await store(
-                    backend.memory, entries, batch=batch, transfer=Transfer(connection),
-                    report=report, skip_faults=skip_faults, dry_run=dry_run,
+                    backend.memory,
+                    entries,
+                    batch=batch,
+                    transfer=Transfer(connection),
+                    report=report,
+                    skip_faults=skip_faults,
+                    dry_run=dry_run,
                     on_progress=on_progress,
-                )  # fmt: skip
+                )
                 in_use = await Operator(connection).active_model()
             progress.update(task, completed=outcome.read, total=outcome.read)
             stored_s = time.monotonic() - began

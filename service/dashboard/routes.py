@@ -17,6 +17,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.response import Redirect, Template
 from litestar.template import TemplateConfig
 
+from service.core.errors import NotFoundError
 from service.core.model.memories import SearchRequest
 from service.dashboard.panels import Panels
 from service.dashboard.parts import HEADERS, answer, rendered
@@ -141,7 +142,7 @@ class Pages(Controller):
         try:
             criteria = await services.memory.explain(namespace, memory_id)
         except psycopg.Error as error:
-            if error.sqlstate != "ML404":
+            if error.sqlstate != NotFoundError.code:
                 raise
             criteria = []
         context = {"events": events, "criteria": criteria, "id": memory_id}

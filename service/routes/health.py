@@ -43,9 +43,13 @@ def _reason(trouble: Trouble | None) -> dict[str, Any]:
         return {"rule": "database", "meaning": meaning, "hint": "magray check"}
     sentence = trouble.sentence[0].upper() + trouble.sentence[1:]
     return {
-        "rule": "database", "scope": "total", "severity": "critical", "since": trouble.since,
-        "meaning": f"{sentence} ({trouble.cause.what}).", "hint": trouble.cause.hint,
-    }  # fmt: skip
+        "rule": "database",
+        "scope": "total",
+        "severity": "critical",
+        "since": trouble.since,
+        "meaning": f"{sentence} ({trouble.cause.what}).",
+        "hint": trouble.cause.hint,
+    }
 
 
 @get("/health/live", summary="Is the process alive?", operation_id="live", tags=["health"])

@@ -96,7 +96,7 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         if state in _WANTING:
             message, detail = _WANTING[state]
         if error.diag.message_primary == _TOO_LARGE:
-            state, message = "ML422", "embedding holds a number that is too large"
+            state, message = UnusableError.code, "embedding holds a number that is too large"
             detail = "It is stored in 16 bits: from -65504 to 65504."
     place = noted_place(error)
     if place is not None:
@@ -218,7 +218,7 @@ def from_fault(error: Exception) -> ProblemDetailsException:
         status_code=500,
         title="something went wrong here",
         detail="The service's log has it under this request id.",
-        extra=_extra("ML500", "Report it with the request id of this answer."),
+        extra=_extra(MagrayError.code, "Report it with the request id of this answer."),
     )
 
 

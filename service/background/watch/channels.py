@@ -52,9 +52,10 @@ def _check_secret(path: Path) -> None:
         secret_key(path.read_text())
     except (OSError, ValueError, DeliveryError) as error:
         raise ConfigError(
-            "alerts.webhook_secret_file holds no secret to sign with", detail=str(error),
+            "alerts.webhook_secret_file holds no secret to sign with",
+            detail=str(error),
             hint=f"openssl rand -hex 32 > {path}",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _bounded(send: Send, seconds: float) -> Send:
@@ -75,8 +76,11 @@ async def _log(message: dict[str, Any]) -> None:
     tell = log.warning if message["event"] == "opened" else log.info
     tell(
         f"alert {message['event']}: {body['rule']}",
-        scope=body["scope"], value=body["value"], severity=body["severity"], hint=body["hint"],
-    )  # fmt: skip
+        scope=body["scope"],
+        value=body["value"],
+        severity=body["severity"],
+        hint=body["hint"],
+    )
 
 
 class Webhook:
