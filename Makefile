@@ -3,7 +3,7 @@
 # make test-full   adds what needs root, Debian's PostgreSQL or minutes
 # make test-edges  the tests of time, two seconds before days, months and years end, under load
 # make drill     the long forms of tests
-# make lint    ruff, mypy, sqlfluff
+# make lint    ruff, mypy, sqlfluff, and who may import whom
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -38,6 +38,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint sql --processes 2
 
 setup: .venv/installed-dev
@@ -56,4 +57,4 @@ setup: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -16,11 +16,11 @@ from service.background.housework import housework
 from service.background.supervisor import Supervisor
 from service.background.touches import TouchBuffer
 from service.background.watch.reporter import Reporter
-from service.background.watch.tally import Tally
 from service.core.embedding.batcher import MicroBatcher
 from service.core.embedding.worker import EmbeddingWorker
 from service.core.keys import KeyRing
 from service.core.memory import DashboardCalls, Watch
+from service.core.tally import Tally
 from service.dashboard import routes as dashboard
 from service.dashboard.panels import Panels
 from service.dashboard.visitors import Visitors

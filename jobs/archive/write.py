@@ -16,7 +16,13 @@ import psycopg
 import structlog
 
 from jobs.archive import parquet
-from service.core.errors import DamagedObjectError, MagrayError, MissingObjectError, StorageError
+from service.core.errors import (
+    ConflictError,
+    DamagedObjectError,
+    MagrayError,
+    MissingObjectError,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +112,7 @@ async def _write_file(archive: Archive, store: Store, file_rows: int, file_bytes
         try:
             await archive.register(made, name, store.tier, len(data), [row["seq"] for row in rows])
         except psycopg.Error as error:
-            if error.sqlstate != "ML409" or tries == _TRIES:
+            if error.sqlstate != ConflictError.code or tries == _TRIES:
                 raise
             log.info("the outbox changed while a file was written", file=name)
             continue

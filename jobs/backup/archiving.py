@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobs.backup import archive_wal
-from jobs.backup.errors import MissingError, TimedOutError
 from service.core.embedded.files import create_file
+from service.core.errors import MissingError, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from jobs.backup.crypto import NAME_THE_KEY
-from jobs.backup.errors import BackupError, DamagedError, MissingError, NoKeyError
+from service.core.errors import BackupError, DamagedError, MissingError, NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.backup.errors import NotRestorableError
 from jobs.backup.wal import Fork, parse_lsn
+from service.core.errors import NotRestorableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

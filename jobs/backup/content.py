@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from jobs.backup.errors import DamagedError
+from service.core.errors import DamagedError
 
 if TYPE_CHECKING:
     from pathlib import Path

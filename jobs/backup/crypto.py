@@ -15,7 +15,7 @@ import hmac
 import os
 from typing import TYPE_CHECKING
 
-from jobs.backup.errors import DamagedError, NoKeyError
+from service.core.errors import DamagedError, NoKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,13 +12,13 @@ import anyio.to_thread
 
 from jobs.backup import catalogue
 from jobs.backup.chain import chain_of
-from jobs.backup.errors import CheckError, NotRestorableError
 from jobs.backup.restore import open_folder, restore
 from jobs.backup.take import quiet
 from jobs.backup.target import Target
 from jobs.backup.windows import usable
 from service.core.database import connect
 from service.core.embedded import EmbeddedServer
+from service.core.errors import CheckError, NotRestorableError
 from service.core.memory import Backups
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from jobs.backup.errors import CheckError, NotRestorableError
 from service.core.database import UNMIGRATED, connect
 from service.core.embedded import EmbeddedServer
-from service.core.errors import PlatformError
+from service.core.errors import CheckError, NotRestorableError, PlatformError
 from service.core.memory import Backups
 
 if TYPE_CHECKING:

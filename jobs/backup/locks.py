@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jobs.backup.errors import BusyError, StorageError
+from service.core.errors import BusyError, TierError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def exclusive(storage: Storage, name: str) -> Iterator[None]:
 
     Raises:
         BusyError: somebody else does.
-        StorageError: the lock files cannot be made.
+        TierError: the lock files cannot be made.
     """
     with ExitStack() as stack:
         with _faults(storage):
@@ -57,7 +57,7 @@ def reading(storage: Storage, backups: Sequence[str]) -> Iterator[None]:
 
     Raises:
         BusyError: the lock files were deleted while somebody works on the repository.
-        StorageError: the lock files cannot be made.
+        TierError: the lock files cannot be made.
     """
     with ExitStack() as stack:
         with _faults(storage):
@@ -76,7 +76,7 @@ def being_read(storage: Storage) -> set[str]:
     """Backups that restores under way read.
 
     Raises:
-        StorageError: the lock files cannot be opened.
+        TierError: the lock files cannot be opened.
     """
     found: set[str] = set()
     with ExitStack() as stack, _faults(storage):
@@ -94,7 +94,7 @@ def being_read(storage: Storage) -> set[str]:
 
 def _root(storage: Storage) -> Path:
     if storage.root is None:
-        raise StorageError(
+        raise TierError(
             f"the repository {storage.place} is not on a disk, and cannot be locked",
             hint="set backup.directory to a directory",
         )
@@ -129,7 +129,7 @@ def _faults(storage: Storage) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
+        raise TierError(
             f"the repository {storage.place} cannot be locked",
             detail=str(error),
             hint=f"ls -ld {storage.place} {storage.place}/{_FOLDER}",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobs.backup.archiving import wait_until_archived
-from jobs.backup.errors import MissingError, NotRestorableError
 from service.core.database import connect
+from service.core.errors import MissingError, NotRestorableError
 from service.core.memory import Backups
 
 if TYPE_CHECKING:

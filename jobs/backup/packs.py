@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
 from jobs.backup.catalogue import Pack
-from jobs.backup.errors import DamagedError
+from service.core.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -84,7 +84,7 @@ class PackWriter:
         """Take more bytes; waits while too many packs are on their way.
 
         Raises:
-            StorageError: an earlier pack could not be written.
+            TierError: an earlier pack could not be written.
         """
         self._buffer += data
         while len(self._buffer) >= PACK:

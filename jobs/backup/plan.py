@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.backup.chain import bases, chain_of, nearest
-from jobs.backup.errors import MissingError, NotRestorableError
 from jobs.backup.marks import find_mark
 from jobs.backup.wal import parse_lsn
 from jobs.backup.windows import timeline_at, windows_of
+from service.core.errors import MissingError, NotRestorableError
 
 if TYPE_CHECKING:
     from datetime import datetime

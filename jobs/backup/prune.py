@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.backup.catalogue import FOLDER
-from jobs.backup.errors import DamagedError
 from jobs.backup.folders import remove_folder
 from jobs.backup.locks import being_read, exclusive
 from jobs.backup.wal import parse_lsn, segment_number
+from service.core.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

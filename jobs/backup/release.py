@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from jobs.backup.errors import NotRestorableError
 from service.core.database import connect
 from service.core.embedded import EmbeddedServer
 from service.core.embedded.site import HELD_BACK
+from service.core.errors import NotRestorableError
 from service.core.memory import Backups
 
 if TYPE_CHECKING:

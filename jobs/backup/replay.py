@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import (
     contiguous,
     events,
@@ -14,6 +13,7 @@ from jobs.backup.wal import (
     segment_name,
     segment_number,
 )
+from service.core.errors import DamagedError, NotRestorableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

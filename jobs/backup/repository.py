@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from jobs.backup import catalogue
 from jobs.backup.archive_wal import pack, place
 from jobs.backup.crypto import Keys
-from jobs.backup.errors import MissingError, StorageError
 from jobs.backup.programs import Programs
 from jobs.backup.wal import StoredWal, WalArchive, WalPlace
 from jobs.storage.tier import Storage
 from service.core.embedded.binaries import packaged_bin_dir
+from service.core.errors import MissingError, TierError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,7 +91,7 @@ class Repository:
 
 def open_repository(
     settings: BackupSettings, home: Path, bin_dir: Path | None,
-    away: dict[str, StorageError] | None = None,
+    away: dict[str, TierError] | None = None,
 ) -> Repository:  # fmt: skip
     """The repository the settings describe.
 
@@ -103,7 +103,7 @@ def open_repository(
             error, and the repository goes without them. None: such a tier is an error.
 
     Raises:
-        StorageError: a tier cannot be opened.
+        TierError: a tier cannot be opened.
     """
     keys = Keys(settings.key_file, settings.former_key_files)
     local = Storage("local", settings.directory or home / "repository")
@@ -123,7 +123,7 @@ def open_repository(
 
 
 def _remote(
-    name: str, url: str | None, options: Mapping[str, str], away: dict[str, StorageError] | None
+    name: str, url: str | None, options: Mapping[str, str], away: dict[str, TierError] | None
 ) -> Storage | None:
     if not url:
         return None
@@ -131,7 +131,7 @@ def _remote(
         tier = Storage(name, url, options, cold=name == "cold")
         if away is not None:
             next(tier.entries(catalogue.FOLDER), None)
-    except StorageError as error:
+    except TierError as error:
         if away is None:
             raise
         away[name] = error

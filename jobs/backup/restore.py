@@ -27,13 +27,6 @@ import structlog
 
 from jobs.backup.catalogue import quarantine
 from jobs.backup.content import extract
-from jobs.backup.errors import (
-    CheckError,
-    DamagedError,
-    NotRestorableError,
-    TargetInUseError,
-    ToolError,
-)
 from jobs.backup.instance import check_cluster, recovered, start_recovery
 from jobs.backup.locks import exclusive, reading
 from jobs.backup.packs import open_packs
@@ -43,6 +36,13 @@ from jobs.backup.take import quiet
 from jobs.backup.wal import format_lsn, parse_lsn, segment_name
 from service.core.embedded import EmbeddedServer
 from service.core.embedded.site import HELD_BACK
+from service.core.errors import (
+    CheckError,
+    DamagedError,
+    NotRestorableError,
+    TargetInUseError,
+    ToolError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,12 @@ import anyio.to_thread
 from jobs.backup import wal_verdict
 from jobs.backup.chain import chain_of
 from jobs.backup.crypto import NAME_THE_KEY
-from jobs.backup.errors import DamagedError, NotRestorableError
 from jobs.backup.wal import gaps
 from jobs.backup.windows import windows_of
 from service.core.database import connect
+from service.core.errors import DamagedError, NotRestorableError
 from service.core.memory import Backups
+from service.core.readable import counted, shown
 
 if TYPE_CHECKING:
     from jobs.backup.catalogue import Backup, Catalogue
@@ -37,13 +38,25 @@ def _row(one: Backup, known: Catalogue) -> dict[str, Any]:
     except NotRestorableError:
         chain = made.parent or made.id
     return {
-        "id": made.id, "kind": made.kind, "tier": one.tier.name, "parent": made.parent,
-        "chain": chain, "reason": made.reason, "system": made.system, "timeline": made.timeline,
-        "started_at": made.started_at, "stopped_at": made.stopped_at, "start_lsn": made.start_lsn,
-        "stop_lsn": made.stop_lsn, "bytes": made.bytes, "stored_bytes": made.stored,
-        "encrypted": made.key is not None, "fault": one.fault,
-        "verified_at": one.verdict.verified_at, "proven_at": one.verdict.proven_at,
-    }  # fmt: skip
+        "id": made.id,
+        "kind": made.kind,
+        "tier": one.tier.name,
+        "parent": made.parent,
+        "chain": chain,
+        "reason": made.reason,
+        "system": made.system,
+        "timeline": made.timeline,
+        "started_at": made.started_at,
+        "stopped_at": made.stopped_at,
+        "start_lsn": made.start_lsn,
+        "stop_lsn": made.stop_lsn,
+        "bytes": made.bytes,
+        "stored_bytes": made.stored,
+        "encrypted": made.key is not None,
+        "fault": one.fault,
+        "verified_at": one.verdict.verified_at,
+        "proven_at": one.verdict.proven_at,
+    }
 
 
 def window_rows(windows: list[Window]) -> list[dict[str, Any]]:
@@ -133,18 +146,28 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     wal = [*told["wal_gaps"], *told["wal_damaged"]]
     together = beside_the_data(repository, database)
     return [
-        _line("backups", not broken and not told["incomplete"],
-              counts, remedy),
+        _line("backups", not broken and not told["incomplete"], counts, remedy),
         _line("place of backups", together is None, together or "apart from the data", APART),
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
-        _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
-              _archiving(archiver, failing), "df -h; the server's log says why it fails"),
-        _line("verification", not unread,
-              f"every byte read since {_second(read)}" if read else "nothing to read",
-              "magray backup verify"),
-        _line("proof", not stale, f"last restored {_second(proven) if proven else 'never'}",
-              "magray backup drill"),
-    ]  # fmt: skip
+        _line(
+            "archiving",
+            not failing and archiver["waiting"] < _BACKLOG,
+            _archiving(archiver, failing),
+            "df -h; the server's log says why it fails",
+        ),
+        _line(
+            "verification",
+            not unread,
+            f"every byte read since {shown(read)}" if read else "nothing to read",
+            "magray backup verify",
+        ),
+        _line(
+            "proof",
+            not stale,
+            f"last restored {shown(proven) if proven else 'never'}",
+            "magray backup drill",
+        ),
+    ]
 
 
 def _is_failing(archiver: dict[str, Any]) -> bool:
@@ -153,17 +176,11 @@ def _is_failing(archiver: dict[str, Any]) -> bool:
 
 
 def _archiving(archiver: dict[str, Any], failing: bool) -> str:
-    wait = "segment waits" if archiver["waiting"] == 1 else "segments wait"
-    told = f"{archiver['waiting']} {wait} ({archiver['waiting'] * 16} MB in pg_wal)"
+    waiting = counted(archiver["waiting"], "segment waits", "segments wait")
+    told = f"{waiting} ({archiver['waiting'] * 16} MB in pg_wal)"
     if failing:
-        told += (
-            f", {archiver['last_failed_wal']} fails since {_second(archiver['last_failed_time'])}"
-        )
+        told += f", {archiver['last_failed_wal']} fails since {shown(archiver['last_failed_time'])}"
     return told
-
-
-def _second(instant: datetime) -> str:
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _line(condition: str, ok: bool, detail: str, hint: str) -> dict[str, Any]:

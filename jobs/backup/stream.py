@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jobs.backup.archive_wal import SEGMENT
-from jobs.backup.errors import ToolError
 from service.core.database import without_password
+from service.core.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,13 +26,13 @@ from jobs.backup import catalogue
 from jobs.backup.archiving import announce_histories, set_up, wait_until_archived
 from jobs.backup.catalogue import FOLDER, Manifest, Witness
 from jobs.backup.chain import Decision, decide_incremental, parent_for
-from jobs.backup.errors import BackupError, MismatchError, TimedOutError, ToolError
 from jobs.backup.folders import new_id, remove_folder, remove_incomplete
 from jobs.backup.locks import exclusive
 from jobs.backup.packs import PackWriter, read_pg_manifest, seal
 from jobs.backup.wal import contiguous, names_from, parse_lsn, segment_name
 from jobs.backup.watching import StreamCheck, Watch
 from service.core.database import connect, without_password
+from service.core.errors import BackupError, MismatchError, TimedOutError, ToolError
 from service.core.memory import Backups
 
 if TYPE_CHECKING:

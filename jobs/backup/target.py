@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jobs.backup.errors import NotRestorableError
 from jobs.backup.wal import format_lsn, parse_lsn
+from service.core.errors import NotRestorableError
 
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 

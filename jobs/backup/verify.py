@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 from jobs.backup import wal_verdict
 from jobs.backup.catalogue import quarantine, spread, verified_now
 from jobs.backup.content import check_tar
-from jobs.backup.errors import BackupError, DamagedError, MismatchError, NotReadyError, StorageError
 from jobs.backup.packs import open_packs, read_pg_manifest
 from jobs.backup.take import quiet
 from jobs.backup.wal import gaps
+from service.core.errors import (
+    BackupError,
+    ColdStorageError,
+    DamagedError,
+    MismatchError,
+    TierError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -89,9 +95,9 @@ def verify_backup(repository: Repository, one: Backup, advance: Callable[[int], 
             inside = check_tar(stream)
         if inside != read_pg_manifest(one.tier, one.manifest, repository.keys):
             raise DamagedError("PostgreSQL's manifest beside the backup is not the one inside")
-    except NotReadyError as error:
+    except ColdStorageError as error:
         return Finding(one.id, True, f"not read: {error.message}")
-    except StorageError as error:
+    except TierError as error:
         return Finding(one.id, False, error.in_a_line)
     except BackupError as error:
         quarantine(one, error)
@@ -121,7 +127,7 @@ def _verify_wal(repository: Repository, known: Catalogue) -> Iterator[Finding]:
         ):
             try:
                 repository.wal.read(stored, listing.system)
-            except (DamagedError, MismatchError, StorageError) as error:
+            except (DamagedError, MismatchError, TierError) as error:
                 damaged.append(stored.name)
                 yield Finding(stored.name, False, error.detail or error.message)
         for first, last in gaps(listing):

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from jobs.backup.archive_wal import SEGMENT, SUFFIX, Refused, check_segment, unpack
-from jobs.backup.errors import DamagedError, MismatchError, MissingError, ToolError
+from service.core.errors import DamagedError, MismatchError, MissingError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jobs.backup.errors import DamagedError, MissingError
+from service.core.errors import DamagedError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.backup.chain import Window, bases, chain_of, merge
-from jobs.backup.errors import BackupError, NotRestorableError
 from jobs.backup.wal import (
     contiguous,
     events,
@@ -16,6 +15,7 @@ from jobs.backup.wal import (
     segment_name,
     segment_number,
 )
+from service.core.errors import BackupError, NotRestorableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Benchmarks: one file each, what they share in `measure.py` (statistics) and `scratch.py`."""
+"""Benchmarks: one file each; they stand above all other jobs, for they measure them."""

@@ -28,8 +28,8 @@ from service.core.paths import SQL_DIR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jobs.bench.measure import Floats
-    from jobs.bench.scratch import Scratch
+    from jobs.scratch import Scratch
+    from jobs.statistics import Floats
     from service.core.embedding.port import Vectors
 
 TOP_K = 10

@@ -25,7 +25,7 @@ from service.core.paths import SQL_DIR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jobs.bench.scratch import Scratch
+    from jobs.scratch import Scratch
 
 _BATCH = 20_000
 _NAMESPACE = {"namespace": "namespace 1"}

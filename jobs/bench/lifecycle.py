@@ -21,8 +21,8 @@ from service.core.paths import SQL_DIR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobs.bench.measure import Floats
-    from jobs.bench.scratch import Scratch
+    from jobs.scratch import Scratch
+    from jobs.statistics import Floats
 
 BATCH = 1_000  # uses in one call, about what a busy service collects in a second
 _WARM = (

@@ -15,15 +15,15 @@ import numpy as np
 
 from jobs.bench.bm25 import K1, B, Bm25
 from jobs.bench.evidence import metric_names, metrics, read_evidence
-from jobs.bench.measure import Interval, mean_intervals
-from jobs.transfer.embed import embed_pending
+from jobs.statistics import Interval, mean_intervals
 from jobs.transfer.store import store
+from service.core.embedding.pending import embed_pending
 from service.core.model.memories import NewMemory, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jobs.bench.measure import Floats
+    from jobs.statistics import Floats
     from jobs.transfer.item import Item
     from jobs.transfer.locomo import Conversation
     from service.core.embedding.cache import CachedEmbedder

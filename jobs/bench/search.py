@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobs.bench.client import Client
-    from jobs.bench.measure import Floats
-    from jobs.bench.scratch import Scratch
+    from jobs.scratch import Scratch
+    from jobs.statistics import Floats
     from service.core.embedding.port import Vectors
 
 TOP_K = 10

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from jobs.bench.scratch import Scratch
+    from jobs.files.source import Source
+    from jobs.scratch import Scratch
     from jobs.train.training import Trained
-    from jobs.transfer.source import Source
 
 SPAN = timedelta(days=24)
 HORIZON = timedelta(days=1)

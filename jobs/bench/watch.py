@@ -20,17 +20,17 @@ import psycopg
 
 from jobs.bench.client import service
 from jobs.bench.corpus import Corpus
-from service.background.watch.tally import Tally
 from service.core.database import connect
 from service.core.keys import create_key
 from service.core.memory import Operator
 from service.core.paths import SQL_DIR
-from service.web.accounting import account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobs.bench.scratch import Scratch
+    from litestar.types import ASGIApp
+
+    from jobs.scratch import Scratch
 
 NAMESPACES, SIZE = 40, 500
 _PERIOD = 6.0  # seconds between two samples: a minute, ten times as often
@@ -66,18 +66,25 @@ async def fill(scratch: Scratch, advance: Callable[[int], None]) -> None:
         await Operator(connection).vacuum()
 
 
-async def measure(scratch: Scratch, *, turns: int, advance: Callable[[int], None]) -> Outcome:
+async def measure(
+    scratch: Scratch,
+    *,
+    turns: int,
+    counted: Callable[[ASGIApp], ASGIApp],
+    advance: Callable[[int], None],
+) -> Outcome:
     """Search in turns with and without being watched.
 
     Args:
         scratch: filled.
         turns: pairs of them.
+        counted: makes of an application one whose requests are counted.
         advance: told after each pair.
     """
     outcome = Outcome()
     async with connect(scratch.database.url, role="memory_owner") as connection:
         key = await create_key(Operator(connection), "bench", namespaces=["*"], scopes=["read"])
-    outcome.counting_us = await _counting()
+    outcome.counting_us = await _counting(counted)
     corpus = Corpus(seed=1)
     random = np.random.default_rng(1)
     # apart, or the watcher would slow the client and not the service
@@ -126,8 +133,8 @@ def _watch(url: str, base: str, looks: Any) -> None:
                 time.sleep(_PERIOD / _SCRAPES)
 
 
-async def _counting() -> float:
-    """Microseconds that `account` adds to a request."""
+async def _counting(counted: Callable[[ASGIApp], ASGIApp]) -> float:
+    """Microseconds that counting adds to a request."""
 
     async def nothing(_: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -141,7 +148,7 @@ async def _counting() -> float:
         return
 
     taken = []
-    applications: list[Any] = [nothing, account(nothing, Tally())]
+    applications: list[Any] = [nothing, counted(nothing)]
     for application in applications:
         began = time.perf_counter()
         for _ in range(_EMPTY_REQUESTS):

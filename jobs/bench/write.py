@@ -25,8 +25,8 @@ from service.core.memory import Operator
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jobs.bench.measure import Floats
-    from jobs.bench.scratch import Scratch
+    from jobs.scratch import Scratch
+    from jobs.statistics import Floats
 
 PARTS = 4
 BATCH = 150  # memories a request

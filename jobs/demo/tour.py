@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from jobs.demo.conversation import NAMESPACE, QUESTIONS, demo_memories
-from jobs.transfer.embed import embed_pending
+from service.core.embedding.pending import embed_pending
 from service.core.memory import Use
 from service.core.model.memories import SearchRequest
 

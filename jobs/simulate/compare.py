@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
 from jobs.simulate.replay import Outcome, Replay
 from jobs.simulate.rivals import policy_names, run_policy
 from service.core.database import connect

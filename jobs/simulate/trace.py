@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from jobs.transfer.source import open_source
+from jobs.files.source import open_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from jobs.transfer.source import Source
+    from jobs.files.source import Source
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]

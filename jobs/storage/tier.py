@@ -13,8 +13,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore
 
-from jobs.backup.errors import MissingError, NotReadyError, StorageError
 from jobs.storage.opening import open_url, reason, sync
+from service.core.errors import ColdStorageError, MissingError, TierError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +42,7 @@ class Storage:
         cold: reading may need hydration first.
 
     Raises:
-        StorageError: the URL names no store.
+        TierError: the URL names no store.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Storage:
             try:
                 self._store = open_url(place, options)
             except (BaseError, ValueError) as error:
-                raise StorageError(
+                raise TierError(
                     f"the tier {name} cannot be opened at {place}",
                     detail=reason(error),
                     hint=f"backup.{name} in magray.toml: s3://bucket/prefix, gs://… or az://…",
@@ -75,20 +75,23 @@ class Storage:
         """Write an object. False if `create` is set and there is one.
 
         Raises:
-            StorageError: it was not written whole.
+            TierError: it was not written whole.
         """
         try:
             obstore.put(
-                self._store, path, data, mode="create" if create else "overwrite",
+                self._store,
+                path,
+                data,
+                mode="create" if create else "overwrite",
                 use_multipart=False if create else None,
-            )  # fmt: skip
+            )
             stored = obstore.head(self._store, path)["size"]
         except AlreadyExistsError:
             return False
         except (BaseError, OSError) as error:
             raise self._failed("write", path, error) from error
         if stored != len(data):
-            raise StorageError(
+            raise TierError(
                 f"the tier {self.name} stored {stored} of {len(data)} bytes of {path}",
                 hint="magray backup verify",
             )
@@ -101,8 +104,8 @@ class Storage:
 
         Raises:
             MissingError: there is none.
-            NotReadyError: it is archived and must be brought back first.
-            StorageError: the tier refused.
+            ColdStorageError: it is archived and must be brought back first.
+            TierError: the tier refused.
         """
         try:
             return bytes(obstore.get(self._store, path).bytes())
@@ -112,7 +115,7 @@ class Storage:
             ) from error
         except (BaseError, OSError) as error:
             if any(word in str(error) for word in _ARCHIVED):
-                raise NotReadyError(
+                raise ColdStorageError(
                     f"{path} lies in cold storage and cannot be read yet",
                     detail="To bring objects back takes minutes to hours, by their storage class.",
                     hint="ask your provider to restore the folder of the backup, then try again",
@@ -145,7 +148,7 @@ class Storage:
         """Delete objects; those that are gone already are no error.
 
         Raises:
-            StorageError: one is still there (an object lock, a missing right).
+            TierError: one is still there (an object lock, a missing right).
         """
         wanted = list(paths)
         for path in wanted:
@@ -160,8 +163,8 @@ class Storage:
                 if folder.is_dir() and folder != self.root and not any(folder.iterdir()):
                     folder.rmdir()
 
-    def _failed(self, verb: str, path: str, error: Exception) -> StorageError:
-        return StorageError(
+    def _failed(self, verb: str, path: str, error: Exception) -> TierError:
+        return TierError(
             f"the tier {self.name} would not {verb} {path}",
             detail=reason(error),
             hint=f"look at {self.place}, then: magray backup verify",

@@ -18,7 +18,7 @@ from scipy.special import expit
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from jobs.bench.measure import Floats
+    from jobs.statistics import Floats
 
 NAMES = ("relevance", "recency", "frequency", "importance")
 # The fixed weighting as slopes: times 4, it rises through 0.5 as a logistic does.

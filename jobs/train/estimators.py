@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
-from jobs.bench.measure import SEED, Floats
+from jobs.statistics import SEED, Floats
 from service.core.errors import TrainingError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from jobs.bench.measure import SEED, Floats, Interval
+from jobs.statistics import SEED, Floats, Interval
 from jobs.train.combination import combine
 from jobs.train.estimators import Classifier, relevance
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from service.core.errors import NotReadyError
+from service.core.errors import NothingToLearnError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobs.bench.measure import Floats
+    from jobs.statistics import Floats
     from service.core.memory import Rows
 
 PARTS = ("recency", "frequency", "importance")
@@ -144,7 +144,7 @@ def split_by_time(samples: Samples) -> Split:
     A sample whose horizon reaches into the next slice is left out of both.
 
     Raises:
-        NotReadyError: a slice has fewer than `LEAST` records used again, or not used again.
+        NothingToLearnError: a slice has fewer than `LEAST` records used again, or not used again.
     """
     slices: list[list[npt.NDArray[np.int64]]] = [[], [], []]
     for layer in np.unique(samples.layer):
@@ -162,7 +162,7 @@ def split_by_time(samples: Samples) -> Split:
         for name, one in zip(("fit", "calibrate", "evaluate"), vars(split).values(), strict=True)
     }
     if min(min(pair) for pair in counts.values()) < LEAST:
-        raise NotReadyError(
+        raise NothingToLearnError(
             "there is too little to learn from yet; nothing was changed",
             detail=f"Of each slice of time at least {LEAST} records used again and {LEAST} not: "
             + ", ".join(f"{name} has {a} and {b}" for name, (a, b) in counts.items())

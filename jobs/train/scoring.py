@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from jobs.bench.measure import Floats
+    from jobs.statistics import Floats
     from jobs.train.estimators import Classifier
     from service.core.memory import Rows, Training
 

@@ -12,7 +12,7 @@ from jobs.train.combination import fit_combination
 from jobs.train.estimators import choose, fit_candidates, one_thread, relevance, to_artifact
 from jobs.train.evaluation import evaluate
 from jobs.train.samples import read_samples, split_by_time, usable_features
-from service.core.errors import NotReadyError
+from service.core.errors import NothingToLearnError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def learn(rows: Rows) -> Learned:
     """Learn from training rows; nothing is stored.
 
     Raises:
-        NotReadyError: there are too few of them.
+        NothingToLearnError: there are too few of them.
     """
     with one_thread():
         return _learn(read_samples(rows))
@@ -136,10 +136,12 @@ async def train(
         on_stage: told the name of each of `STAGES` as it begins.
 
     Raises:
-        NotReadyError: there is too little to learn from, or another training runs.
+        NothingToLearnError: there is too little to learn from, or another training runs.
     """
     if not await calls.lock():
-        raise NotReadyError("another training is running", hint="select * from memory.models;")
+        raise NothingToLearnError(
+            "another training is running", hint="select * from memory.models;"
+        )
     on_stage("reading")
     rows = await calls.training_rows(
         wish.now, horizon=wish.horizon, layer=wish.layer, limit=wish.limit

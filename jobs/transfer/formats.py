@@ -11,8 +11,8 @@ from jobs.transfer.mem0 import read_mem0
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Choice, Entry
-    from jobs.transfer.source import Source
 
     Reader: TypeAlias = Callable[[Source, Choice], Iterator[Entry]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from service.core.errors import MagrayError
+from service.core.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +20,6 @@ DEFAULT_KIND = "learned_context"
 MAX_CHARS = 65_536
 # Why a memory whose time is up is not stored.
 EXPIRED = "expired"
-
-
-class FileError(MagrayError):
-    """A file is missing, unreadable, or not what its format promises; names the place."""
-
-    code = "MLF01"
 
 
 @dataclass(frozen=True, slots=True)

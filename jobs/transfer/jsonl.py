@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from jobs.files.source import MAX_LINE
 from jobs.transfer.item import MAX_CHARS, Item, Record, Skip, guarded, unfit
 from jobs.transfer.shape import foreign
-from jobs.transfer.source import MAX_LINE
 from jobs.transfer.whole import VERSION, Name, Whole
 from service.core.model.memories import Kind, NewMemory, Score, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Choice, Entry
-    from jobs.transfer.source import Source
 
 # A document of many lines is no such file; it is looked at, up to `MAX_LINE`, to tell what it is.
 _FILE = "file of memories, one JSON object a line"

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from jobs.transfer.item import DEFAULT_KIND, Choice, Fault, FileError, Item, Skip, unfit
+from jobs.transfer.item import DEFAULT_KIND, Choice, Fault, Item, Skip, unfit
 from jobs.transfer.shape import foreign
+from service.core.errors import FileError
 from service.core.model.memories import NewMemory
 from service.core.names import known_instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Entry
-    from jobs.transfer.source import Source
 
 _AS_IT_IS = Choice()
 _SESSION = re.compile(r"session_(\d+)")

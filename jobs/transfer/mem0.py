@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from jobs.transfer.item import DEFAULT_KIND, EXPIRED, FileError, Item, Skip, guarded, unfit
+from jobs.transfer.item import DEFAULT_KIND, EXPIRED, Item, Skip, guarded, unfit
 from jobs.transfer.shape import foreign
 from jobs.transfer.times import read_moment
+from service.core.errors import FileError
 from service.core.model.memories import NewMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Choice, Entry
-    from jobs.transfer.source import Source
 
 _FILE = "export of mem0"
 _TEXTS = ("memory", "text", "data")

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from jobs.transfer.item import FileError
+from service.core.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

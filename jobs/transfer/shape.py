@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from jobs.transfer.item import FileError
-    from jobs.transfer.source import Source
+    from jobs.files.source import Source
+    from service.core.errors import FileError
 
-_PACKED = {
-    b"PK\x03\x04": "a zip archive: unpack it first",
-    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it first",
-    b"BZh": "packed by bzip2: unpack it first",
-    b"\xfd7zXZ\x00": "packed by xz: unpack it first",
-    b"PAR1": "a Parquet file, as the archive has them: magray archive restore",
-    b"SQLite format 3": "an SQLite database",
-    b"PGDMP": "a dump of PostgreSQL: pg_restore",
-}
 _EXAMPLE = '{"namespace": "ann", "content": "…", "created_at": "2026-01-31T12:00:00Z"}'
 
 
@@ -25,11 +16,6 @@ class Shape(NamedTuple):
 
     name: str
     readable: str | None = None
-
-
-def packed_as(start: bytes) -> str | None:
-    """What bytes at the start of a file say it is, None when they say nothing."""
-    return next((said for magic, said in _PACKED.items() if start.startswith(magic)), None)
 
 
 def looks_like(value: Any) -> Shape | None:

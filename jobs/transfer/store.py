@@ -2,13 +2,12 @@
 
 The database recognises what it has, new memories by content hash and those of an export by id, so
 an import that was interrupted is simply run again. Vectors follow when everything is stored
-(`embed.py`).
+(`service/core/embedding/pending.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,11 +16,13 @@ import msgspec
 import psycopg
 from msgspec.structs import replace
 
-from jobs.transfer.item import EXPIRED, Fault, FileError, Item, Record, Skip
+from jobs.files.texts import unstorable
+from jobs.transfer.item import EXPIRED, Fault, Item, Record, Skip
 from jobs.transfer.outcome import Outcome, Skipped
 from jobs.transfer.report import Report
-from jobs.transfer.texts import unstorable
+from service.core.errors import ConflictError, FileError
 from service.core.memory import to_vector
+from service.core.memory.faults import named_fault
 from service.core.model.memories import Stored
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 Kept = TypeVar("Kept", Item, Record)
 
-# How memory.remember_many and import_records name a fault: its place in the batch, and what it is.
-_FAULT = re.compile(r"memory (\d+): (.*)", re.DOTALL)
 # What is rounded to infinity in 16 bits.
 _ENDLESS = 65_520
 # How many batches are read ahead, so that memories of the same namespace travel together.
@@ -124,9 +123,14 @@ class _Import:
     """One import under way."""
 
     def __init__(
-        self, memory: Memory, transfer: Transfer | None, report: Report, *,
-        skip_faults: bool, dry_run: bool,
-    ) -> None:  # fmt: skip
+        self,
+        memory: Memory,
+        transfer: Transfer | None,
+        report: Report,
+        *,
+        skip_faults: bool,
+        dry_run: bool,
+    ) -> None:
         self.outcome = Outcome()
         self._memory = memory
         self._transfer = transfer
@@ -188,8 +192,9 @@ class _Import:
             self.outcome.namespaces.add(one.namespace)
             if not row.has_embedding:
                 self.outcome.waiting.append((row.namespace, row.id))
-            if row.created and self._is_new(one.namespace, one.kind, one.session, one.content,
-                                            one.metadata):  # fmt: skip
+            if row.created and self._is_new(
+                one.namespace, one.kind, one.session, one.content, one.metadata
+            ):
                 self.outcome.new += 1
                 self.outcome.add_stored(row.layer, row.expires_at, pinned=one.pinned)
             else:
@@ -281,7 +286,7 @@ class _Import:
             except psycopg.Error as error:
                 if not _is_about_data(error):
                     raise
-                if not _names_place(error) and not _unstorable(ours):
+                if named_fault(error) is None and not _unstorable(ours):
                     # PostgreSQL says what, but not where: one after the other
                     for one in ours:
                         try:
@@ -325,10 +330,6 @@ def _is_about_data(error: psycopg.Error) -> bool:
     return error.sqlstate is not None and error.sqlstate.startswith(("22", "23", "ML4"))
 
 
-def _names_place(error: psycopg.Error) -> re.Match[str] | None:
-    return _FAULT.match(error.diag.message_primary or "")
-
-
 def _unstorable(items: Sequence[Item | Record]) -> tuple[str, str] | None:
     """Place and reason of the first memory with a text or vector PostgreSQL cannot store."""
     for item in items:
@@ -346,11 +347,13 @@ def _fault(error: psycopg.Error, items: Sequence[Item | Record]) -> FileError:
     message = error.diag.message_primary or str(error)
     detail = error.diag.message_detail or ""
     hint = error.diag.message_hint or ""
-    if match := _names_place(error):
-        place, message = items[int(match[1]) - 1].place, match[2]
+    if named := named_fault(error):
+        place = items[named.place].place
         # of what contradicts what is there the hint is one for the caller of a command
         return FileError(
-            f"{place}: {message}", detail=detail, hint=hint if error.sqlstate == "ML409" else ""
+            f"{place}: {named.reason}",
+            detail=detail,
+            hint=hint if error.sqlstate == ConflictError.code else "",
         )
     if found := _unstorable(items):
         return FileError(f"{found[0]}: {found[1]}", detail=detail)

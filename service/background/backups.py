@@ -19,7 +19,6 @@ import psycopg
 import structlog
 
 from jobs.backup.drill import drill
-from jobs.backup.errors import MissingError
 from jobs.backup.marks import close_window
 from jobs.backup.prune import prune
 from jobs.backup.repository import open_repository
@@ -30,7 +29,7 @@ from jobs.backup.verify import verify
 from service.background.backup_mirror import BackupMirror
 from service.background.backup_rules import due, moment_of
 from service.core.database import connect
-from service.core.errors import MagrayError
+from service.core.errors import MagrayError, MissingError
 from service.core.memory import Backups
 from service.core.tasks import end
 

@@ -20,7 +20,7 @@ from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.backend import open_database
 from service.core.database import connect
-from service.core.errors import StorageError
+from service.core.errors import DamagedObjectError, StorageError
 from service.core.logs import configure_logs
 from service.core.memory import Archive
 from service.core.settings import load_settings
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.core.settings import Settings
-
-EXIT_STORAGE = StorageError.exit_code
 
 
 @click.group()
@@ -149,7 +147,7 @@ def verify(as_json: bool) -> None:
     rows = asyncio.run(_verify(_settings()))
     print_rows(rows, as_json=as_json, empty="No file yet.")
     if any(row["state"] != "ok" for row in rows):
-        sys.exit(65)
+        sys.exit(DamagedObjectError.exit_code)
 
 
 async def _verify(settings: Settings) -> list[dict[str, Any]]:
@@ -264,7 +262,7 @@ def _tell_problems(problems: list[str]) -> None:
     for problem in problems:
         Console(stderr=True, highlight=False).print(problem, markup=False, soft_wrap=True)
     if problems:
-        sys.exit(EXIT_STORAGE)
+        sys.exit(StorageError.exit_code)
 
 
 def _say(text: str, *, as_json: bool) -> None:

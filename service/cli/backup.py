@@ -16,7 +16,6 @@ import rich_click as click
 
 from jobs.backup.catalogue import store_verdict
 from jobs.backup.drill import drill as run_drill
-from jobs.backup.errors import DamagedError, NoKeyError, StorageError
 from jobs.backup.marks import list_marks, make_mark
 from jobs.backup.prune import prune as run_prune
 from jobs.backup.repository import Repository, open_repository
@@ -24,14 +23,15 @@ from jobs.backup.status import APART, beside_the_data, mirror, rows_of, summary
 from jobs.backup.stream import stream as run_stream
 from jobs.backup.take import take
 from jobs.backup.verify import verify as run_verify
-from service.cli.cells import after, shown
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.core.backend import Database, open_database
 from service.core.database import UNMIGRATED, connect
 from service.core.embedded import EmbeddedServer
+from service.core.errors import DamagedError, NoKeyError, TierError
 from service.core.logs import configure_logs
 from service.core.memory import Backups
+from service.core.readable import after, shown
 from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def embedded(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(settings.data_dir, bin_dir=settings.backup.bin_dir)
 
 
-def closed(settings: Settings, away: dict[str, StorageError] | None = None) -> Repository:
+def closed(settings: Settings, away: dict[str, TierError] | None = None) -> Repository:
     """The repository alone: the database is neither asked nor started."""
     server = None if settings.database_url is not None else embedded(settings)
     return open_repository(
@@ -260,7 +260,7 @@ def looked_at(settings: Settings) -> Iterator[Repository]:
 
     It is told at the end, with the exit code of a store that refused.
     """
-    away: dict[str, StorageError] = {}
+    away: dict[str, TierError] = {}
     yield closed(settings, away)
     for error in away.values():
         raise error

@@ -22,10 +22,10 @@ from jobs.bench.recall import (
     evaluate,
     fill,
 )
-from jobs.bench.scratch import scratch_database
+from jobs.files.source import open_source
+from jobs.scratch import scratch_database
 from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
-from jobs.transfer.source import open_source
 from service.cli.bench_backup import backup
 from service.cli.bench_compress import compress
 from service.cli.bench_expire import expire
@@ -34,7 +34,6 @@ from service.cli.bench_search import search
 from service.cli.bench_train import train
 from service.cli.bench_watch import watch
 from service.cli.bench_write import write
-from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.simulate import bench_evict
@@ -45,8 +44,8 @@ from service.core.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobs.bench.measure import Interval
     from jobs.bench.recall import Group, Questions
+    from jobs.statistics import Interval
     from jobs.transfer.locomo import Conversation
 
 # Wide enough for the tables where no terminal says how wide it is.
@@ -93,7 +92,7 @@ def recall(data: str, format_: str, cutoffs: tuple[int, ...], as_json: bool) -> 
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     began = time.monotonic()
-    with file_faults(), open_source(data) as source:
+    with open_source(data) as source:
         conversations = load_conversations(source)
         questions = collect_questions(conversations)
         if not questions.asked:

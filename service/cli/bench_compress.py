@@ -12,12 +12,11 @@ from rich.table import Table
 
 from jobs.bench import compress as benchmark
 from jobs.bench.corpus import DIM
-from jobs.bench.measure import ratio_of_medians
-from jobs.bench.scratch import scratch_database
+from jobs.files.source import open_source
+from jobs.scratch import scratch_database
+from jobs.statistics import ratio_of_medians
 from jobs.transfer.item import Choice, Item
 from jobs.transfer.locomo import conversation_entries, load_conversations
-from jobs.transfer.source import open_source
-from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.backend import load_embedder
@@ -45,8 +44,7 @@ def compress(count: int, data: str | None, calls: int, as_json: bool) -> None:
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     texts: tuple[list[NewMemory], Vectors, Vectors] | None = None
     if data is not None:
-        with file_faults():
-            texts = _embedded(settings, data)
+        texts = _embedded(settings, data)
     own = EmbeddingSettings(provider="none", model="bench", dim=DIM)
     found, lost = asyncio.run(
         _compress(settings.model_copy(update={"embedding": own}), count, texts, calls)
@@ -59,8 +57,10 @@ def compress(count: int, data: str | None, calls: int, as_json: bool) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     for title, rows in (
-        ("One partition, MB", parts), ("Ways", ways), ("Searches", searches),
-    ):  # fmt: skip
+        ("One partition, MB", parts),
+        ("Ways", ways),
+        ("Searches", searches),
+    ):
         table = Table(
             title=title, title_justify="left", title_style="bold", box=None, pad_edge=False
         )
@@ -108,10 +108,13 @@ async def _compress(
                 else benchmark.mixed(count, texts[0], texts[1])
             )
             return await benchmark.run(
-                scratch, batches, texts and texts[2], calls=calls,
+                scratch,
+                batches,
+                texts and texts[2],
+                calls=calls,
                 advance=lambda n: progress.advance(filling, n),
                 note=lambda text: progress.update(filling, description=text),
-            )  # fmt: skip
+            )
 
 
 def _parts(found: dict[str, benchmark.Measured]) -> list[dict[str, Any]]:

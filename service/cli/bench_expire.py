@@ -11,7 +11,7 @@ import rich_click as click
 
 from jobs.bench import expire as benchmark
 from jobs.bench.corpus import DIM
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs

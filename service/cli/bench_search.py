@@ -12,8 +12,8 @@ from rich.table import Table
 
 from jobs.bench import search as benchmark
 from jobs.bench.corpus import DIM
-from jobs.bench.measure import median_interval, ratio_of_medians
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
+from jobs.statistics import median_interval, ratio_of_medians
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs

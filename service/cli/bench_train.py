@@ -10,12 +10,11 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from jobs.bench.scratch import scratch_database
 from jobs.bench.trace import read_trace, run
+from jobs.files.source import open_source
+from jobs.scratch import scratch_database
 from jobs.train.evaluation import FIXED, METHODS
 from jobs.train.training import STAGES
-from jobs.transfer.source import open_source
-from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.train import as_row, shown
@@ -58,7 +57,7 @@ def train(traces: tuple[str, ...], requests: int, limit: int, as_json: bool) -> 
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     table = _table()
     for name in traces:
-        with file_faults(), open_source(name) as source:
+        with open_source(name) as source:
             trace = read_trace(source, requests)
         try:
             outcome = asyncio.run(_run(settings, trace, limit))

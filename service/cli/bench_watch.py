@@ -10,12 +10,14 @@ import rich_click as click
 
 from jobs.bench import watch as benchmark
 from jobs.bench.corpus import DIM
-from jobs.bench.measure import ratio_of_medians
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
+from jobs.statistics import ratio_of_medians
 from service.cli.output import json_option, print_facts
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs
 from service.core.settings import EmbeddingSettings, load_settings
+from service.core.tally import Tally
+from service.web.accounting import account
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -53,5 +55,8 @@ async def _watch(settings: Settings, turns: int) -> benchmark.Outcome:
             await benchmark.fill(scratch, lambda n: progress.advance(filling, n))
             searching = progress.add_task("searching", total=turns, unit="pairs")
             return await benchmark.measure(
-                scratch, turns=turns, advance=lambda n: progress.advance(searching, n)
+                scratch,
+                turns=turns,
+                counted=lambda app: account(app, Tally()),
+                advance=lambda n: progress.advance(searching, n),
             )

@@ -10,8 +10,8 @@ import rich_click as click
 
 from jobs.bench import write as benchmark
 from jobs.bench.corpus import DIM
-from jobs.bench.measure import ratio_of_medians
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
+from jobs.statistics import ratio_of_medians
 from service.cli.output import json_option, print_facts
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs

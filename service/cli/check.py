@@ -25,7 +25,7 @@ from service.core.migrate import sql_digest
 from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from jobs.backup.errors import StorageError
+    from service.core.errors import TierError
 
 
 @click.command()
@@ -143,7 +143,7 @@ async def _backups(database: Database, settings: Settings) -> list[dict[str, Any
     if database.server is None and settings.backup.directory is None:
         return []
     home = settings.data_dir if database.server is None else database.server.home
-    away: dict[str, StorageError] = {}
+    away: dict[str, TierError] = {}
     try:
         repository = await anyio.to_thread.run_sync(
             open_repository, settings.backup, home, database.bin_dir, away

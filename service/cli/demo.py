@@ -14,9 +14,9 @@ from rich.text import Text
 
 from jobs.demo.conversation import NAMESPACE
 from jobs.demo.tour import take_tour
-from service.cli.cells import counted
 from service.core.backend import open_backend
 from service.core.logs import configure_logs
+from service.core.readable import counted
 from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import rich_click as click
 
 from jobs.archive.forget import forget as forget_memories
 from jobs.storage.store import open_store
-from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.backend import open_database
@@ -19,6 +18,7 @@ from service.core.database import connect
 from service.core.errors import StorageError
 from service.core.logs import configure_logs
 from service.core.memory import Archive
+from service.core.readable import counted
 from service.core.settings import load_settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.entry import INTERRUPTED
-from service.core.errors import MagrayError
+from service.core.errors import DatabaseError, MagrayError, of_sqlstate
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -40,9 +40,6 @@ COMMANDS = {
     "bench": "service.cli.bench:bench",
     "sql": "service.cli.sql:sql",
 }
-
-# sysexits: 69 service unavailable; MagrayErrors bring their own
-EXIT_DATABASE = 69
 
 
 class _Commands(click.RichGroup):
@@ -82,11 +79,11 @@ def run() -> None:
 
         diag = error.diag
         _tell(
-            diag.message_primary or str(error).strip() or "the database failed",
+            diag.message_primary or str(error).strip() or DatabaseError.sentence,
             diag.message_detail or "",
             diag.message_hint or ("magray migrate" if is_unprepared(error) else "magray check"),
         )
-        sys.exit(EXIT_DATABASE)
+        sys.exit(of_sqlstate(error.sqlstate or "").exit_code)
 
 
 def _tell(message: str, detail: str, hint: str) -> None:

@@ -20,8 +20,7 @@ from service.core.backend import (
     open_pools,
 )
 from service.core.database import connect, is_unprepared
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, EmbeddingUnavailable
 from service.core.keys import first_key
 from service.core.logs import configure_logs
 from service.core.memory import Logins, Operator

@@ -16,7 +16,7 @@ import rich_click as click
 from rich.cells import cell_len
 from rich.console import Console
 
-from service.cli.cells import shown
+from service.core.readable import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,6 @@ import psycopg
 import rich_click as click
 
 from jobs.backup.bring_back import bring_back
-from jobs.backup.errors import TimedOutError
 from jobs.backup.marks import close_window
 from jobs.backup.plan import make_plan
 from jobs.backup.release import release
@@ -24,7 +23,7 @@ from service.cli.backup import bar, closed, embedded, opened
 from service.cli.output import json_option, print_facts, print_rows
 from service.cli.progress import make_progress
 from service.core.embedded import EmbeddedServer
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, TimedOutError
 from service.core.logs import configure_logs
 from service.core.settings import Settings, load_settings
 

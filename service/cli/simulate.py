@@ -15,11 +15,10 @@ from jobs.simulate.compare import EVICT, LIFECYCLE, outcome_row, replay, rival_r
 from jobs.simulate.replay import LAYERS, Outcome
 from jobs.simulate.rivals import has_libcachesim, policy_names
 from jobs.simulate.trace import read_trace
-from service.cli.cells import counted
-from service.cli.faults import file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.logs import configure_logs
+from service.core.readable import counted
 from service.core.settings import EmbeddingSettings, load_settings
 
 if TYPE_CHECKING:
@@ -42,9 +41,13 @@ def _share(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 
 
 budget_option = click.option(
-    "--budget", "share", default="10%", show_default=True, callback=_share,
+    "--budget",
+    "share",
+    default="10%",
+    show_default=True,
+    callback=_share,
     help="Bytes all layers together may hold, as a share of the bytes of the trace's objects.",
-)  # fmt: skip
+)
 requests_option = click.option(
     "--requests", type=click.IntRange(min=1), help="Only so many requests of the trace."
 )
@@ -55,15 +58,17 @@ requests_option = click.option(
 @budget_option
 @requests_option
 @click.option(
-    "--pace", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    "--pace",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
     help="Seconds one unit of the trace's time stands for.",
-)  # fmt: skip
+)
 @json_option
 def simulate(path: str, share: float, requests: int | None, pace: float, as_json: bool) -> None:
     """Replay an access trace, weeks in minutes: what is promoted, expires, is evicted, is found."""
     settings = _settings()
-    with file_faults():
-        trace = read_trace(path, requests=requests, pace=pace)
+    trace = read_trace(path, requests=requests, pace=pace)
     lifecycle, misses = asyncio.run(_compare(settings, trace, share, lifecycle=True))
     groups = {"by day": _by_day(lifecycle), "accesses by layer": _by_layer(lifecycle)}
     if lifecycle.blocking:
@@ -83,10 +88,12 @@ def simulate(path: str, share: float, requests: int | None, pace: float, as_json
 
 @click.command("evict")
 @click.option(
-    "--traces", "folder", required=True,
+    "--traces",
+    "folder",
+    required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of traces, NAME.csv.gz: time,obj_id,size.",
-)  # fmt: skip
+)
 @click.option("--only", multiple=True, help="Name of a trace, without .csv.gz; may be repeated.")
 @budget_option
 @requests_option
@@ -100,8 +107,7 @@ def bench_evict(
     console = Console(highlight=False)
     table: list[dict[str, Any]] = []
     for name in names:
-        with file_faults():
-            trace = read_trace(str(folder / f"{name}.csv.gz"), requests=requests)
+        trace = read_trace(str(folder / f"{name}.csv.gz"), requests=requests)
         _, misses = asyncio.run(_compare(settings, trace, share, lifecycle=False))
         if as_json:
             print_rows([{"trace": name} | row for row in misses], as_json=True, empty="")
@@ -129,11 +135,14 @@ async def _compare(
         )
         outcomes = [
             await replay(
-                settings, trace, budget=budget, lifecycle=way == LIFECYCLE,
+                settings,
+                trace,
+                budget=budget,
+                lifecycle=way == LIFECYCLE,
                 advance=lambda n, task=task: progress.advance(task, n),  # type: ignore[misc]
             )
             for way, task in zip(ways, tasks, strict=True)
-        ]  # fmt: skip
+        ]
         rivals = await rival_rows(trace, budget, lambda n: progress.advance(others, n))
     rows = [outcome_row(way, outcome) for way, outcome in zip(ways, outcomes, strict=True)]
     return outcomes[0], sorted(rows + rivals, key=lambda row: row["objects_missed"])

@@ -10,18 +10,18 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.cells import counted
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.core.backend import open_database, verify
 from service.core.database import connect
-from service.core.errors import NotReadyError
+from service.core.errors import NothingToLearnError
 from service.core.logs import configure_logs
 from service.core.memory import Training
+from service.core.readable import counted
 from service.core.settings import load_settings
 
 if TYPE_CHECKING:
-    from jobs.bench.measure import Interval
+    from jobs.statistics import Interval
     from jobs.train.evaluation import Evaluation
     from jobs.train.training import Trained
     from service.core.settings import Settings
@@ -113,7 +113,7 @@ def train(
             print_rows([asyncio.run(_score_only(settings))], as_json=as_json, empty="")
             return
         trained, scored = asyncio.run(_train(settings, horizon, layer, limit, dry_run=dry_run))
-    except NotReadyError as error:
+    except NothingToLearnError as error:
         if not if_ready:
             raise
         why = f"Nothing to do: {error.message}. {error.detail}".strip()
@@ -139,7 +139,7 @@ async def _score_only(settings: Settings) -> dict[str, Any]:
             calls = Training(connection)
             model = await calls.find_model()
             if model is None:
-                raise NotReadyError(
+                raise NothingToLearnError(
                     "no model is in use, the fixed weighting answers", hint="magray train"
                 )
             return {"model": model["name"], "scored": await _score(calls, model)}

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import rich_click as click
 
-from jobs.transfer.embed import embed_pending
+from jobs.files.source import open_source
 from jobs.transfer.export import export, open_output
 from jobs.transfer.formats import READERS
-from jobs.transfer.item import Choice, FileError
+from jobs.transfer.item import Choice
 from jobs.transfer.report import open_report
-from jobs.transfer.source import open_source
 from jobs.transfer.store import store
-from service.cli.faults import EXIT_DATA, file_faults
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
 from service.cli.transferred import export_lines, print_import, summarise
 from service.core.backend import open_backend
 from service.core.database import connect
+from service.core.embedding.pending import embed_pending
+from service.core.errors import FileError
 from service.core.logs import configure_logs
 from service.core.memory import Operator, Transfer
 from service.core.settings import EmbeddingSettings, Settings, load_settings
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from uuid import UUID
 
+    from jobs.files.source import Source
     from jobs.transfer.item import Entry
     from jobs.transfer.outcome import Outcome
     from jobs.transfer.report import Report
-    from jobs.transfer.source import Source
     from service.core.backend import Backend
 
 
@@ -76,9 +76,18 @@ if TYPE_CHECKING:
 )
 @json_option
 def import_command(
-    file: str, format_: str, namespace: str | None, kind: str | None, keep: str, dry_run: bool,
-    on_error: str, report: str | None, ignore: tuple[str, ...], batch: int, as_json: bool,
-) -> None:  # fmt: skip
+    file: str,
+    format_: str,
+    namespace: str | None,
+    kind: str | None,
+    keep: str,
+    dry_run: bool,
+    on_error: str,
+    report: str | None,
+    ignore: tuple[str, ...],
+    batch: int,
+    as_json: bool,
+) -> None:
     """Store the memories of FILE (gzip too, - is standard input) and embed them.
 
     Those of an export are put in as they were. Running it again stores only what is not there yet.
@@ -87,27 +96,43 @@ def import_command(
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
     choice = Choice(
-        namespace=namespace, kind=kind, forever=keep == "forever", ignored=frozenset(ignore),
+        namespace=namespace,
+        kind=kind,
+        forever=keep == "forever",
+        ignored=frozenset(ignore),
         skip_faults=on_error == "skip",
-    )  # fmt: skip
-    with file_faults(), open_source(file) as source, open_report(report) as told:
+    )
+    with open_source(file) as source, open_report(report) as told:
         entries = READERS[format_](source, choice)
         summary = asyncio.run(
-            _import(settings, source, entries, told, batch=batch, dry_run=dry_run,
-                    skip_faults=choice.skip_faults)
-        )  # fmt: skip
+            _import(
+                settings,
+                source,
+                entries,
+                told,
+                batch=batch,
+                dry_run=dry_run,
+                skip_faults=choice.skip_faults,
+            )
+        )
     if as_json:
         print_rows([summary], as_json=True, empty="")
     else:
         print_import(summary)
     if summary["faults"] and not summary["stored"] + summary["known"]:
-        sys.exit(EXIT_DATA)
+        sys.exit(FileError.exit_code)
 
 
 async def _import(
-    settings: Settings, source: Source, entries: Iterator[Entry], report: Report, *,
-    batch: int, dry_run: bool, skip_faults: bool,
-) -> dict[str, Any]:  # fmt: skip
+    settings: Settings,
+    source: Source,
+    entries: Iterator[Entry],
+    report: Report,
+    *,
+    batch: int,
+    dry_run: bool,
+    skip_faults: bool,
+) -> dict[str, Any]:
     async with open_backend(settings) as backend:
         began = time.monotonic()
         with make_progress() as progress:
@@ -120,10 +145,15 @@ async def _import(
 
             async with connect(backend.database.url, role="memory_owner") as connection:
                 outcome = await store(
-                    backend.memory, entries, batch=batch, transfer=Transfer(connection),
-                    report=report, skip_faults=skip_faults, dry_run=dry_run,
+                    backend.memory,
+                    entries,
+                    batch=batch,
+                    transfer=Transfer(connection),
+                    report=report,
+                    skip_faults=skip_faults,
+                    dry_run=dry_run,
                     on_progress=on_progress,
-                )  # fmt: skip
+                )
                 in_use = await Operator(connection).active_model()
             progress.update(task, completed=outcome.read, total=outcome.read)
             stored_s = time.monotonic() - began
@@ -178,8 +208,7 @@ def export_command(
     """Write memories whole, as JSON lines that magray import puts in again as they were."""
     settings = load_settings()
     configure_logs(settings.model_copy(update={"log_level": "warning"}))
-    with file_faults():
-        summary = asyncio.run(_export(settings, namespaces, output, embeddings=embeddings))
+    summary = asyncio.run(_export(settings, namespaces, output, embeddings=embeddings))
     told = msgspec.json.encode(summary).decode() if as_json else export_lines(summary)
     click.echo(told, err=output == "-")  # where standard output holds the memories
 

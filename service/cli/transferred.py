@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from jobs.transfer.item import EXPIRED
-from service.cli.cells import counted
+from service.core.readable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

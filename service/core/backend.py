@@ -20,8 +20,7 @@ from service.core.embedded.ending import no_space, out_of_space
 from service.core.embedded.network import open_to_loopback
 from service.core.embedded.site import holds_database
 from service.core.embedding.factory import make_embedder
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import NoDatabaseError, PlatformError, SchemaError
+from service.core.errors import EmbeddingUnavailable, NoDatabaseError, PlatformError, SchemaError
 from service.core.memory import Jobs, Memory, Operator
 from service.core.migrate import Model, migrate, sql_digest
 

@@ -17,17 +17,18 @@ from litestar.response import Redirect, Template
 from litestar.template import TemplateConfig
 
 from service import third_party
+from service.core.errors import NotFoundError
 from service.core.model.memories import SearchRequest
 from service.dashboard.panels import Panels
 from service.dashboard.parts import HEADERS, answer, rendered
 from service.dashboard.trouble import HANDLERS, to_login
 from service.dashboard.visitors import COOKIE, Visitors, require_visitor
 from service.dashboard.words import FILTERS
-from service.routes.body import LARGEST_FORM
 from service.services import Services
 from service.web.static_files import files
 
 _HERE = Path(__file__).parent
+_LARGEST_FORM = 8 << 10  # bytes
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:
@@ -52,7 +53,7 @@ class Entrance(Controller):
 
     include_in_schema = False
     exception_handlers = HANDLERS
-    request_max_body_size = LARGEST_FORM
+    request_max_body_size = _LARGEST_FORM
 
     @get("/login")
     async def login(self) -> Template:
@@ -137,7 +138,7 @@ class Pages(Controller):
         try:
             criteria = await services.memory.explain(namespace, memory_id)
         except psycopg.Error as error:
-            if error.sqlstate != "ML404":
+            if error.sqlstate != NotFoundError.code:
                 raise
             criteria = []
         context = {"events": events, "criteria": criteria, "id": memory_id}

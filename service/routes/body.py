@@ -29,7 +29,6 @@ LARGEST_BATCH = 64 << 20
 LARGEST_EDIT = 8 << 20
 LARGEST_SEARCH = 1 << 20
 LARGEST_OTHER = 64 << 10
-LARGEST_FORM = 8 << 10
 # The only way JSON has to say the one character PostgreSQL's texts do not hold.
 _NUL = b"\\u0000"
 

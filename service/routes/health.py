@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from litestar import get
 from litestar.plugins.problem_details import ProblemDetailsException
-from msgspec import Struct
 
-from service.core.model.watch import Health
+from service.core.model.watch import Answer, Health
 from service.routes.responses import problems
 from service.services import Services
 from service.web.problems import from_trouble
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 
 # A probe that waits as long as a request would be given up by who probes: seconds.
 _PATIENCE = 3.0
-
-
-class Answer(Struct, frozen=True):
-    """`ok`, or there would be a problem instead."""
-
-    status: str
 
 
 @get("/health", summary="How is it?", operation_id="health", tags=["health"])
@@ -50,9 +43,13 @@ def _reason(trouble: Trouble | None) -> dict[str, Any]:
         return {"rule": "database", "meaning": meaning, "hint": "magray check"}
     sentence = trouble.sentence[0].upper() + trouble.sentence[1:]
     return {
-        "rule": "database", "scope": "total", "severity": "critical", "since": trouble.since,
-        "meaning": f"{sentence} ({trouble.cause.what}).", "hint": trouble.cause.hint,
-    }  # fmt: skip
+        "rule": "database",
+        "scope": "total",
+        "severity": "critical",
+        "since": trouble.since,
+        "meaning": f"{sentence} ({trouble.cause.what}).",
+        "hint": trouble.cause.hint,
+    }
 
 
 @get("/health/live", summary="Is the process alive?", operation_id="live", tags=["health"])

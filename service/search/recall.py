@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from service.core.errors import EmbeddingError
 from service.core.memory import to_vector
 from service.core.model.memories import SearchAnswer
 from service.search.query_cache import key_of
-from service.web.metrics import SEARCHES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from service.background.touches import TouchBuffer
-    from service.background.watch.tally import Tally
     from service.core.embedding.batcher import MicroBatcher
     from service.core.memory import Memory
     from service.core.model.memories import SearchRequest
+    from service.core.tally import Tally
     from service.search.query_cache import QueryCache
 
 log = structlog.get_logger("magray.recall")
+
+SEARCHES = Counter(
+    "magray_searches",
+    "Searches by where the answer came from; words only: the embedding provider failed.",
+    ["source"],
+)
 
 
 class Recall:

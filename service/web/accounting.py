@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
-    from service.background.watch.tally import Tally
+    from service.core.tally import Tally
 
 REQUESTS = Counter(
     "magray_requests", "Requests answered, by route.", ["method", "path", "status_code"]

@@ -12,21 +12,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from service.background.watch.tally import BOUNDS
+from service.core.tally import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.background.watch.tally import Tally
-    from service.core.embedding.cache import CachedEmbedder
     from service.core.model.watch import Kpi
-    from service.search.query_cache import QueryCache
+    from service.core.tally import Lookups, Tally
 
-SEARCHES = Counter(
-    "magray_searches",
-    "Searches by where the answer came from; words only: the embedding provider failed.",
-    ["source"],
-)
 REMEMBERED = Counter("magray_memories_remembered", "Memories written.", ["result"])
 
 
@@ -44,7 +37,7 @@ class _Registered(Collector):
 class CacheCollector(_Registered):
     """Hits and misses of the embedding and the query cache, read when Prometheus asks."""
 
-    def __init__(self, embedder: CachedEmbedder | None, queries: QueryCache) -> None:
+    def __init__(self, embedder: Lookups | None, queries: Lookups) -> None:
         self._embedder = embedder
         self._queries = queries
 

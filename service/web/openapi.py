@@ -14,7 +14,7 @@ from service import third_party
 from service.core.model import backups as model_backups
 from service.core.model import memories as model
 from service.core.model import watch as model_watch
-from service.routes.health import Answer
+from service.core.model.watch import Answer
 from service.web.problems import Problem
 from service.web.static_files import files
 

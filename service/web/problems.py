@@ -1,4 +1,4 @@
-"""Every error as one RFC 9457 problem: SQLSTATE → status in one table, nothing internal let out."""
+"""Every error as one RFC 9457 problem: its class says the status, nothing internal is let out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from msgspec import Struct, field
 from psycopg_pool import PoolTimeout
 
 from service.core.database import LOST
-from service.core.errors import EmbeddingError, MagrayError
+from service.core.errors import (
+    DatabaseError,
+    MagrayError,
+    UnavailableError,
+    UnusableError,
+    of_sqlstate,
+)
 from service.core.memory.faults import noted_place, renumbered
 from service.web.hints import for_callers
 
@@ -40,33 +46,6 @@ class Problem(Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-# Ours say what they mean; PostgreSQL's are told apart by class where the exact code is not here.
-STATUS = {
-    "ML403": 403,
-    "ML404": 404,
-    "ML409": 409,
-    "ML412": 412,
-    "ML422": 422,
-    "23505": 409,
-    "54000": 422,
-    "57014": 504,
-    "40001": 503,
-    "40P01": 503,
-    "55P03": 503,
-}
-# Of our own errors; what is missing here is a fault of ours.
-MAGRAY_STATUS = {
-    EmbeddingError.code: 503,
-    "MLB38": 409,
-    "MLB44": 422,
-    "MLB50": 409,
-    "MLB51": 409,
-    "MLB55": 404,
-    "MLB75": 409,
-}
-_CLASS_STATUS = {"08": 503, "22": 422, "53": 503, "54": 422, "57": 503}
-_TITLES = {422: "the values are not usable", 503: "the database is busy or away", 504: "too slow"}
-_HINTS = {422: "Correct the value and send it again.", 503: "Try again.", 504: "Ask for less."}
 # Errors of a database that is there, and has run out of something: title and detail.
 _WANTING = {
     "53100": ("the database has no space left on its device", "Reading goes on, writing does not."),
@@ -103,21 +82,21 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
     """
     state = error.sqlstate or ""
     ours, about_a_value = state.startswith("ML"), state[:2] == "22"
-    status = STATUS.get(state) or _CLASS_STATUS.get(state[:2]) or _without_state(error)
+    kind = _kind_of(error)
     message, detail, hint = (
         error.diag.message_primary,
         error.diag.message_detail,
         error.diag.message_hint,
     )
     if not ours:
-        text = type(error).__name__ if status == 422 else str(error).partition("\n")[0]
+        text = type(error).__name__ if kind is UnusableError else str(error).partition("\n")[0]
         log.warning("database error", sqlstate=state, error=text)
         detail = message if about_a_value else None
-        message, hint = _TITLES.get(status), _HINTS.get(status)
+        message, hint = kind.sentence, kind.advice
         if state in _WANTING:
             message, detail = _WANTING[state]
         if error.diag.message_primary == _TOO_LARGE:
-            state, message = "ML422", "embedding holds a number that is too large"
+            state, message = UnusableError.code, "embedding holds a number that is too large"
             detail = "It is stored in 16 bits: from -65504 to 65504."
     place = noted_place(error)
     if place is not None:
@@ -125,25 +104,29 @@ def from_database(error: psycopg.Error) -> ProblemDetailsException:
         hint = renumbered(hint or "", place)
         detail = f"{(detail or '').rstrip('.')} - at `$.memories[{place}]`"
     return ProblemDetailsException(
-        status_code=status,
-        title=message or "the database failed",
+        status_code=kind.status,
+        title=message or DatabaseError.sentence,
         detail=detail or "",
-        extra=_extra(state or f"ML{status}", hint or "magray check"),
-        headers={"Retry-After": "1"} if status == 503 else None,
+        extra=_extra(state or kind.code, hint or "magray check"),
+        headers={"Retry-After": "1"} if kind is UnavailableError else None,
     )
 
 
-def _without_state(error: psycopg.Error) -> int:
-    """Errors the driver raises itself: a lost connection, a value it cannot send (a NUL)."""
+def _kind_of(error: psycopg.Error) -> type[DatabaseError]:
+    """By the SQLSTATE; the driver's own have none: a lost connection, a value it cannot send."""
+    kind = of_sqlstate(error.sqlstate or "")
+    if kind is not DatabaseError:
+        return kind
     if isinstance(error, psycopg.OperationalError):
-        return 503
-    return 422 if isinstance(error, psycopg.DataError) and not error.sqlstate else 500
+        return UnavailableError
+    unsendable = isinstance(error, psycopg.DataError) and not error.sqlstate
+    return UnusableError if unsendable else kind
 
 
 def from_magray(error: MagrayError) -> ProblemDetailsException:
     """One of our own errors as a problem."""
     return ProblemDetailsException(
-        status_code=MAGRAY_STATUS.get(error.code, 500),
+        status_code=error.status,
         title=error.message,
         detail=error.detail,
         extra=_extra(error.code, error.hint or "magray check"),
@@ -235,7 +218,7 @@ def from_fault(error: Exception) -> ProblemDetailsException:
         status_code=500,
         title="something went wrong here",
         detail="The service's log has it under this request id.",
-        extra=_extra("ML500", "Report it with the request id of this answer."),
+        extra=_extra(MagrayError.code, "Report it with the request id of this answer."),
     )
 
 

@@ -16,8 +16,7 @@ from service.app import make_app
 from service.core.backend import Backend, Database
 from service.core.database import connect, make_pool
 from service.core.embedding.cache import CachedEmbedder
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 from service.core.keys import digest
 from service.core.memory import Memory, Operator
 from service.core.settings import Settings

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.cli.cells import after, counted, shown
 from service.cli.output import fold, print_facts, print_rows
+from service.core.readable import after, counted, shown
 
 CHECKS = "every table and b-tree is whole; " * 20
 LONG = {"checks": CHECKS.strip(), "chain": ["a" * 60, "b" * 60]}

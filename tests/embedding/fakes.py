@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from service.core.embedding.port import Vectors

@@ -11,8 +11,7 @@ import pytest
 from service.core.embedding.batcher import MicroBatcher
 from service.core.embedding.cache import CachedEmbedder
 from service.core.embedding.isolate import PROBE
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 from tests.embedding.fakes import DIM, Fake, OneByOne, vector
 
 if TYPE_CHECKING:

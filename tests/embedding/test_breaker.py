@@ -10,8 +10,7 @@ import pytest
 
 from service.core.embedding.batcher import MicroBatcher
 from service.core.embedding.breaker import Breaker
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 from tests.api.running import until
 from tests.embedding.fakes import Fake, vector
 

@@ -18,8 +18,7 @@ from service.core.embedding.isolate import (
     probe_query,
 )
 from service.core.embedding.openai import OpenAIEmbedder
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 from tests.embedding.endpoint import fixed, status, vectors
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from service.core.embedding.openai import OpenAIEmbedder
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import ConfigError, EmbeddingError
+from service.core.errors import ConfigError, EmbeddingError, EmbeddingUnavailable
 from tests.embedding.endpoint import Handler, fixed, status, vectors
 
 if TYPE_CHECKING:

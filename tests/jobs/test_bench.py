@@ -10,7 +10,7 @@ import anyio.to_thread
 import psycopg
 import pytest
 
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
 from service.core.errors import PlatformError
 from service.core.settings import Settings
 from tests.conftest import DIM, MODEL

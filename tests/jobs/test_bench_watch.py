@@ -6,8 +6,10 @@ import pytest
 
 from jobs.bench import watch
 from jobs.bench.corpus import DIM
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
 from service.core.settings import EmbeddingSettings, load_settings
+from service.core.tally import Tally
+from service.web.accounting import account
 
 pytestmark = pytest.mark.anyio
 
@@ -20,9 +22,16 @@ async def test_both_sides_are_timed(clone_url: str, monkeypatch: pytest.MonkeyPa
         embedding=EmbeddingSettings(provider="none", model="bench", dim=DIM),
     )
     told: list[int] = []
+    tally = Tally()
     async with scratch_database(settings, None) as scratch:
         await watch.fill(scratch, told.append)
-        outcome = await watch.measure(scratch, turns=1, advance=told.append)
+        outcome = await watch.measure(
+            scratch,
+            turns=1,
+            counted=lambda app: account(app, tally),
+            advance=told.append,
+        )
+    assert tally.requests == 50
     assert sum(told) == 2 * 20 + 1
     assert outcome.looks >= 1
     assert min(len(taken) for taken in outcome.samples.values()) > 5

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.bench import write
 from jobs.bench.corpus import DIM
-from jobs.bench.scratch import scratch_database
+from jobs.scratch import scratch_database
 from service.core.settings import EmbeddingSettings, load_settings
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from jobs.bench.scratch import scratch_database
 from jobs.demo.conversation import demo_memories
 from jobs.demo.tour import take_tour
+from jobs.scratch import scratch_database
 from service.core.backend import Backend, load_embedder
 from service.core.database import make_pool
 from service.core.memory import Memory

@@ -7,7 +7,6 @@ import pytest
 
 from jobs.bench.bm25 import STOP_WORDS, Bm25
 from jobs.bench.evidence import metric_names, metrics, read_evidence
-from jobs.bench.measure import mean_intervals, median_interval, ratio_of_medians, timed
 from jobs.bench.recall import (
     BM25,
     FUSED,
@@ -17,6 +16,7 @@ from jobs.bench.recall import (
     collect_questions,
     evaluate,
 )
+from jobs.statistics import mean_intervals, median_interval, ratio_of_medians, timed
 from jobs.transfer.locomo import Conversation, Question, Turn
 
 KNOWN = {"D8:6", "D9:17", "D11:26", "D30:5", "D1:1"}

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from jobs.files.source import open_source
 from jobs.transfer.formats import READERS
-from jobs.transfer.item import Choice, FileError
+from jobs.transfer.item import Choice
 from jobs.transfer.report import open_report
-from jobs.transfer.source import open_source
 from jobs.transfer.store import store
+from service.core.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from jobs.transfer.export import export
-from jobs.transfer.item import FileError
 from service.cli.transferred import print_import, summarise
+from service.core.errors import FileError
 from tests.jobs.test_import_faults import bring
 from tests.sql.archiving import hand, keep
 from tests.sql.calls import call, one, rows, session

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.transfer import source as source_module
-from jobs.transfer.item import Choice, FileError, Item, Skip
+from jobs.files import source as source_module
+from jobs.files.source import open_source
+from jobs.transfer.item import Choice, Item, Skip
 from jobs.transfer.jsonl import read_jsonl
-from jobs.transfer.source import open_source
+from service.core.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

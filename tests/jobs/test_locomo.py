@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from jobs.transfer.item import Choice, FileError, Item, Skip
+from jobs.files.source import open_source
+from jobs.transfer.item import Choice, Item, Skip
 from jobs.transfer.locomo import load_conversations, parse_time, read_locomo
-from jobs.transfer.source import open_source
+from service.core.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from jobs.backup import locks
-from jobs.backup.errors import BusyError, StorageError
 from jobs.storage.tier import Storage
+from service.core.errors import BusyError, TierError
 
 TURNS = 20_000
 
@@ -24,7 +24,7 @@ TURNS = 20_000
 _CONTENDER = """
 import fcntl, os, sys
 from pathlib import Path
-from jobs.backup.errors import BusyError
+from service.core.errors import BusyError
 from jobs.backup.locks import exclusive
 from jobs.storage.tier import Storage
 
@@ -153,5 +153,5 @@ def test_what_root_makes_the_owner_can_lock(storage: Storage) -> None:
 def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
     storage = Storage("local", tmp_path / "repository")
     (tmp_path / "repository" / "locks").write_text("")
-    with pytest.raises(StorageError, match="cannot be locked"), locks.exclusive(storage, "backup"):
+    with pytest.raises(TierError, match="cannot be locked"), locks.exclusive(storage, "backup"):
         pass

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.simulate.rivals import has_libcachesim, policy_names, run_policy
 from jobs.simulate.trace import read_trace
-from jobs.transfer.item import FileError
+from service.core.errors import FileError
 from tests.jobs.commands import magray, rows
 
 if TYPE_CHECKING:

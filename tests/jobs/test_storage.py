@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.backup.errors import StorageError as BackupStorageError
 from jobs.storage.store import StoredObject, open_store
 from jobs.storage.tier import Storage
-from service.core.errors import ConfigError, DamagedObjectError, MissingObjectError, StorageError
+from service.core.errors import (
+    ConfigError,
+    DamagedObjectError,
+    MissingObjectError,
+    StorageError,
+    TierError,
+)
 from tests.jobs.buckets import serve_bucket
 
 if TYPE_CHECKING:
@@ -84,7 +89,7 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["nonsense://bucket/x", "bucket", "s3:/bucket"])
 def test_a_tier_that_cannot_be_is_told_in_a_sentence(url: str) -> None:
-    with pytest.raises(BackupStorageError, match="the tier cloud cannot be opened at") as refused:
+    with pytest.raises(TierError, match="the tier cloud cannot be opened at") as refused:
         Storage("cloud", url)
     assert "Debug source" not in refused.value.detail
     assert "s3://bucket/prefix" in refused.value.hint

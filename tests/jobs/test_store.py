@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from jobs.transfer.embed import embed_pending
-from jobs.transfer.item import Entry, FileError, Item, Skip
+from jobs.transfer.item import Entry, Item, Skip
 from jobs.transfer.store import store
+from service.core.embedding.pending import embed_pending
+from service.core.errors import FileError
 from service.core.model.memories import NewMemory
 from tests.conftest import MODEL
 from tests.embedding.fakes import Fake

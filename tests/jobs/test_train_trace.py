@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs.bench.trace import read_trace
-from jobs.transfer.source import open_source
+from jobs.files.source import open_source
 from tests.jobs.commands import magray, rows
 from tests.sql.calls import session, value
 

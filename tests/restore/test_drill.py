@@ -13,10 +13,10 @@ from jobs.backup.bring_back import bring_back
 from jobs.backup.catalogue import Catalogue
 from jobs.backup.chain import Window
 from jobs.backup.drill import drill
-from jobs.backup.errors import BackupError, CheckError
 from jobs.backup.repository import Repository, open_repository
 from jobs.backup.status import beside_the_data, conditions, mirror, summary
 from jobs.backup.target import Target
+from service.core.errors import BackupError, CheckError
 from tests.restore.places import MEMORY, NAMESPACE, Place
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.backup.archive_wal import DUPLICATE, FOREIGN, main, unpack
-from jobs.backup.errors import BackupError, DamagedError, NotRestorableError
 from jobs.backup.repository import open_repository
 from jobs.backup.status import summary
 from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.backup.wal import parse_lsn, segment_name
 from jobs.backup.windows import windows_of
+from service.core.errors import BackupError, DamagedError, NotRestorableError
 from service.core.settings import BackupSettings
 from tests.restore.places import Chain, flip, objects, restore_into, state_of
 

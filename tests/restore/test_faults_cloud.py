@@ -16,12 +16,6 @@ from moto.server import ThreadedMotoServer
 
 from jobs.backup.crypto import Key, Keys
 from jobs.backup.drill import drill
-from jobs.backup.errors import (
-    DamagedError,
-    NoKeyError,
-    NotReadyError,
-    StorageError,
-)
 from jobs.backup.prune import move
 from jobs.backup.repository import open_repository
 from jobs.backup.status import summary
@@ -29,6 +23,7 @@ from jobs.backup.target import Target
 from jobs.backup.verify import verify
 from jobs.storage.tier import Storage
 from service.background.backups import ship_wal
+from service.core.errors import ColdStorageError, DamagedError, NoKeyError, TierError
 from service.core.settings import BackupSettings
 from tests.restore.places import Chain, Place, line_of, restore_into, state_of
 
@@ -191,7 +186,7 @@ def test_fault_34_connections_that_break(bucket: Storage, proxy: Proxy) -> None:
 def test_fault_34_what_is_refused_is_no_success(bucket: Storage, proxy: Proxy, status: int) -> None:
     """Expired credentials, a missing right: a typed error at once."""
     proxy.spoil = lambda method, _: status if method == "PUT" else None
-    with pytest.raises(StorageError):
+    with pytest.raises(TierError):
         bucket.put("a", b"x")
     proxy.spoil = lambda _method, _path: None
     assert not bucket.exists("a")
@@ -200,7 +195,7 @@ def test_fault_34_what_is_refused_is_no_success(bucket: Storage, proxy: Proxy, s
 def test_fault_34_a_denied_delete_is_told(bucket: Storage, proxy: Proxy) -> None:
     bucket.put("a", b"x")
     proxy.spoil = lambda method, _: 403 if method in ("DELETE", "POST") else None
-    with pytest.raises(StorageError):
+    with pytest.raises(TierError):
         bucket.delete(["a"])
     proxy.spoil = lambda _method, _path: None
     assert bucket.exists("a")
@@ -209,7 +204,7 @@ def test_fault_34_a_denied_delete_is_told(bucket: Storage, proxy: Proxy) -> None
 def test_fault_34_a_short_upload_is_no_success(bucket: Storage, proxy: Proxy) -> None:
     """The store says it is stored, but half of it: never taken for a success."""
     proxy.shorten = True
-    with pytest.raises(StorageError):
+    with pytest.raises(TierError):
         bucket.put("a", b"x" * 1000)
 
 
@@ -219,7 +214,7 @@ def test_fault_34_a_backup_that_fails_in_the_cloud_leaves_nothing(
     place = make_place(cloud=f"s3://{BUCKET}/ann", cloud_options=options(proxy))
     place.write(3)
     proxy.spoil = lambda method, path: 403 if method == "PUT" and "pack-" in path else None
-    with pytest.raises(StorageError):
+    with pytest.raises(TierError):
         place.take("snapshot")
     proxy.spoil = lambda _method, _path: None
     assert place.repository.catalogue().backups == []
@@ -264,7 +259,7 @@ def test_fault_35_objects_in_cold_storage(copy: Chain, proxy: Proxy) -> None:
         move(moved.repository.catalogue().get(name), cloud)
     proxy.code = "InvalidObjectState"
     proxy.spoil = lambda method, path: 403 if method == "GET" and "pack-" in path else None
-    with pytest.raises(NotReadyError) as error:
+    with pytest.raises(ColdStorageError) as error:
         moved.restore(moved.instants[0])
     assert "restore the folder" in error.value.hint
     assert not (moved.folder / "restored").exists()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from jobs.backup.errors import StorageError
 from service.core.database import connect
+from service.core.errors import TierError
 from service.core.memory import Operator
 from tests.api.running import problem, running
 from tests.restore.places import NAMESPACE, Place, line_of
@@ -267,7 +267,7 @@ def test_fault_19_the_disk_of_the_backups_is_full(based: Place) -> None:
     with small_disk(small, 2, based.folder):
         cramped = Place(based.folder, directory=small / "repository")
         cramped.server = based.server
-        with pytest.raises(StorageError):
+        with pytest.raises(TierError):
             cramped.take("full")
         assert cramped.repository.catalogue().backups == []
         assert cramped.repository.catalogue().incomplete == {}

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.backup.catalogue import encode
 from jobs.backup.crypto import Keys
-from jobs.backup.errors import MissingError
 from service.core.embedded import EmbeddedServer
+from service.core.errors import MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,15 +16,9 @@ import psycopg
 import pytest
 
 from jobs.backup import locks
-from jobs.backup.errors import (
-    BackupError,
-    BusyError,
-    MismatchError,
-    TimedOutError,
-    ToolError,
-)
 from jobs.backup.take import take
 from service.core.database import connect
+from service.core.errors import BackupError, BusyError, MismatchError, TimedOutError, ToolError
 from service.core.memory import Backups
 from tests.restore.places import Place, line_of
 

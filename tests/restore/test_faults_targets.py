@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from jobs.backup.errors import MissingError, NotRestorableError, TargetInUseError
 from jobs.backup.marks import make_mark
 from jobs.backup.plan import make_plan, preflight
 from jobs.backup.release import release
 from jobs.backup.target import Target, parse_instant, parse_target
 from jobs.backup.windows import windows_of
 from service.core.embedded import EmbeddedServer
+from service.core.errors import MissingError, NotRestorableError, TargetInUseError
 from tests.restore.places import MEMORY, Place, restore_into, state_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.backup.errors import NotRestorableError
 from jobs.backup.windows import windows_of
+from service.core.errors import NotRestorableError
 from tests.restore.places import Place, now, restore_into, state_of
 
 if TYPE_CHECKING:

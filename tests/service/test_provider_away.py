@@ -9,8 +9,7 @@ import psycopg
 import pytest
 
 from service.core.backend import open_backend
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import ConfigError, PlatformError
+from service.core.errors import ConfigError, EmbeddingUnavailable, PlatformError
 from service.core.settings import Settings
 from tests.cli.program import Home
 from tests.conftest import DIM

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from service.background.watch.tally import BOUNDS
+from service.core.tally import BOUNDS
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
-from service.background.watch.channels import DeliveryError, make_channels
+from service.background.watch.channels import make_channels
 from service.background.watch.identity import message_id
+from service.core.errors import DeliveryError
 from service.core.settings import AlertSettings
 from tests.watch.drip import Drip
 

@@ -19,10 +19,10 @@ import pytest
 import standardwebhooks
 
 from service.background.watch import notifier
-from service.background.watch.channels import DeliveryError, make_channels
+from service.background.watch.channels import make_channels
 from service.background.watch.identity import message_id
 from service.background.watch.notifier import Notifier
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, DeliveryError
 from service.core.settings import AlertSettings
 from tests.sql.calls import call, rows, session
 from tests.watch.drip import Drip

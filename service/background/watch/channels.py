@@ -15,7 +15,7 @@ import structlog
 
 from service.background.watch.identity import message_id
 from service.background.watch.mail import Mail
-from service.core.errors import ConfigError
+from service.core.errors import ConfigError, DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger("magray.alert")
-
-
-class DeliveryError(Exception):
-    """A receiver did not take the message."""
 
 
 def make_channels(settings: AlertSettings) -> dict[str, Send]:
@@ -55,9 +51,10 @@ def _check_secret(path: Path) -> None:
         secret_key(path.read_text())
     except (OSError, ValueError, DeliveryError) as error:
         raise ConfigError(
-            "alerts.webhook_secret_file holds no secret to sign with", detail=str(error),
+            "alerts.webhook_secret_file holds no secret to sign with",
+            detail=str(error),
             hint=f"openssl rand -hex 32 > {path}",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _bounded(send: Send, seconds: float) -> Send:
@@ -78,8 +75,11 @@ async def _log(message: dict[str, Any]) -> None:
     tell = log.warning if message["event"] == "opened" else log.info
     tell(
         f"alert {message['event']}: {body['rule']}",
-        scope=body["scope"], value=body["value"], severity=body["severity"], hint=body["hint"],
-    )  # fmt: skip
+        scope=body["scope"],
+        value=body["value"],
+        severity=body["severity"],
+        hint=body["hint"],
+    )
 
 
 class Webhook:

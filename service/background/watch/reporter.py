@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
-from service.background.watch.tally import BOUNDS
+from service.core.tally import BOUNDS
 from service.core.tasks import end
 
 if TYPE_CHECKING:
-    from service.background.watch.tally import Tally
-    from service.core.embedding.cache import CachedEmbedder
     from service.core.memory import Watch
-    from service.search.query_cache import QueryCache
+    from service.core.tally import Lookups, Tally
 
 log = structlog.get_logger("magray.reporter")
 
@@ -40,7 +38,7 @@ class Reporter:
     """
 
     def __init__(
-        self, watch: Watch, tally: Tally, embedder: CachedEmbedder | None, queries: QueryCache
+        self, watch: Watch, tally: Tally, embedder: Lookups | None, queries: Lookups
     ) -> None:
         self._watch = watch
         self._tally = tally

@@ -21,7 +21,7 @@ import numpy as np
 from service.core.embedding.breaker import Breaker
 from service.core.embedding.cache import CachedEmbedder
 from service.core.embedding.isolate import Embedded, embed_each, embed_each_query, probe_query
-from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingUnavailable
 from service.core.tasks import end
 
 if TYPE_CHECKING:

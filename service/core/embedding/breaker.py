@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from service.core.embedding.cache import CachedEmbedder
-from service.core.embedding.port import EmbeddingUnavailable, embed_queries
+from service.core.embedding.port import embed_queries
 from service.core.embedding.vectors import MAX_CHARS, checked
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 
 from service.core.embedding.isolate import Embedded, reason_of
-from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

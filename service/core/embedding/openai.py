@@ -13,9 +13,8 @@ import msgspec
 import numpy as np
 import stamina
 
-from service.core.embedding.port import EmbeddingUnavailable
 from service.core.embedding.vectors import clean_text, unit_rows
-from service.core.errors import ConfigError, EmbeddingError
+from service.core.errors import ConfigError, EmbeddingError, EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path

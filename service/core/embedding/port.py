@@ -7,40 +7,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from service.core.errors import EmbeddingError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
-
-
-class EmbeddingUnavailable(EmbeddingError):  # noqa: N818 -- reads as the state it names
-    """The provider as a whole does not answer; no text is to blame, later may work.
-
-    ``embed_each`` looks for the text to blame for a failed batch, except after this error.
-
-    Args:
-        message: one sentence, what is wrong; `detail` and `hint` as every MagrayError has them.
-        retry_after: seconds the provider asked to be left alone; 0: it did not say.
-    """
-
-    exit_code = 69
-
-    def __init__(
-        self, message: str, *, detail: str = "", hint: str = "", retry_after: float = 0.0
-    ) -> None:
-        super().__init__(message, detail=detail, hint=hint)
-        self.retry_after = retry_after
-
-    @classmethod
-    def of(cls, error: Exception) -> EmbeddingUnavailable:
-        """The same as a fault of the whole provider; of an error not ours only its kind."""
-        if isinstance(error, cls):
-            return error
-        if isinstance(error, EmbeddingError):
-            return cls(error.message, detail=error.detail, hint=error.hint)
-        return cls("The embedding provider failed.", detail=type(error).__name__)
 
 
 class Embedder(Protocol):

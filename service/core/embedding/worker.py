@@ -17,8 +17,7 @@ import psycopg
 import structlog
 
 from service.core.embedding.keep import keep
-from service.core.embedding.port import EmbeddingUnavailable
-from service.core.errors import EmbeddingError
+from service.core.errors import EmbeddingError, EmbeddingUnavailable
 from service.core.tasks import end
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,22 @@ if TYPE_CHECKING:
     import psycopg
     from numpy.typing import NDArray
 
-# How memory.remember_many names a fault: its place among the memories of one namespace, from 1.
-_FAULT = re.compile(r"^memory (\d+):")
+# How memory.remember_many and import_records name a fault.
+_FAULT = re.compile(r"memory (\d+): ?(.*)", re.DOTALL)
 _NOTE = "of the batch: "
+
+
+class NamedFault(NamedTuple):
+    """A memory PostgreSQL refused: its place among those of one namespace from 0, and why."""
+
+    place: int
+    reason: str
+
+
+def named_fault(error: psycopg.Error) -> NamedFault | None:
+    """Which memory of a batch of one namespace an error is about, None when it names none."""
+    found = _FAULT.match(error.diag.message_primary or "")
+    return NamedFault(int(found[1]) - 1, found[2]) if found else None
 
 
 def note_place(
@@ -30,9 +43,9 @@ def note_place(
         places: where in the batch each of them stands, from 0.
         vectors: of the whole batch.
     """
-    named = _FAULT.match(error.diag.message_primary or "")
-    if named:
-        place = places[int(named[1]) - 1]
+    named = named_fault(error)
+    if named is not None:
+        place = places[named.place]
     elif (error.sqlstate or "")[:2] == "22":
         # refused on its way in: too large for 16 bits, or no number
         endless = (place for place in places if not _is_finite(vectors[place]))

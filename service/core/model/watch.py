@@ -87,3 +87,9 @@ class Health(Struct, frozen=True, kw_only=True):
 
     status: str
     reasons: list[dict[str, Any]]
+
+
+class Answer(Struct, frozen=True):
+    """`ok`, or there would be a problem instead."""
+
+    status: str

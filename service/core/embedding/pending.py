@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from service.core.embedding.isolate import embed_each
 from service.core.embedding.keep import keep
-from service.core.embedding.port import EmbeddingUnavailable
+from service.core.errors import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from jobs.transfer.item import FileError
-from jobs.transfer.shape import packed_as
-from jobs.transfer.texts import unstorable
+from jobs.files.packed import packed_as
+from jobs.files.texts import unstorable
+from service.core.errors import FileError
 from service.core.names import known_instead
 
 if TYPE_CHECKING:
@@ -176,8 +176,12 @@ def _fields(kind: inspect.Type, path: str) -> list[str]:
     kinds = _alternatives([kind])
     for name in _STEP.findall(path):
         if name:
-            inner = [field.type for struct in _structs(kinds)
-                     for field in struct.fields if field.encode_name == name]  # fmt: skip
+            inner = [
+                field.type
+                for struct in _structs(kinds)
+                for field in struct.fields
+                if field.encode_name == name
+            ]
         else:
             inner = [one.item_type for one in kinds if isinstance(one, inspect.ListType)]
         kinds = _alternatives(inner)
