@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
-import psycopg
 import structlog
 
 from jobs.backup.drill import drill
@@ -32,6 +31,7 @@ from service.background.backup_rules import due, moment_of
 from service.core.database import connect
 from service.core.errors import MagrayError
 from service.core.memory import Backups
+from service.core.repeat import again, every
 from service.core.tasks import end
 
 if TYPE_CHECKING:
@@ -63,24 +63,29 @@ class BackupKeeper:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._settings = backend.settings.backup
-        self._task: asyncio.Task[None] | None = None
         self._asked: set[asyncio.Task[bool]] = set()
         self._paused: dict[str, float] = {}
         self._refreshing: list[asyncio.Task[None]] = []
         self._mirror = BackupMirror(backend.database, self.repository, self._home)
 
-    def start(self) -> None:
-        """Begin to look every minute."""
-        if self.is_possible:
-            self._mirror.start()
-            self._task = asyncio.create_task(self._run(), name="backups")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look every minute."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            if self.is_possible:
+                await stack.enter_async_context(self._mirror.running())
+                await stack.enter_async_context(
+                    every(_INTERVAL, self._look, name="backups", log=log, trouble="backup failed",
+                          after=_INTERVAL)
+                )  # fmt: skip
+            yield
 
-    async def stop(self) -> None:
-        """End; with a snapshot first, if that is wanted, within its budget."""
-        await end(self._task)
+    async def close(self) -> None:
+        """End what is under way; with a snapshot, if that is wanted, within its budget."""
         for task in [*self._asked, *self._refreshing]:
             await end(task)
-        await self._mirror.stop()
+        await self._mirror.close()
         if self._settings.snapshot_on_shutdown and self.is_possible:
             await self._snapshot()
 
@@ -226,9 +231,9 @@ class BackupKeeper:
         """Do the work, and note how it gets on and how it ends; whether it ended well."""
         progress = _Progress()
         result = error = None
-        note = asyncio.create_task(self._note(run, progress))
         try:
-            result = msgspec.to_builtins(await work(progress.tell))
+            async with self._noting(run, progress):
+                result = msgspec.to_builtins(await work(progress.tell))
         except MagrayError as failed:
             error = {"code": failed.code, "message": failed.message, "detail": failed.detail,
                      "hint": failed.hint}  # fmt: skip
@@ -240,28 +245,23 @@ class BackupKeeper:
             error = {"code": "ML500", "message": "something went wrong here"}
             log.exception("backup run failed", run=str(run), exc_info=failed)
         finally:
-            await end(note)
             async with self._operator() as backups:
                 await backups.note_run(run, *progress.last, result=result, error=error)
         return error is None
 
-    async def _note(self, run: UUID, progress: _Progress) -> None:
-        async with self._operator() as backups:
-            while True:
-                await asyncio.sleep(_NOTE_EVERY)
-                await backups.note_run(run, *progress.last)
+    @asynccontextmanager
+    async def _noting(self, run: UUID, progress: _Progress) -> AsyncIterator[None]:
+        """Note how a run gets on, every second of the block."""
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            try:
-                await self._look()
-            except MagrayError as error:
-                log.warning("backup failed", error=error.message, detail=error.detail)
-            except psycopg.OperationalError as error:
-                log.warning("backups wait", error=str(error).partition("\n")[0])
-            except Exception as error:
-                log.exception("backup failed", exc_info=error)
+        async def note() -> None:
+            async with self._operator() as backups:
+                await again(_NOTE_EVERY, lambda: backups.note_run(run, *progress.last))
+
+        async with every(
+            _NOTE_EVERY, note, name=f"notes of run {run}", log=log, trouble="progress not noted",
+            after=_NOTE_EVERY,
+        ):  # fmt: skip
+            yield
 
     async def _look(self) -> None:
         repository = self.repository()

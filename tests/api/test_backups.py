@@ -96,7 +96,7 @@ async def keeping(**more: Any) -> AsyncIterator[tuple[Place, BackupKeeper]]:
             )
             keeper = BackupKeeper(replace(service.backend, database=database, settings=settings))
             yield place, keeper
-            await keeper.stop()
+            await keeper.close()
     finally:
         place.end()
         shutil.rmtree(folder)
@@ -116,7 +116,7 @@ async def test_a_backup_by_the_service() -> None:
         assert checked["result"]["findings"][0]["ok"]
         run = await keeper.begin("backup", {"kind": "full"})
         assert (await _end(keeper, run, patience=0))["state"] == "running"
-        await keeper.stop()
+        await keeper.close()
         (ended,) = await keeper.runs(run)
         assert (ended["state"], ended["error"]["code"]) == ("failed", "ML503")
 
@@ -127,14 +127,14 @@ async def test_fault_37_a_snapshot_at_the_shutdown() -> None:
     """Taken within its budget, or given up without a trace; the run says which."""
     async with keeping(snapshot_on_shutdown=True, shutdown_seconds=300) as (place, keeper):
         await asyncio.to_thread(place.write, 3)
-        await keeper.stop()
+        await keeper.close()
         (run,) = await keeper.runs()
         assert (run["state"], run["result"]["kind"]) == ("done", "snapshot")
         kept = [one.id for one in place.repository.catalogue().backups]
         assert kept == [run["result"]["id"]]
 
         keeper._settings = place.settings.model_copy(update={"shutdown_seconds": 0.5})
-        await keeper.stop()
+        await keeper.close()
         run = (await keeper.runs())[0]
         assert (run["state"], run["request"]["why"]) == ("failed", "shutdown")
         known = place.repository.catalogue()
