@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from jobs.transfer.item import FileError
+from service.cli.reported import ToldExit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,4 +28,4 @@ def file_faults() -> Iterator[None]:
             console.print(error.detail)
         if error.hint:
             console.print(f"try: {error.hint}", style="green")
-        sys.exit(EXIT_DATA)
+        raise ToldExit(EXIT_DATA, error.message, detail=error.detail, hint=error.hint) from error
