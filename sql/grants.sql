@@ -55,12 +55,13 @@ revoke execute on function memory.import_records, memory._put_whole, memory._mak
 
 -- Jobs: what they keep of themselves; their commands are the owner's.
 grant insert, update, delete on memory_data.job_run to memory_operator;
-grant update (cron, enabled, since) on memory_data.schedule to memory_operator;
+grant update (cron, enabled, since, due_at) on memory_data.schedule to memory_operator;
 grant select, insert, update on memory_data.sweep to memory_operator;
 revoke execute on function
     memory.expire, memory.renew_pinned, memory.purge_logs, memory.purge_traces, memory.purge_job_runs,
     memory.run_lifecycle, memory.run_job, memory.begin_job, memory.finish_job, memory.due_jobs,
-    memory.job_runner, memory.set_job, memory.allow_jobs, memory.reconcile_schedule
+    memory.job_runner, memory.set_job, memory.allow_jobs, memory.reconcile_schedule,
+    memory.expect_backups
     from memory_app;
 
 -- Training.
@@ -136,7 +137,7 @@ grant select on memory.archives to memory_analyst, memory_operator;
 grant select on memory.jobs to memory_analyst, memory_operator;
 -- What a view computes from a row alone.
 grant execute on function
-    memory._due, memory._latest_start, memory._next_due, memory._cron_field, memory._is_cron_day
+    memory._due, memory._backup_due, memory._latest_start, memory._next_due, memory._cron_field, memory._is_cron_day
     to memory_analyst;
 -- How full the layers are, without the right to measure.
 grant execute on function memory._layer_usage to memory_analyst;

@@ -23,7 +23,7 @@ INLINED = {
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
 PURE = {
-    "_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day",
+    "_backup_due", "_due", "_latest_start", "_next_due", "_cron_field", "_is_cron_day",
     "_layer_usage",  # how full the layers are, for memory.layers
 }  # fmt: skip
 
