@@ -101,18 +101,14 @@ def make_app(backend: Backend) -> Litestar:
             stack.enter_context(CacheCollector(backend.embedder, cache))
             stack.enter_context(TallyCollector(tally))
             stack.enter_context(kpi_metrics)
-            supervisor.start()
-            stack.push_async_callback(supervisor.stop)
+            await stack.enter_async_context(supervisor.running())
             # begins first and ends last, for it tells what the others counted
-            reporter.start()
-            stack.push_async_callback(reporter.stop)
+            await stack.enter_async_context(reporter.running())
             if batcher is not None:
                 stack.push_async_callback(batcher.close)
             if worker is not None:
-                worker.start()
-                stack.push_async_callback(worker.stop)
-            touches.start()
-            stack.push_async_callback(touches.stop)
+                await stack.enter_async_context(worker.running())
+            await stack.enter_async_context(touches.running())
             if backend.settings.jobs:
                 await stack.enter_async_context(housework(backend, keeper))
             yield

@@ -1,6 +1,7 @@
 -- The jobs as rows; a row whose `enabled` or `cron` an operator changed (memory.set_job) keeps the
 -- change. kind sql: pg_cron or the service runs it, through memory.run_job; kind program: the service
--- runs `magray …` itself.
+-- runs `magray …` itself; kind backup: the service that keeps backups runs it when the rules of [backup]
+-- say that it is due, at the next moment of its schedule.
 insert into memory_data.schedule (name, cron, kind, command, description) values
     ('heartbeat', '* * * * *', 'sql', 'select * from memory.reconcile_schedule()',
      'Shows that jobs run, and tells pg_cron what changed in the schedule.'),
@@ -33,7 +34,17 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
     ('alerts', '* * * * *', 'sql', 'select * from memory.check_alerts()',
      'Opens and ends alerts by the KPIs.'),
     ('job_history', '41 3 * * *', 'sql', 'select * from memory.purge_job_runs()',
-     'Removes old runs of jobs and of promote, here and in pg_cron.')
+     'Removes old runs of jobs and of promote, here and in pg_cron.'),
+    ('backup_full', '* * * * *', 'backup', 'magray backup full',
+     'Backs up everything, full_hours after the last full.'),
+    ('backup_compressed', '* * * * *', 'backup', 'magray backup compressed',
+     'Backs up everything into the cold archive when memory pressure was high.'),
+    ('backup_incremental', '* * * * *', 'backup', 'magray backup incremental',
+     'Backs up what changed, after incremental_mb of WAL.'),
+    ('backup_verify', '* * * * *', 'backup', 'magray backup verify',
+     'Reads backups and archived WAL that were not read for verify_days.'),
+    ('backup_drill', '* * * * *', 'backup', 'magray backup drill',
+     'Restores the newest chain aside and checks it, drill_days after the last proof.')
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
 

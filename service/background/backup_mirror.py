@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,10 +17,10 @@ from psycopg import AsyncConnection
 from jobs.backup.status import mirror
 from service.core.database import service_conninfo
 from service.core.memory import Backups
-from service.core.tasks import end
+from service.core.repeat import every
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from jobs.backup.repository import Repository
@@ -50,16 +51,18 @@ class BackupMirror:
         self._connection: AsyncConnection[Any] | None = None
         self._seen: tuple[Any, ...] | None = None
         self._lock = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
         self._not_before = 0.0
 
-    def start(self) -> None:
-        """Begin to look every second."""
-        self._task = asyncio.create_task(self._run(), name="backup mirror")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look every second."""
+        async with every(
+            _INTERVAL, self._look, name="backup mirror", log=log, trouble="mirror stands still"
+        ):
+            yield
 
-    async def stop(self) -> None:
-        """End."""
-        await end(self._task)
+    async def close(self) -> None:
+        """Give its connection back."""
         if self._connection is not None:
             await self._connection.close()
 
@@ -93,11 +96,10 @@ class BackupMirror:
             await self._connection.close()
             raise
 
-    async def _run(self) -> None:
-        while True:
-            began = time.monotonic()
-            await self.refresh()
-            await asyncio.sleep(max(_INTERVAL, _SHARE * (time.monotonic() - began)))
+    async def _look(self) -> float:
+        began = time.monotonic()
+        await self.refresh()
+        return max(_INTERVAL, _SHARE * (time.monotonic() - began))
 
 
 def _changed(stream: Path) -> int:

@@ -15,7 +15,7 @@ from jobs.backup.chain import parent_for
 from jobs.backup.wal import parse_lsn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from jobs.backup.catalogue import Catalogue
@@ -48,26 +48,30 @@ class Moment:
     pressure_at: datetime | None = None
 
 
-def due(moment: Moment, settings: BackupSettings) -> Iterator[str]:
-    """What is due now, the most urgent first: full, compressed, incremental, verify, drill."""
-    full = moment.newest_full
+def due_at(moment: Moment, settings: BackupSettings) -> dict[str, datetime]:
+    """When each is due, as far as that is known, the most urgent first.
+
+    Of full, compressed, incremental, verify and drill: what depends on pressure or WAL is due now
+    or not known.
+    """
+    full, now = moment.newest_full, moment.now
     if full is None:
-        return  # nobody has set backups up
+        return {}  # nobody has set backups up
 
-    def past(since: datetime | None, span: timedelta) -> bool:
-        return bool(span) and since is not None and moment.now - since >= span
+    def after(since: datetime | None, span: timedelta) -> datetime | None:
+        return since + span if span and since is not None else None
 
-    if past(full, timedelta(hours=settings.full_hours)):
-        yield "full"
-    pressed = moment.pressure_at is not None and moment.now - moment.pressure_at < _FRESH
-    if pressed and (moment.newest_compressed is None or past(moment.newest_compressed, _CALM)):
-        yield "compressed"
-    if settings.incremental_mb and moment.wal_bytes >= settings.incremental_mb * _MB:
-        yield "incremental"
-    if past(moment.unread, timedelta(days=settings.verify_days)):
-        yield "verify"
-    if past(moment.proven or full, timedelta(days=settings.drill_days)):
-        yield "drill"
+    pressed = moment.pressure_at is not None and now - moment.pressure_at < _FRESH
+    calm = moment.newest_compressed is None or now - moment.newest_compressed >= _CALM
+    grown = settings.incremental_mb and moment.wal_bytes >= settings.incremental_mb * _MB
+    times = {
+        "full": after(full, timedelta(hours=settings.full_hours)),
+        "compressed": now if pressed and calm else None,
+        "incremental": now if grown else None,
+        "verify": after(moment.unread, timedelta(days=settings.verify_days)),
+        "drill": after(moment.proven or full, timedelta(days=settings.drill_days)),
+    }
+    return {action: at for action, at in times.items() if at is not None}
 
 
 def moment_of(

@@ -1,6 +1,9 @@
 """Backups while the service runs: those that are due, and those somebody asked for over HTTP.
 
-What is due say the rules of `backup_rules.py`; a snapshot is taken when the service is stopped.
+When what is due say the rules of `backup_rules.py`; the rows of kind backup of the schedule, and so
+`memory.jobs`, show it, and an operator may switch them off or narrow their times (memory.set_job).
+A snapshot is taken when the service is stopped.
+
 Each is a run: `memory.backup_runs`, `GET /v1/backups` show how it gets on and how it ended.
 """
 
@@ -8,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
-import psycopg
 import structlog
 
 from jobs.backup.drill import drill
@@ -27,10 +29,11 @@ from jobs.backup.status import APART, beside_the_data, mirror
 from jobs.backup.take import take
 from jobs.backup.verify import verify
 from service.background.backup_mirror import BackupMirror
-from service.background.backup_rules import due, moment_of
+from service.background.backup_rules import due_at, moment_of
 from service.core.database import connect
 from service.core.errors import MagrayError, MissingError
-from service.core.memory import Backups
+from service.core.memory import Backups, Jobs
+from service.core.repeat import again, every
 from service.core.tasks import end
 
 if TYPE_CHECKING:
@@ -62,24 +65,29 @@ class BackupKeeper:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._settings = backend.settings.backup
-        self._task: asyncio.Task[None] | None = None
-        self._asked: set[asyncio.Task[bool]] = set()
+        self._asked: set[asyncio.Task[_Error | None]] = set()
         self._paused: dict[str, float] = {}
         self._refreshing: list[asyncio.Task[None]] = []
         self._mirror = BackupMirror(backend.database, self.repository, self._home)
 
-    def start(self) -> None:
-        """Begin to look every minute."""
-        if self.is_possible:
-            self._mirror.start()
-            self._task = asyncio.create_task(self._run(), name="backups")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look every minute."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.close)
+            if self.is_possible:
+                await stack.enter_async_context(self._mirror.running())
+                await stack.enter_async_context(
+                    every(_INTERVAL, self._look, name="backups", log=log, trouble="backup failed",
+                          after=_INTERVAL)
+                )  # fmt: skip
+            yield
 
-    async def stop(self) -> None:
-        """End; with a snapshot first, if that is wanted, within its budget."""
-        await end(self._task)
+    async def close(self) -> None:
+        """End what is under way; with a snapshot, if that is wanted, within its budget."""
         for task in [*self._asked, *self._refreshing]:
             await end(task)
-        await self._mirror.stop()
+        await self._mirror.close()
         if self._settings.snapshot_on_shutdown and self.is_possible:
             await self._snapshot()
 
@@ -136,7 +144,7 @@ class BackupKeeper:
 
     async def _begin(
         self, action: str, request: dict[str, Any], work: _Work
-    ) -> tuple[UUID, asyncio.Task[bool]]:
+    ) -> tuple[UUID, asyncio.Task[_Error | None]]:
         async with self._operator() as backups:
             run = await backups.begin_run(action, request)
         task = asyncio.create_task(self._follow(run, work), name=f"{action} run {run}")
@@ -221,13 +229,14 @@ class BackupKeeper:
         await mirror(repository, self._backend.database)
         return proof
 
-    async def _follow(self, run: UUID, work: _Work) -> bool:
-        """Do the work, and note how it gets on and how it ends; whether it ended well."""
+    async def _follow(self, run: UUID, work: _Work) -> _Error | None:
+        """Do the work, and note how it gets on and how it ends; the error it ended with."""
         progress = _Progress()
-        result = error = None
-        note = asyncio.create_task(self._note(run, progress))
+        result = None
+        error: _Error | None = None
         try:
-            result = msgspec.to_builtins(await work(progress.tell))
+            async with self._noting(run, progress):
+                result = msgspec.to_builtins(await work(progress.tell))
         except MagrayError as failed:
             error = {"code": failed.code, "message": failed.message, "detail": failed.detail,
                      "hint": failed.hint}  # fmt: skip
@@ -239,28 +248,23 @@ class BackupKeeper:
             error = {"code": "ML500", "message": "something went wrong here"}
             log.exception("backup run failed", run=str(run), exc_info=failed)
         finally:
-            await end(note)
             async with self._operator() as backups:
                 await backups.note_run(run, *progress.last, result=result, error=error)
-        return error is None
+        return error
 
-    async def _note(self, run: UUID, progress: _Progress) -> None:
-        async with self._operator() as backups:
-            while True:
-                await asyncio.sleep(_NOTE_EVERY)
-                await backups.note_run(run, *progress.last)
+    @asynccontextmanager
+    async def _noting(self, run: UUID, progress: _Progress) -> AsyncIterator[None]:
+        """Note how a run gets on, every second of the block."""
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            try:
-                await self._look()
-            except MagrayError as error:
-                log.warning("backup failed", error=error.message, detail=error.detail)
-            except psycopg.OperationalError as error:
-                log.warning("backups wait", error=str(error).partition("\n")[0])
-            except Exception as error:
-                log.exception("backup failed", exc_info=error)
+        async def note() -> None:
+            async with self._operator() as backups:
+                await again(_NOTE_EVERY, lambda: backups.note_run(run, *progress.last))
+
+        async with every(
+            _NOTE_EVERY, note, name=f"notes of run {run}", log=log, trouble="progress not noted",
+            after=_NOTE_EVERY,
+        ):  # fmt: skip
+            yield
 
     async def _look(self) -> None:
         repository = self.repository()
@@ -274,20 +278,53 @@ class BackupKeeper:
         async with connect(database.url) as connection:
             asked = Backups(connection)
             facts, pressure_at = await asked.facts(), await asked.pressure_at()
-        for action in due(moment_of(facts, known, pressure_at=pressure_at), settings):
-            if self._paused.get(action, 0) <= time.monotonic():
-                await self._do(action)
+        times = due_at(moment_of(facts, known, pressure_at=pressure_at), settings)
+        await self._do_first(self._unless_paused(times, facts["now"]), facts["now"])
+
+    def _unless_paused(self, times: dict[str, datetime], now: datetime) -> dict[str, datetime]:
+        """The same times, none of them within the pause of what failed."""
+        left = {one: until - time.monotonic() for one, until in self._paused.items()}
+        pauses = {one: timedelta(seconds=seconds) for one, seconds in left.items() if seconds > 0}
+        return {
+            action: max(at, now + pauses[action]) if action in pauses else at
+            for action, at in times.items()
+        }
+
+    async def _do_first(self, times: dict[str, datetime], now: datetime) -> None:
+        """Begin the first that is due and may run, as a job of the schedule."""
+        async with connect(self._backend.database.url, role="memory_operator") as connection:
+            jobs = Jobs(connection)
+            expected = {_job(action): at for action, at in times.items()}
+            await jobs.expect_backups(expected)
+            for action in [one for one, at in times.items() if at <= now]:
+                run = await jobs.begin(_job(action))
+                if run is None:
+                    continue
+                # the others wait for their turn, which is no lateness
+                await jobs.expect_backups({job: at for job, at in expected.items() if at > now})
+                error: str | None = "stopped with the service"
+                try:
+                    error = await self._do(action)
+                except Exception as failed:
+                    error = str(failed)
+                    raise
+                finally:
+                    await jobs.finish(run, error)
                 return
 
-    async def _do(self, action: str) -> None:
-        """Do what is due, as a run; what failed is left alone for a while."""
+    async def _do(self, action: str) -> str | None:
+        """Do what is due, as a run; what failed is left alone for a while, and why is returned."""
         request = {"why": f"due: {action}"}
         name = action
         if action not in ("verify", "drill"):
             name, request = "backup", {"kind": action, **request}
         _, task = await self._begin(name, request, self._work(name, request))
-        if not await task or action == "verify":  # what could not be read is still due
+        error = await task
+        if error is not None or action == "verify":  # what could not be read is still due
             self._paused[action] = time.monotonic() + _PAUSE
+        if error is None:
+            return None
+        return ": ".join(filter(None, (error["message"], error.get("detail"))))
 
     async def _snapshot(self) -> None:
         """A run like the others, which says whether it came to its end; never beyond its budget."""
@@ -302,6 +339,11 @@ class BackupKeeper:
                 await task
         except TimeoutError:
             log.warning("no snapshot at the shutdown", cause="it took too long", seconds=budget)
+
+
+def _job(action: str) -> str:
+    """What the schedule calls it."""
+    return f"backup_{action}"
 
 
 def ship_wal(repository: Repository, known: Catalogue) -> None:
@@ -326,4 +368,6 @@ class _Progress:
 
 
 if TYPE_CHECKING:
+    # code, message, detail and hint
+    _Error = dict[str, str]
     _Work = Callable[[Callable[[str, int, int | None], None]], Awaitable[dict[str, Any]]]

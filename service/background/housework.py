@@ -34,6 +34,5 @@ async def housework(backend: Backend, keeper: BackupKeeper) -> AsyncIterator[Non
     )
     async with AsyncExitStack() as stack:
         for part in parts:
-            part.start()
-            stack.push_async_callback(part.stop)
+            await stack.enter_async_context(part.running())
         yield

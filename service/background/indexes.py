@@ -7,14 +7,17 @@ a database whose jobs are switched off.
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 
 from service.core.database import connect
 from service.core.memory import Jobs, Operator
-from service.core.tasks import end
+from service.core.repeat import every
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 log = structlog.get_logger("magray.indexes")
 
@@ -30,24 +33,18 @@ class IndexBuilder:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name="index builder")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Build; an index being built at the end is dropped and built anew next time."""
+        async with every(
+            _INTERVAL, self._build, name="index builder", log=log, trouble="no index built"
+        ):
+            yield
 
-    async def stop(self) -> None:
-        """End; an index being built is dropped and built anew next time."""
-        await end(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with connect(self._url, role="memory_owner") as connection:
-                    runner, _ = await Jobs(connection).runner()
-                    if runner != "nobody":
-                        for statement in await Operator(connection).build_indexes():
-                            log.info("index built", statement=statement)
-            except psycopg.Error as error:
-                log.warning("no index built", error=str(error).splitlines()[0])
-            await asyncio.sleep(_INTERVAL)
+    async def _build(self) -> None:
+        async with connect(self._url, role="memory_owner") as connection:
+            runner, _ = await Jobs(connection).runner()
+            if runner != "nobody":
+                for statement in await Operator(connection).build_indexes():
+                    log.info("index built", statement=statement)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import signal
 import sys
 from typing import NamedTuple
+
+from service.core.report import OPTION, decode
 
 _PATIENCE = 20.0  # seconds a program may take to end when the service stops
 _KEPT = 16_384  # last bytes of what it prints, however long it runs
 _SHOWN = 900  # characters of an error; memory.finish_job keeps 1,000
-_FRAME = " \t─│╭╮╰╯"  # around what the command line says of a wrong option
-_SPEAKER = "magray:"  # how an error of ours begins
 
 
 class Ended(NamedTuple):
@@ -25,16 +26,14 @@ class Ended(NamedTuple):
 async def execute(command: str, url: str) -> Ended:
     """Run `magray …` on the database at `url`; cancelled, the program is told to stop first."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service.cli.main", *shlex.split(command)[1:],
+        sys.executable, "-m", "service.cli.main", OPTION, *shlex.split(command)[1:],
         env={**os.environ, "MAGRAY_DATABASE_URL": url},
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, err, code = await asyncio.gather(
-            _tail(process.stdout), _tail(process.stderr), process.wait()
-        )
+        told, code = await asyncio.gather(_tail(process.stderr), process.wait())
     except asyncio.CancelledError:
         process.terminate()
         try:
@@ -43,27 +42,31 @@ async def execute(command: str, url: str) -> Ended:
             process.kill()
             await process.wait()
         raise
-    if code == 0:
-        return Ended(None, " ".join(_lines(out)[-1:])[:_SHOWN])
-    return Ended(f"exit code {code}: {message(out, err)}", "")
+    return ended(code, told)
 
 
-def message(out: str, err: str) -> str:
-    """What a program that failed says is wrong, in a line.
+def ended(code: int, told: str) -> Ended:
+    """What a program's exit code and its report mean.
 
-    Its own sentence with detail and hint, which begins with `magray:`; of anything else the end,
-    and of standard output only when standard error is empty.
+    One that was killed, or came to its end before it could report (an import that fails), has left
+    no report: then the end of what it wrote to standard error is kept.
     """
-    lines = _lines(err) or _lines(out)
-    ours = [place for place, line in enumerate(lines) if line.startswith(_SPEAKER)]
-    if ours:
-        return "; ".join(lines[ours[-1] :])[:_SHOWN]
-    return "; ".join(lines)[-_SHOWN:] or "no message"
+    lines = [line for line in told.splitlines() if line.strip()]
+    report = decode(lines[-1]) if lines else None
+    if report is not None and report.ok and code == 0:
+        return Ended(None, report.summary[:_SHOWN])
+    how = f"killed by {_signal(-code)}" if code < 0 else f"exit code {code}"
+    if report is not None:
+        return Ended(f"{how}: {report.in_a_line}"[:_SHOWN], "")
+    last = "; ".join(" ".join(line.split()) for line in lines)[-_SHOWN:]
+    return Ended(f"{how} without a report: {last or 'it said nothing'}", "")
 
 
-def _lines(text: str) -> list[str]:
-    lines = (" ".join(line.strip(_FRAME).split()) for line in text.splitlines())
-    return [line for line in lines if line]
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 async def _tail(stream: asyncio.StreamReader | None) -> str:

@@ -8,6 +8,8 @@ here is only the clock. Several services and pg_cron may do this at once: a job 
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,9 +18,11 @@ import structlog
 from service.background.programs import execute
 from service.core.database import connect
 from service.core.memory import Jobs
+from service.core.repeat import again, every
 from service.core.tasks import end
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
 log = structlog.get_logger("magray.schedule")
@@ -39,32 +43,27 @@ class Scheduler:
     def __init__(self, url: str) -> None:
         self._url = url
         self._runner: tuple[str, str] | None = None
-        self._task: asyncio.Task[None] | None = None
         self._programs: dict[str, asyncio.Task[None]] = {}
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name="scheduler")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run them; a job under way at the end is undone, a program told to stop."""
+        try:
+            async with every(
+                _PAUSE, self._work, name="scheduler", log=log, trouble="jobs cannot run"
+            ):
+                yield
+        finally:
+            for program in list(self._programs.values()):
+                await end(program)
 
-    async def stop(self) -> None:
-        """End; a job under way is undone, a program told to stop."""
-        await end(self._task)
-        for program in list(self._programs.values()):
-            await end(program)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with self._connect() as connection:
-                    jobs = Jobs(connection)
-                    for change in await jobs.reconcile():
-                        log.info("pg_cron told", **change)
-                    while True:
-                        await self._turn(jobs)
-                        await asyncio.sleep(_TICK)
-            except psycopg.Error as error:
-                log.warning("jobs cannot run", error=str(error).partition("\n")[0])
-            await asyncio.sleep(_PAUSE)
+    async def _work(self) -> None:
+        """Everything on one connection, until it is lost."""
+        async with self._connect() as connection:
+            jobs = Jobs(connection)
+            for change in await jobs.reconcile():
+                log.info("pg_cron told", **change)
+            await again(_TICK, partial(self._turn, jobs))
 
     async def _turn(self, jobs: Jobs) -> None:
         self._tell_runner(await jobs.runner())

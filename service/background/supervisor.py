@@ -12,6 +12,7 @@ import asyncio
 import math
 import re
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,10 +25,10 @@ import structlog
 from service.core.database import LOST, connect
 from service.core.embedded.ending import Cause
 from service.core.errors import PlatformError
-from service.core.tasks import end
+from service.core.repeat import every
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from psycopg_pool import AsyncConnectionPool
 
@@ -116,23 +117,15 @@ class Supervisor:
         self._back_at = -math.inf
         self._probe_at = 0.0
         self._untold: list[tuple[Trouble, datetime]] = []
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name="supervisor")
-
-    async def stop(self) -> None:
-        """End; a start under way goes on, and whoever stops the server waits for it."""
-        await end(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._look()
-            except Exception as error:
-                log.exception("the look at the database failed", exc_info=error)
-            await asyncio.sleep(_TICK)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look; a start under way at the end goes on, and whoever stops the server waits for it."""
+        async with every(
+            _TICK, self._look, name="supervisor", log=log,
+            trouble="the look at the database failed",
+        ):  # fmt: skip
+            yield
 
     async def _look(self) -> None:
         server = self._server

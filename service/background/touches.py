@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -16,10 +17,10 @@ import structlog
 
 from service.core.database import LOST
 from service.core.memory import Use
-from service.core.tasks import end
+from service.core.repeat import every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
     from uuid import UUID
 
     import numpy as np
@@ -43,7 +44,6 @@ class TouchBuffer:
         self._memory = memory
         self._pending: set[Use] = set()
         self._asked: dict[str, deque[NDArray[np.float32]]] = {}
-        self._task: asyncio.Task[None] | None = None
 
     def add(self, namespace: str, ids: Iterable[UUID], *, session: str | None, source: str) -> None:
         """Note that memories were used."""
@@ -55,14 +55,17 @@ class TouchBuffer:
         if namespace in self._asked or len(self._asked) < _NAMESPACES:
             self._asked.setdefault(namespace, deque(maxlen=_QUESTIONS)).append(vector)
 
-    def start(self) -> None:
-        """Begin writing."""
-        self._task = asyncio.create_task(self._run(), name="touch buffer")
-
-    async def stop(self) -> None:
-        """Write what is left and end."""
-        await end(self._task)
-        await self.flush()
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write every second, and at the end what is left."""
+        try:
+            async with every(
+                _INTERVAL, self.flush, name="touch buffer", log=log, trouble="uses not counted",
+                after=_INTERVAL,
+            ):  # fmt: skip
+                yield
+        finally:
+            await self.flush()
 
     async def flush(self) -> None:
         """Write everything collected so far; what cannot be written stays for the next time."""
@@ -104,8 +107,3 @@ class TouchBuffer:
             except asyncio.CancelledError:
                 self._pending.update(uses, taken)
                 raise
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            await self.flush()

@@ -18,6 +18,7 @@ from jobs.archive.restore import restore as bring_back
 from jobs.storage.store import open_store
 from service.cli.output import json_option, print_rows
 from service.cli.progress import make_progress
+from service.cli.reported import ToldExit
 from service.core.backend import open_database
 from service.core.database import connect
 from service.core.errors import DamagedObjectError, StorageError
@@ -262,7 +263,7 @@ def _tell_problems(problems: list[str]) -> None:
     for problem in problems:
         Console(stderr=True, highlight=False).print(problem, markup=False, soft_wrap=True)
     if problems:
-        sys.exit(StorageError.exit_code)
+        raise ToldExit(StorageError.exit_code, "; ".join(problems))
 
 
 def _say(text: str, *, as_json: bool) -> None:

@@ -38,10 +38,6 @@ async def _jobs(settings: Settings) -> None:
         memory = backend.memory
         pools = (backend.pool, memory.housekeeping)
         supervisor = Supervisor(backend.database, pools, Watch(memory.housekeeping))
-        supervisor.start()
-        try:
-            async with housework(backend, BackupKeeper(backend)):
-                log.info("jobs run here")
-                await until_told()
-        finally:
-            await supervisor.stop()
+        async with supervisor.running(), housework(backend, BackupKeeper(backend)):
+            log.info("jobs run here")
+            await until_told()

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.entry import INTERRUPTED
-from service.core.errors import DatabaseError, MagrayError, of_sqlstate
+from service.cli.reported import fault, run_reported
+from service.core.errors import MagrayError
+from service.core.report import OPTION
 
 if TYPE_CHECKING:
     from click import Command, Context
@@ -60,6 +62,12 @@ class _Commands(click.RichGroup):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    OPTION,
+    is_flag=True,
+    expose_value=False,
+    help="End with a line of JSON on standard error that says how it went; comes first.",
+)
 @click.version_option(package_name="magray-memory", prog_name="magray")
 def magray() -> None:
     """The layered memory of AI assistants, as a PostgreSQL data service."""
@@ -67,23 +75,14 @@ def magray() -> None:
 
 def run() -> None:
     """The entry of the `magray` program: an error is a sentence and an exit code."""
+    if sys.argv[1:2] == [OPTION]:
+        run_reported(magray)
     try:
         magray()
-    except MagrayError as error:
-        _tell(error.message, error.detail, error.hint)
-        sys.exit(error.exit_code)
-    except psycopg.Error as error:
-        from service.core.database import (
-            is_unprepared,  # half a second that no help page has to wait
-        )
-
-        diag = error.diag
-        _tell(
-            diag.message_primary or str(error).strip() or DatabaseError.sentence,
-            diag.message_detail or "",
-            diag.message_hint or ("magray migrate" if is_unprepared(error) else "magray check"),
-        )
-        sys.exit(of_sqlstate(error.sqlstate or "").exit_code)
+    except (MagrayError, psycopg.Error) as error:
+        code, told = fault(error)
+        _tell(told.message, told.detail, told.hint)
+        sys.exit(code)
 
 
 def _tell(message: str, detail: str, hint: str) -> None:

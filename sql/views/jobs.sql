@@ -22,18 +22,22 @@ left join lateral (
 ) as r on true
 join memory_data.setting as z on z.key = 'cron_timezone'
 cross join lateral (
-    select case when s.enabled
-        then memory._job_due(s.cron, s.since, r.started_at, now(), z.value #>> '{}') end as next_due
+    select case
+        when not s.enabled then null
+        when s.kind = 'backup' then memory._backup_due(s.cron, s.due_at, r.started_at, z.value #>> '{}')
+        else memory._job_due(s.cron, s.since, r.started_at, now(), z.value #>> '{}') end as next_due
 ) as d;
 
 comment on view memory.jobs is
 'One row a scheduled job: its last run with rows, duration and error, and when it is due next.';
 comment on column memory.jobs.runner is 'Who ran it last: pg_cron, the service, or somebody by hand.';
 comment on column memory.jobs.duration is 'Of the last run; null while it runs.';
-comment on column memory.jobs.next_due is 'Null: switched off, or a schedule that is never due.';
+comment on column memory.jobs.next_due is
+'Null: switched off, never due by its schedule, or a backup that no rule asks for yet.';
 comment on column memory.jobs.late is 'How long it has been due; null: it is not.';
 comment on column memory.jobs.name is 'Name of the job, as memory.run_job takes it.';
-comment on column memory.jobs.kind is 'sql: its command is a statement; program: it runs outside of the database.';
+comment on column memory.jobs.kind is
+'sql: its command is a statement; program: it runs outside of the database; backup: [backup] says when.';
 comment on column memory.jobs.cron is 'When it is due: standard cron, or "N seconds".';
 comment on column memory.jobs.enabled is 'Whether it runs by itself.';
 comment on column memory.jobs.description is 'What it does.';

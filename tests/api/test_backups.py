@@ -13,7 +13,7 @@ import pytest
 
 from jobs.backup.catalogue import Catalogue
 from jobs.backup.restore import open_folder
-from service.background.backup_rules import Moment, due, moment_of
+from service.background.backup_rules import Moment, due_at, moment_of
 from service.background.backups import BackupKeeper
 from service.core.settings import BackupSettings
 from tests.api.running import PROBLEM, running
@@ -96,7 +96,7 @@ async def keeping(**more: Any) -> AsyncIterator[tuple[Place, BackupKeeper]]:
             )
             keeper = BackupKeeper(replace(service.backend, database=database, settings=settings))
             yield place, keeper
-            await keeper.stop()
+            await keeper.close()
     finally:
         place.end()
         shutil.rmtree(folder)
@@ -116,7 +116,7 @@ async def test_a_backup_by_the_service() -> None:
         assert checked["result"]["findings"][0]["ok"]
         run = await keeper.begin("backup", {"kind": "full"})
         assert (await _end(keeper, run, patience=0))["state"] == "running"
-        await keeper.stop()
+        await keeper.close()
         (ended,) = await keeper.runs(run)
         assert (ended["state"], ended["error"]["code"]) == ("failed", "ML503")
 
@@ -127,14 +127,14 @@ async def test_fault_37_a_snapshot_at_the_shutdown() -> None:
     """Taken within its budget, or given up without a trace; the run says which."""
     async with keeping(snapshot_on_shutdown=True, shutdown_seconds=300) as (place, keeper):
         await asyncio.to_thread(place.write, 3)
-        await keeper.stop()
+        await keeper.close()
         (run,) = await keeper.runs()
         assert (run["state"], run["result"]["kind"]) == ("done", "snapshot")
         kept = [one.id for one in place.repository.catalogue().backups]
         assert kept == [run["result"]["id"]]
 
         keeper._settings = place.settings.model_copy(update={"shutdown_seconds": 0.5})
-        await keeper.stop()
+        await keeper.close()
         run = (await keeper.runs())[0]
         assert (run["state"], run["request"]["why"]) == ("failed", "shutdown")
         known = place.repository.catalogue()
@@ -163,6 +163,12 @@ async def test_memory_pressure_becomes_a_backup_in_the_cold_archive(tmp_path: Pa
         (run,) = await keeper.runs()
         assert (run["state"], run["request"]["kind"]) == ("done", "compressed"), run
         assert run["result"]["reason"] == "due: compressed"
+        job = "select runner, error, duration > '0', next_due from memory.jobs"
+        assert place.sql(f"{job} where name = 'backup_compressed'") == [
+            ("service", None, True, None)
+        ]
+        ((full_due,),) = place.sql("select next_due from memory.jobs where name = 'backup_full'")
+        assert timedelta(hours=23) < full_due - now() < timedelta(hours=24)
         assert (cold / "backups" / run["result"]["id"] / "manifest.json").is_file()
         await keeper._look()
         assert len(await keeper.runs()) == 1
@@ -181,6 +187,8 @@ async def test_the_service_reads_and_proves_by_itself() -> None:
         assert all(one["ok"] for one in run["result"]["findings"])
         await keeper._look()
         assert len(await keeper.runs()) == 1  # a while has to pass
+        due = "select next_due - last_start > '10 minutes' from memory.jobs"
+        assert place.sql(f"{due} where name = 'backup_verify'") == [(True,)]
 
         pack = place.server.home / "repository" / "backups" / made.id / "pack-00001.zst"
         flip(pack, pack.stat().st_size // 2)
@@ -213,8 +221,9 @@ def moment(**changed: Any) -> Moment:
     return Moment(**{**usual, **changed, **ago})
 
 
-def what(asked: Moment) -> list[str]:
-    return list(due(asked, SETTINGS))
+def what(asked: Moment, settings: BackupSettings = SETTINGS) -> list[str]:
+    """What is due, the most urgent first."""
+    return [action for action, at in due_at(asked, settings).items() if at <= asked.now]
 
 
 def test_what_is_due() -> None:
@@ -234,6 +243,15 @@ def test_what_is_due() -> None:
     assert what(moment(proven=None, newest_full=timedelta(hours=1))) == []
 
 
+def test_when_it_will_be_due_is_known_where_a_clock_decides() -> None:
+    asked = moment()
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    assert due_at(asked, SETTINGS) == {
+        "full": asked.now + 23 * hour, "verify": asked.now + 6 * day, "drill": asked.now + 6 * day,
+    }  # fmt: skip
+    assert due_at(moment(newest_full=None), SETTINGS) == {}
+
+
 def test_what_is_due_comes_in_order_of_urgency() -> None:
     long_ago = timedelta(days=30)
     everything = moment(
@@ -242,7 +260,7 @@ def test_what_is_due_comes_in_order_of_urgency() -> None:
     )  # fmt: skip
     assert what(everything) == ["full", "compressed", "incremental", "verify", "drill"]
     never = BackupSettings(full_hours=0, incremental_mb=0, verify_days=0, drill_days=0)
-    assert list(due(everything, never)) == ["compressed"]
+    assert what(everything, never) == ["compressed"]
 
 
 def test_fault_38_pressure_that_flaps_makes_one_backup_a_day() -> None:

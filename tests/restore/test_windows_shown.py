@@ -27,7 +27,7 @@ async def mirroring(place: Place) -> AsyncIterator[tuple[BackupMirror, Watch]]:
     mirror = BackupMirror(place.database, lambda: place.repository, place.server.home)
     async with make_pool(place.server.url(), size=1, role="memory_operator") as pool:
         yield mirror, Watch(pool, mirror.refresh)
-        await mirror.stop()
+        await mirror.close()
 
 
 def known(place: Place) -> datetime:
@@ -75,8 +75,7 @@ def test_the_end_moves_with_each_archived_segment(make_place: Callable[..., Plac
             assert seen(place) == known(place)
 
     async def by_itself() -> None:
-        async with mirroring(place) as (mirror, _):
-            mirror.start()
+        async with mirroring(place) as (mirror, _), mirror.running():
             await asyncio.to_thread(archive_something, place)
             began = time.monotonic()
             while await asyncio.to_thread(seen, place) != known(place):

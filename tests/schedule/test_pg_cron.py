@@ -66,14 +66,9 @@ def serve_until(url: str, come_true: Callable[[Logs], object], *, seconds: float
     """Run the service's scheduler until something is true; returns what it said."""
 
     async def run() -> None:
-        scheduler = Scheduler(url)
-        scheduler.start()
-        try:
-            async with asyncio.timeout(seconds):
-                while not come_true(logs):  # noqa: ASYNC110
-                    await asyncio.sleep(0.1)
-        finally:
-            await scheduler.stop()
+        async with Scheduler(url).running(), asyncio.timeout(seconds):
+            while not come_true(logs):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
     with capture_logs() as logs:
         asyncio.run(run())

@@ -24,7 +24,7 @@ INLINED = {
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
 PURE = {
-    "_job_due", "_latest_plausible_start", "_next_due", "_parse_cron_field",
+    "_backup_due", "_job_due", "_latest_plausible_start", "_next_due", "_parse_cron_field",
     "_layer_usage",  # how full the layers are, for memory.layers
 }  # fmt: skip
 

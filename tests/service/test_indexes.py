@@ -27,10 +27,8 @@ async def builder(clone_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         db.execute("update memory_data.setting set value = '100' where key = 'exact_rows'")
         value(db, "select memory.allow_jobs(false)")
     monkeypatch.setattr(indexes, "_INTERVAL", 0.02)
-    made = indexes.IndexBuilder(clone_url)
-    made.start()
-    yield
-    await made.stop()
+    async with indexes.IndexBuilder(clone_url).running():
+        yield
 
 
 @pytest.mark.usefixtures("builder")

@@ -32,11 +32,8 @@ async def scheduler(url: str) -> AsyncIterator[tuple[Scheduler, Logs]]:
     """The service's scheduler on a database, and what it says."""
     running = Scheduler(url)
     with capture_logs() as logs:
-        running.start()
-        try:
+        async with running.running():
             yield running, logs
-        finally:
-            await running.stop()
 
 
 @pytest.fixture(autouse=True)

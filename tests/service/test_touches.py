@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -82,11 +82,11 @@ async def test_a_stop_writes_what_is_left(
     monkeypatch.setattr(touches, "_INTERVAL", 3600)
     memory = store(clone_url, "a")
     buffer = TouchBuffer(Memory(pool))
-    buffer.start()
-    buffer.add("a", [memory], session=None, source="get")
-    await buffer.stop()
+    async with buffer.running():
+        buffer.add("a", [memory], session=None, source="get")
     assert counts(clone_url) == {memory: 1}
-    await TouchBuffer(Memory(pool)).stop()  # one that never started
+    async with TouchBuffer(Memory(pool)).running():  # nothing is left
+        pass
 
 
 async def test_uses_wait_while_the_database_is_away(
@@ -99,17 +99,17 @@ async def test_uses_wait_while_the_database_is_away(
     pool.timeout = 0.2
     memory = store(clone_url, "a")
     buffer = TouchBuffer(Memory(pool))
-    with away(server_url, clone_url):
-        buffer.add("a", [memory], session=None, source="get")
-        await buffer.flush()
-        buffer.start()
-        await buffer.flush()
 
     async def counted() -> bool:
         return counts(clone_url) == {memory: 1}
 
-    await until(counted)
-    await buffer.stop()
+    async with AsyncExitStack() as stack:
+        with away(server_url, clone_url):
+            buffer.add("a", [memory], session=None, source="get")
+            await buffer.flush()
+            await stack.enter_async_context(buffer.running())
+            await buffer.flush()
+        await until(counted)
     assert counts(clone_url) == {memory: 1}
 
 

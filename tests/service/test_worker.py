@@ -41,11 +41,10 @@ async def working(
 ) -> AsyncIterator[EmbeddingWorker]:
     batcher = MicroBatcher(embedder, batch_size=8, batch_timeout_ms=0)
     worker = EmbeddingWorker(Memory(pool), batcher, batch_size=8)
-    worker.start()
     try:
-        yield worker
+        async with worker.running():
+            yield worker
     finally:
-        await worker.stop()
         await batcher.close()
 
 
@@ -198,7 +197,8 @@ async def test_waiting_ends_for_what_is_not_pending(
         assert await worker.wait_for([memory], 60)
     stopped = EmbeddingWorker(Memory(pool), MicroBatcher(WordEmbedder()), batch_size=8)
     assert not await stopped.wait_for([memory], 0.01)
-    await stopped.stop()
+    async with stopped.running():
+        pass
 
 
 async def test_the_worker_rests_when_nobody_waits_any_more(
@@ -212,15 +212,12 @@ async def test_the_worker_rests_when_nobody_waits_any_more(
     gone, shared = ("n", uuid4()), ("n", uuid4())
     patient = asyncio.create_task(worker.wait_for([shared], 60))
     assert not await worker.wait_for([gone, shared], 0.01)
-    worker.start()
-    try:
+    async with worker.running():
         assert await patient
         for _ in range(50):  # about as many more could have come
             await Memory(pool).pending_embeddings(1)
         assert memory.rounds <= 2
-    finally:
-        await worker.stop()
-        await batcher.close()
+    await batcher.close()
 
 
 class Counted(Memory):

@@ -58,11 +58,10 @@ async def working(
 ) -> AsyncIterator[EmbeddingWorker]:
     batcher = MicroBatcher(embedder, batch_size=batch, batch_timeout_ms=0)
     worker = EmbeddingWorker(memory, batcher, batch_size=batch)
-    worker.start()
     try:
-        yield worker
+        async with worker.running():
+            yield worker
     finally:
-        await worker.stop()
         await batcher.close()
         embedder.close()
 
@@ -234,17 +233,16 @@ async def test_the_provider_is_left_alone_as_long_as_it_asks(
     embedder = remote(endpoint)
     batcher = MicroBatcher(embedder, batch_timeout_ms=0)
     worker = EmbeddingWorker(memory, batcher, batch_size=8)
-    worker.start()
-    ids = store(clone_url, "a", "one")
-    assert await worker.wait_for(ids, 3600)
-    await until(_there(lambda: batcher.fault))
-    worker.notify()
-    store(clone_url, "a", "two")
-    worker.notify()
-    await asyncio.sleep(0.3)  # pauses of 50 ms, were they not longer
-    assert len(endpoint.seen) == 1
-    assert 3500 < batcher.asked_to_wait_s <= 3600
-    await worker.stop()
+    async with worker.running():
+        ids = store(clone_url, "a", "one")
+        assert await worker.wait_for(ids, 3600)
+        await until(_there(lambda: batcher.fault))
+        worker.notify()
+        store(clone_url, "a", "two")
+        worker.notify()
+        await asyncio.sleep(0.3)  # pauses of 50 ms, were they not longer
+        assert len(endpoint.seen) == 1
+        assert 3500 < batcher.asked_to_wait_s <= 3600
     await batcher.close()
     embedder.close()
     assert asked(clone_url, "select retry_at > now() + interval '50 minutes'"

@@ -156,23 +156,19 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
         sent = rows(db, "select id, event, body from memory_data.notification order by id")
         assert len(sent) == 6
         with receiver.listening():
-            work = Notifier(clone_url, channels(receiver))
-            work.start()
-            await until(lambda: len(receiver.taken) >= 2, db)
-            assert receiver.tried >= 5
-            receiver.delay = 1.5  # slower than the patience: it takes them and is not believed
-            taken = len(receiver.taken)
-            await until(lambda: len(receiver.taken) > taken, db)
+            async with Notifier(clone_url, channels(receiver)).running():
+                await until(lambda: len(receiver.taken) >= 2, db)
+                assert receiver.tried >= 5
+                receiver.delay = 1.5  # slower than the patience: it takes them, is not believed
+                taken = len(receiver.taken)
+                await until(lambda: len(receiver.taken) > taken, db)
         # it is away, and so is the sender
-        await work.stop()
         receiver.delay = 0
-        work = Notifier(clone_url, channels(receiver))
-        work.start()
-        await asyncio.sleep(0.3)
-        with receiver.listening():
-            await until(lambda: rows(db, "select 1 from memory_data.notification"
-                                     " where delivered_at is null") == [], db)  # fmt: skip
-            await work.stop()
+        async with Notifier(clone_url, channels(receiver)).running():
+            await asyncio.sleep(0.3)
+            with receiver.listening():
+                await until(lambda: rows(db, "select 1 from memory_data.notification"
+                                         " where delivered_at is null") == [], db)  # fmt: skip
     order = [name for place, (name, _) in enumerate(receiver.taken)
              if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
     assert order == [f"magray-{message_id(row)}" for row in sent]
@@ -190,13 +186,10 @@ async def test_of_two_services_one_delivers(
     monkeypatch.setattr(notifier, "_TICK", 0.02)
     receiver = Receiver(secret)
     with session(clone_url) as db, receiver.listening():
-        both = [Notifier(clone_url, channels(receiver)) for _ in range(2)]
-        for one in both:
-            one.start()
-        alarm(db, 5)
-        await until(lambda: len(receiver.taken) >= 10, db)
-        for one in both:
-            await one.stop()
+        one, other = (Notifier(clone_url, channels(receiver)) for _ in range(2))
+        async with one.running(), other.running():
+            alarm(db, 5)
+            await until(lambda: len(receiver.taken) >= 10, db)
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
 
 
@@ -231,10 +224,8 @@ async def test_a_slow_receiver_holds_back_no_other_channel(
 
     with session(clone_url) as db:
         alarm(db, 2, channels=["log", "webhook"])
-        work = Notifier(clone_url, {"webhook": never, "log": log})
-        work.start()
-        await until(lambda: len(taken) == 4, db, seconds=10)
-        await work.stop()
+        async with Notifier(clone_url, {"webhook": never, "log": log}).running():
+            await until(lambda: len(taken) == 4, db, seconds=10)
         waiting = rows(db, "select channel from memory_data.notification"
                            " where delivered_at is null")  # fmt: skip
     assert taken == ["opened", "resolved"] * 2
@@ -258,10 +249,8 @@ async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
                 if not taken:
                     raise DeliveryError("no")
 
-        work = Notifier(clone_url, {"webhook": webhook})
-        work.start()
-        await until(lambda: len(order) == 3, db, seconds=10)
-        await work.stop()
+        async with Notifier(clone_url, {"webhook": webhook}).running():
+            await until(lambda: len(order) == 3, db, seconds=10)
     # of the first alert the second message went with it
     assert order == ["opened", "opened", "resolved"]
 
@@ -319,13 +308,11 @@ async def test_what_waits_in_a_clone_is_not_delivered_until_jobs_are_allowed(
     with session(clone_url) as db:
         alarm(db, 1)
         call(db, "allow_jobs", allowed=False)
-        work = Notifier(clone_url, {"webhook": webhook})
-        work.start()
-        await asyncio.sleep(1)
-        assert order == []
-        call(db, "allow_jobs")
-        await until(lambda: len(order) == 2, db, seconds=10)
-        await work.stop()
+        async with Notifier(clone_url, {"webhook": webhook}).running():
+            await asyncio.sleep(1)
+            assert order == []
+            call(db, "allow_jobs")
+            await until(lambda: len(order) == 2, db, seconds=10)
     assert order == ["opened", "resolved"]
 
 

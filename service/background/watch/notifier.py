@@ -9,16 +9,19 @@ so that a receiver that is slow holds back its own messages only.
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 
 from service.core.database import connect
 from service.core.memory import Notifications
-from service.core.tasks import end
+from service.core.repeat import again, every
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from service.background.watch.channels import Send
 
 log = structlog.get_logger("magray.notifier")
@@ -38,38 +41,27 @@ class Notifier:
     def __init__(self, url: str, channels: dict[str, Send]) -> None:
         self._url = url
         self._channels = channels
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin delivering."""
-        self._task = asyncio.create_task(self._run(), name="notifier")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver; a message under way at the end is delivered again after the next start."""
+        async with every(_PAUSE, self._work, name="notifier", log=log, trouble="alerts wait"):
+            yield
 
-    async def stop(self) -> None:
-        """End; a message under way is delivered again after the next start."""
-        await end(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with connect(self._url, role="memory_operator", bound="60s") as connection:
-                    queue = Notifications(connection)
-                    while True:
-                        if await queue.lock():
-                            break
-                        await asyncio.sleep(_TICK)
-                    async with asyncio.TaskGroup() as group:
-                        for channel in self._channels:
-                            group.create_task(self._serve(queue, channel), name=channel)
-            except* psycopg.Error as errors:
-                first = str(errors.exceptions[0])
-                log.warning("alerts wait", error=first.partition("\n")[0])
-            await asyncio.sleep(_PAUSE)
+    async def _work(self) -> None:
+        """Everything on one connection, which holds the lock, until it is lost."""
+        async with connect(self._url, role="memory_operator", bound="60s") as connection:
+            queue = Notifications(connection)
+            while not await queue.lock():  # noqa: ASYNC110 - no event tells of it
+                await asyncio.sleep(_TICK)
+            async with asyncio.TaskGroup() as group:
+                for channel in self._channels:
+                    turn = partial(self._serve, queue, channel)
+                    group.create_task(again(_TICK, turn), name=channel)
 
     async def _serve(self, queue: Notifications, channel: str) -> None:
-        while True:
-            while await self._deliver(queue, channel):
-                pass
-            await asyncio.sleep(_TICK)
+        while await self._deliver(queue, channel):
+            pass
 
     async def _deliver(self, queue: Notifications, channel: str) -> bool:
         """Try the next message of a channel; whether there was one and it was taken."""

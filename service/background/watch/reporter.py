@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
 
+from service.core.repeat import every
 from service.core.tally import BOUNDS
-from service.core.tasks import end
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from service.core.memory import Watch
     from service.core.tally import Lookups, Tally
 
@@ -46,15 +49,19 @@ class Reporter:
         self._instance = uuid.uuid4()
         self._told = self._now()
         self._told_at = time.monotonic()
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin reporting."""
-        self._task = asyncio.create_task(self._run(), name="reporter")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report, and say goodbye at the end, so that the silence that follows is no crash."""
+        try:
+            async with every(
+                _INTERVAL, self.report, name="reporter", log=log, trouble="report kept for later"
+            ):
+                yield
+        finally:
+            await self._say_goodbye()
 
-    async def stop(self) -> None:
-        """Say goodbye, so that the silence that follows is no crash."""
-        await end(self._task)
+    async def _say_goodbye(self) -> None:
         try:
             async with asyncio.timeout(_GOODBYE):
                 await self.report(farewell=True)
@@ -77,11 +84,3 @@ class Reporter:
         for cache in self._caches:
             numbers += [0, 0] if cache is None else [cache.hits, cache.misses]
         return numbers + tally.counts
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.report()
-            except psycopg.Error as error:
-                log.warning("report kept for later", error=str(error).partition("\n")[0])
-            await asyncio.sleep(_INTERVAL)

@@ -9,7 +9,7 @@ restored clone, until it is released) gets none.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
@@ -18,10 +18,10 @@ import structlog
 
 from service.core.embedding.keep import keep
 from service.core.errors import EmbeddingError, EmbeddingUnavailable
-from service.core.tasks import end
+from service.core.repeat import Wake, every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from service.core.embedding.batcher import MicroBatcher
     from service.core.memory import Memory
@@ -54,33 +54,36 @@ class EmbeddingWorker:
         self._memory = memory
         self._batcher = batcher
         self._limit = batch_size
-        self._work = asyncio.Event()
+        self._wake = Wake()
+        self._pause = _SHORTEST_PAUSE
         self._waiting: dict[Key, asyncio.Future[None]] = {}
         self._calls: list[list[Key]] = []
         self._after: str | None = None
         # why nothing was embedded when it was last tried; None: it was
         self._trouble: EmbeddingUnavailable | None = None
         self._asked = False
-        self._tasks: list[asyncio.Task[None]] = []
+        # what the database was last told of the provider, and when
+        self._said: str | None = None
+        self._said_at = -_TELL
 
-    def start(self) -> None:
-        """Begin; what a former run left pending comes first."""
-        self._work.set()
-        self._tasks = [
-            asyncio.create_task(self._run(), name="embedding worker"),
-            asyncio.create_task(self._tell(), name="embedding provider"),
-        ]
-
-    async def stop(self) -> None:
-        """End at once; what is pending stays pending."""
-        for task in self._tasks:
-            await end(task)
-        for future in self._waiting.values():
-            future.cancel()
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Embed, what a former run left pending first; what is pending at the end stays so."""
+        try:
+            async with (
+                every(_POLL, self._tell, name="embedding provider", log=log,
+                      trouble="provider not told"),
+                every(_POLL, self._embed_pending, name="embedding worker", log=log,
+                      trouble="embedding paused", wake=self._wake),
+            ):  # fmt: skip
+                yield
+        finally:
+            for future in self._waiting.values():
+                future.cancel()
 
     def notify(self) -> None:
         """Say that memories were stored."""
-        self._work.set()
+        self._wake()
 
     async def wait_for(self, memories: Iterable[Key], timeout: float) -> bool:  # noqa: ASYNC109
         """Wait until these memories were embedded or given up for now; False when time ran out."""
@@ -90,7 +93,7 @@ class EmbeddingWorker:
         loop = asyncio.get_running_loop()
         futures = [self._waiting.setdefault(one, loop.create_future()) for one in keys]
         self._calls.append(keys)
-        self._work.set()
+        self._wake()
         try:
             done, _ = await asyncio.wait(futures, timeout=timeout)
         finally:
@@ -102,30 +105,23 @@ class EmbeddingWorker:
                     self._waiting.pop(one, None)
         return len(done) == len(futures)
 
-    async def _run(self) -> None:
-        pause = _SHORTEST_PAUSE
-        while True:
-            with suppress(TimeoutError):
-                # not wait_for: in Python 3.11 it may swallow being cancelled
-                async with asyncio.timeout(_POLL):
-                    await self._work.wait()
-            self._work.clear()
-            try:
-                while await self._round():
-                    pause = _SHORTEST_PAUSE
-            except (EmbeddingError, psycopg.Error) as error:
-                # The provider or the database is away, or another model is in use meanwhile.
-                # Whoever waits is told how things stand now rather than kept waiting.
-                if isinstance(error, EmbeddingUnavailable):
-                    self._trouble = error
-                self._settle(list(self._waiting))
-                left = max(pause, self._batcher.asked_to_wait_s)
-                log.warning("embedding paused", seconds=left, error=str(error).partition("\n")[0])
-                await asyncio.sleep(left)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                self._work.set()
-            else:
-                pause = _SHORTEST_PAUSE
+    async def _embed_pending(self) -> float | None:
+        """Embed until nothing is pending; seconds to wait after a failure."""
+        try:
+            while await self._round():
+                self._pause = _SHORTEST_PAUSE
+        except (EmbeddingError, psycopg.Error) as error:
+            # The provider or the database is away, or another model is in use meanwhile.
+            # Whoever waits is told how things stand now rather than kept waiting.
+            if isinstance(error, EmbeddingUnavailable):
+                self._trouble = error
+            self._settle(list(self._waiting))
+            left = max(self._pause, self._batcher.asked_to_wait_s)
+            log.warning("embedding paused", seconds=left, error=str(error).partition("\n")[0])
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            return left
+        self._pause = _SHORTEST_PAUSE
+        return None
 
     async def _round(self) -> bool:
         """Embed what is pending, at most a batch; True when there may be more."""
@@ -176,22 +172,16 @@ class EmbeddingWorker:
 
     async def _tell(self) -> None:
         """Tell the database whether the provider answers: alerts and `magray check` ask there."""
-        said, at = None, -_TELL
-        while True:
-            trouble = self._trouble or self._batcher.fault
-            # its detail may quote a text
-            words = None if trouble is None else trouble.message
-            is_due = asyncio.get_running_loop().time() - at > _TELL
-            if (self._asked or trouble is not None) and (words != said or is_due):
-                try:
-                    await self._memory.note_provider(
-                        self._batcher.model_id, words, self._batcher.asked_to_wait_s
-                    )
-                except psycopg.Error as error:
-                    log.warning("provider not told", error=str(error).partition("\n")[0])
-                else:
-                    said, at = words, asyncio.get_running_loop().time()
-            await asyncio.sleep(_POLL)
+        trouble = self._trouble or self._batcher.fault
+        # its detail may quote a text
+        words = None if trouble is None else trouble.message
+        clock = asyncio.get_running_loop().time
+        is_due = clock() - self._said_at > _TELL
+        if (self._asked or trouble is not None) and (words != self._said or is_due):
+            await self._memory.note_provider(
+                self._batcher.model_id, words, self._batcher.asked_to_wait_s
+            )
+            self._said, self._said_at = words, clock()
 
     def _settle(self, keys: Iterable[Key]) -> None:
         for one in keys:

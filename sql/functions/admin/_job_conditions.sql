@@ -67,7 +67,8 @@ begin
         coalesce(string_agg(format('%s is never due: %s', j.name, j.cron), ', '), 'all can be read'),
         format('select * from memory.set_job(%L, ''*/15 * * * *'');', coalesce(min(j.name), 'heartbeat'))
     from memory._jobs_at(p_now) as j
-    where j.enabled and j.next_due is null;
+    where j.enabled and j.next_due is null
+        and (j.kind <> 'backup' or memory._next_due(j.cron, p_now) is null);
 end;
 $function$;
 

@@ -11,7 +11,9 @@ stable
 set search_path to pg_catalog, pg_temp
 as $function$
 select s.name, s.kind, s.cron, s.command, s.enabled,
-    case when s.enabled then memory._job_due(s.cron, s.since, r.started_at, p_now, z.zone) end,
+    case when not s.enabled then null
+         when s.kind = 'backup' then memory._backup_due(s.cron, s.due_at, r.started_at, z.zone)
+         else memory._job_due(s.cron, s.since, r.started_at, p_now, z.zone) end,
     r.sqlstate, r.error
 from memory_data.schedule as s
 left join lateral (

@@ -5,7 +5,7 @@ language sql
 immutable
 set search_path to pg_catalog, pg_temp
 as $function$
-select case p_kind when 'program' then p_command else format('select * from memory.run_job(%L);', p_name) end
+select case p_kind when 'sql' then format('select * from memory.run_job(%L);', p_name) else p_command end
 $function$;
 
 comment on function memory._manual_command is

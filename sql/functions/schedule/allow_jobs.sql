@@ -6,6 +6,8 @@ returns boolean
 language sql
 set search_path to pg_catalog, pg_temp
 as $function$
+-- when backups are due says the service that keeps them now; a clone's original is another one
+update memory_data.schedule as b set due_at = null where b.due_at is not null;
 update memory_data.setting as s set value = to_jsonb(p_allowed) where s.key = 'jobs_enabled'
 returning s.value::boolean
 $function$;

@@ -1,4 +1,4 @@
--- Begins a job of kind program, which runs outside of the database: takes its lock for the SESSION,
+-- Begins a job of kind program or backup, which runs outside of the database: takes its lock for the SESSION,
 -- to be held until memory.finish_job, and returns the run; null when it is not to run. A run whose
 -- session went away before it finished is closed as failed by the next one.
 create or replace function memory.begin_job(
@@ -10,9 +10,13 @@ set search_path to pg_catalog, pg_temp
 as $function$
 declare
     v_key constant bigint := hashtextextended('memory job job ' || p_name, 0);
+    v_job memory_data.schedule;
     v_run bigint;
 begin
-    perform memory._find_job(p_name, 'program');
+    v_job := memory._find_job(p_name);
+    if v_job.kind = 'sql' then
+        perform memory._find_job(p_name, 'program');
+    end if;
     if not memory._job_may_run(p_name, p_runner) then
         return null;
     end if;
