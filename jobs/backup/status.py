@@ -15,12 +15,14 @@ from jobs.backup.wal import gaps
 from jobs.backup.windows import windows_of
 from service.core.database import connect
 from service.core.memory import Backups
+from service.core.model.house import Condition
 
 if TYPE_CHECKING:
     from jobs.backup.catalogue import Backup, Catalogue
     from jobs.backup.chain import Window
     from jobs.backup.repository import Repository
     from service.core.backend import Database
+    from service.core.model.backups import Archiver
 
 _BACKLOG = 8  # waiting segments that are worth a word: two minutes at 16 MB a quarter of one
 
@@ -103,7 +105,7 @@ def beside_the_data(repository: Repository, database: Database) -> str | None:
 APART = "set backup.directory (another disk) or backup.cloud in magray.toml"
 
 
-async def conditions(repository: Repository, database: Database) -> list[dict[str, Any]]:
+async def conditions(repository: Repository, database: Database) -> list[Condition]:
     """Lines for `magray check`: backups, archiving, proof."""
     told = await anyio.to_thread.run_sync(summary, repository)
     async with connect(database.url) as connection:
@@ -137,7 +139,7 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
               counts, remedy),
         _line("place of backups", together is None, together or "apart from the data", APART),
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
-        _line("archiving", not failing and archiver["waiting"] < _BACKLOG,
+        _line("archiving", not failing and archiver.waiting < _BACKLOG,
               _archiving(archiver, failing), "df -h; the server's log says why it fails"),
         _line("verification", not unread,
               f"every byte read since {_second(read)}" if read else "nothing to read",
@@ -147,18 +149,16 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     ]  # fmt: skip
 
 
-def _is_failing(archiver: dict[str, Any]) -> bool:
-    failed, done = archiver["last_failed_time"], archiver["last_archived_time"]
+def _is_failing(archiver: Archiver) -> bool:
+    failed, done = archiver.last_failed_time, archiver.last_archived_time
     return failed is not None and (done is None or failed > done)
 
 
-def _archiving(archiver: dict[str, Any], failing: bool) -> str:
-    wait = "segment waits" if archiver["waiting"] == 1 else "segments wait"
-    told = f"{archiver['waiting']} {wait} ({archiver['waiting'] * 16} MB in pg_wal)"
-    if failing:
-        told += (
-            f", {archiver['last_failed_wal']} fails since {_second(archiver['last_failed_time'])}"
-        )
+def _archiving(archiver: Archiver, failing: bool) -> str:
+    wait = "segment waits" if archiver.waiting == 1 else "segments wait"
+    told = f"{archiver.waiting} {wait} ({archiver.waiting * 16} MB in pg_wal)"
+    if failing and archiver.last_failed_time is not None:
+        told += f", {archiver.last_failed_wal} fails since {_second(archiver.last_failed_time)}"
     return told
 
 
@@ -166,5 +166,5 @@ def _second(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _line(condition: str, ok: bool, detail: str, hint: str) -> dict[str, Any]:
-    return {"condition": condition, "ok": ok, "needed": False, "detail": detail, "hint": hint}
+def _line(condition: str, ok: bool, detail: str, hint: str) -> Condition:
+    return Condition(condition=condition, ok=ok, needed=False, detail=detail, hint=hint)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from jobs.backup.target import Target
     from jobs.backup.verify import Finding
     from service.core.backend import Backend
+    from service.core.model.backups import BackupRecord, Run
 
 log = structlog.get_logger("magray.backups")
 
@@ -145,13 +146,13 @@ class BackupKeeper:
         task.add_done_callback(self._asked.discard)
         return run, task
 
-    async def backups(self) -> list[dict[str, Any]]:
+    async def backups(self) -> list[BackupRecord]:
         """The backups, newest first."""
         await self.refresh()
         async with self._operator() as backups:
             return await backups.listed()
 
-    async def runs(self, run: UUID | None = None) -> list[dict[str, Any]]:
+    async def runs(self, run: UUID | None = None) -> list[Run]:
         """The latest runs, or one."""
         async with self._operator() as backups:
             return await backups.runs(50, run)

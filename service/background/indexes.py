@@ -44,8 +44,7 @@ class IndexBuilder:
         while True:
             try:
                 async with connect(self._url, role="memory_owner") as connection:
-                    runner, _ = await Jobs(connection).runner()
-                    if runner != "nobody":
+                    if (await Jobs(connection).runner()).runner != "nobody":
                         for statement in await Operator(connection).build_indexes():
                             log.info("index built", statement=statement)
             except psycopg.Error as error:

@@ -7,6 +7,7 @@ import shutil
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -254,5 +255,5 @@ def test_fault_38_pressure_that_flaps_makes_one_backup_a_day() -> None:
 
 
 def test_an_empty_catalogue_makes_nothing_due() -> None:
-    facts = {"system": "1", "timeline": 1, "now": now(), "lsn": "0/5000000"}
+    facts = SimpleNamespace(system="1", timeline=1, now=now(), lsn="0/5000000")
     assert what(moment_of(facts, Catalogue(), pressure_at=now())) == []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from service.core.memory.calls import Calls
+from service.core.model.house import CronChange, DueJob, JobRun, Runner
 
 _RUNNER = "service"
 
@@ -12,30 +11,26 @@ _RUNNER = "service"
 class Jobs(Calls):
     """Scheduled jobs: as role `memory_operator`, on a connection of its own."""
 
-    async def runner(self) -> tuple[str, str]:
-        """Who runs the jobs now (pg_cron, service or nobody), and why."""
-        rows = await self._dicts("select * from memory.job_runner()")
-        return rows[0]["runner"], rows[0]["why"]
+    async def runner(self) -> Runner:
+        """Who runs the jobs now, and why."""
+        return await self._call.row("job_runner", Runner)
 
-    async def due(self) -> list[dict[str, Any]]:
-        """What the service ought to run now: name, kind, command, next_due, neglected."""
-        return await self._dicts("select * from memory.due_jobs()")
+    async def due(self) -> list[DueJob]:
+        """What the service ought to run now."""
+        return await self._call.rows("due_jobs", DueJob)
 
-    async def run(self, name: str) -> dict[str, Any] | None:
-        """Run an SQL job; its run, rows, sqlstate and error, None when it was not to run."""
-        rows = await self._dicts("select * from memory.run_job(%s, %s)", (name, _RUNNER))
-        return rows[0] if rows else None
+    async def run(self, name: str) -> JobRun | None:
+        """Run an SQL job; None when it was not to run."""
+        return await self._call.first("run_job", JobRun, p_name=name, p_runner=_RUNNER)
 
     async def begin(self, name: str) -> int | None:
         """Begin a program job in this session; None when it is not to run."""
-        rows = await self._dicts("select memory.begin_job(%s, %s) as run", (name, _RUNNER))
-        run: int | None = rows[0]["run"]
-        return run
+        return await self._call.first("begin_job", int, p_name=name, p_runner=_RUNNER)
 
     async def finish(self, run: int, error: str | None) -> None:
         """End the program job this session began; `error` None: it went well."""
-        await self._dicts("select memory.finish_job(%s, null, %s)", (run, error))
+        await self._call.run("finish_job", p_run=run, p_error=error)
 
-    async def reconcile(self) -> list[dict[str, Any]]:
-        """Make pg_cron's jobs what the schedule says; returns job, action, cron of each change."""
-        return await self._dicts("select * from memory.reconcile_schedule()")
+    async def reconcile(self) -> list[CronChange]:
+        """Make pg_cron's jobs what the schedule says; returns each change."""
+        return await self._call.rows("reconcile_schedule", CronChange)
