@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from jobs.storage.store import Store, StoredObject
     from service.core.memory import Archive
+    from service.core.model.archive import KnownFile
 
 _BATCH = 1000
 _FAULTS = ("damaged", "missing")
@@ -38,28 +39,28 @@ async def verify(
         One row a file: file, state (ok, damaged, missing, or unreadable: whole, but written by
         another version), detail.
     """
-    files = [one for one in await archive.files() if not one["leaving"]]
+    files = [one for one in await archive.files() if not one.leaving]
     answer = []
     for number, one in enumerate(files, 1):
         state, detail = await _check(store, one)
-        await archive.note_check(one["archive"], state if state in _FAULTS else None)
-        answer.append({"file": one["file"], "state": state, "detail": detail})
+        await archive.note_check(one.archive, state if state in _FAULTS else None)
+        answer.append({"file": one.file, "state": state, "detail": detail})
         on_progress(number, len(files))
     return answer
 
 
-async def _check(store: Store, one: dict[str, Any]) -> tuple[str, str]:
+async def _check(store: Store, one: KnownFile) -> tuple[str, str]:
     try:
-        data = await store.get(one["file"])
-        table = await anyio.to_thread.run_sync(parquet.read, one["file"], data)
+        data = await store.get(one.file)
+        table = await anyio.to_thread.run_sync(parquet.read, one.file, data)
     except MissingObjectError as error:
         return "missing", error.message
     except DamagedObjectError as error:
         return "damaged", error.detail or error.message
     except UnreadableObjectError as error:
         return "unreadable", error.detail or error.message
-    if table.num_rows != one["rows"]:
-        return "damaged", f"{table.num_rows} rows instead of {one['rows']}"
+    if table.num_rows != one.rows:
+        return "damaged", f"{table.num_rows} rows instead of {one.rows}"
     return "ok", f"{table.num_rows} rows, {len(data)} bytes"
 
 
@@ -133,7 +134,7 @@ async def clean(
     if "missing" in accept:
         store.require_folder(site)
     there = await store.names(f"{site}/")
-    registered = {row["file"] for row in known}
+    registered = {row.file for row in known}
     lost = _lost_folders(known, {one.name for one in there})
     for one in there:
         if one.name not in registered:
@@ -163,7 +164,7 @@ async def clean(
 async def _missing(
     archive: Archive,
     store: Store,
-    known: list[dict[str, Any]],
+    known: list[KnownFile],
     there: list[StoredObject],
     *,
     accept: bool,
@@ -174,8 +175,8 @@ async def _missing(
     folders = {name.rpartition("/")[0] for name in names}
     answer = []
     for one in known:
-        name = one["file"]
-        if one["leaving"] or name in names or name.rpartition("/")[0] in folders:
+        name = one.file
+        if one.leaving or name in names or name.rpartition("/")[0] in folders:
             continue
         missing = Faulty(name, "missing", settled=accept)
         if accept:
@@ -190,31 +191,31 @@ async def _missing(
 
 
 async def _damaged(
-    archive: Archive, store: Store, known: list[dict[str, Any]], *, accept: bool, dry_run: bool
+    archive: Archive, store: Store, known: list[KnownFile], *, accept: bool, dry_run: bool
 ) -> list[Faulty]:
     """Files some check or try found damaged and that still are; settled if that is accepted."""
-    noted = {row["file"] for row in await archive.archives() if row["state"] == "damaged"}
+    noted = {row.file for row in await archive.archives() if row.state == "damaged"}
     answer = []
     for one in known:
-        if one["file"] not in noted:
+        if one.file not in noted:
             continue
         state, _ = await _check(store, one)
         if state not in _FAULTS and not dry_run:
-            await archive.note_check(one["archive"], None)  # mended meanwhile
+            await archive.note_check(one.archive, None)  # mended meanwhile
         if state != "damaged":
             continue  # or told as missing
-        damaged = Faulty(one["file"], "damaged", settled=accept)
+        damaged = Faulty(one.file, "damaged", settled=accept)
         if accept:
             await _settle(archive, one, damaged, dry_run=dry_run)
         answer.append(damaged)
     return answer
 
 
-async def _settle(archive: Archive, one: dict[str, Any], faulty: Faulty, *, dry_run: bool) -> None:
+async def _settle(archive: Archive, one: KnownFile, faulty: Faulty, *, dry_run: bool) -> None:
     # a dry run would tell the same batch for ever; no file holds more than its rows
-    limit = one["rows"] if dry_run else _BATCH
-    while rows := await archive.settle_archive(one["archive"], one["file"], limit, dry_run=dry_run):
-        told = Counter(row["outcome"] for row in rows)
+    limit = one.rows if dry_run else _BATCH
+    while rows := await archive.settle_archive(one.archive, one.file, limit, dry_run=dry_run):
+        told = Counter(row.outcome for row in rows)
         faulty.erased += told["erased"]
         faulty.lost += told["lost"]
         faulty.copies += told["copy"]
@@ -231,10 +232,8 @@ async def _drop_copies(archive: Archive, days: float, *, dry_run: bool) -> int:
     return dropped
 
 
-def _lost_folders(known: list[dict[str, Any]], there: set[str]) -> set[str]:
+def _lost_folders(known: list[KnownFile], there: set[str]) -> set[str]:
     """Folders of archives whose registered file is not in the store."""
     return {
-        one["file"].rpartition("/")[0]
-        for one in known
-        if not one["leaving"] and one["file"] not in there
+        one.file.rpartition("/")[0] for one in known if not one.leaving and one.file not in there
     }

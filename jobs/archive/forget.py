@@ -82,4 +82,4 @@ async def forget(
 async def _waiting(archive: Archive, namespace: str) -> int:
     """Forgotten records of the namespace in files, and files to be deleted."""
     backlog = await archive.backlog(namespace)
-    return sum(row["waiting"] for row in backlog if row["item"] != "to write")
+    return sum(row.waiting for row in backlog if row.item != "to write")

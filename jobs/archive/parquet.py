@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import structs
 from pyarrow.lib import ArrowException
 
 from service.core.errors import DamagedObjectError, UnreadableObjectError
@@ -21,6 +22,8 @@ from service.core.errors import DamagedObjectError, UnreadableObjectError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
+
+    from service.core.model.archive import OutboxRecord
 
 VERSION = "1"
 _TIME = pa.timestamp("us", tz="UTC")
@@ -60,14 +63,14 @@ SCHEMA = pa.schema(
 )
 
 
-def to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+def to_table(rows: Iterable[OutboxRecord]) -> pa.Table:
     """Rows of `memory.archive_batch` as a table."""
     listed = [
-        row
+        structs.asdict(row)
         | {
-            "id": str(row["id"]),
-            "embedding": None if row["embedding"] is None else row["embedding"].to_numpy(),
-            "content_hash": row["content_hash"].hex(),
+            "id": str(row.id),
+            "embedding": None if row.embedding is None else row.embedding.to_numpy(),
+            "content_hash": row.content_hash.hex(),
         }
         for row in rows
     ]

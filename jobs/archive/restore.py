@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from jobs.storage.store import Store
     from service.core.memory import Archive
+    from service.core.model.archive import Returned
 
 _BATCH = 500
 
@@ -73,28 +74,28 @@ async def restore(
         StorageError: a file is missing or the store refused; nothing was restored.
     """
     places = await archive.find(namespace, ids, file)
-    total = sum(len(place["ids"]) for place in places)
-    found = {one for place in places for one in place["ids"]}
+    total = sum(len(place.ids) for place in places)
+    found = {one for place in places for one in place.ids}
     answer = Restored(absent=[one for one in ids or () if one not in found])
     with tempfile.TemporaryDirectory(prefix="magray-archive-") as folder:
         copies = {}
         for number, place in enumerate(places):
-            if place["file"] is not None:
-                copies[place["file"]] = Path(folder, str(number))
-                await _fetch(store, place, copies[place["file"]])
+            if place.file is not None:
+                copies[place.file] = Path(folder, str(number))
+                await _fetch(store, place.file, copies[place.file])
         answer.files = len(copies)
         done = 0
         told: set[bytes] | None = set() if dry_run else None
         for place in places:
-            name = place["file"]
+            name = place.file
             table = None if name is None else parquet.read(name, copies[name].read_bytes())
-            for ids_ in _batches(place["ids"]):
+            for ids_ in _batches(place.ids):
                 rows = (
                     await archive.restore_outbox(namespace, ids_, dry_run=dry_run)
-                    if table is None
+                    if table is None or place.archive is None
                     else await archive.restore(
                         namespace,
-                        place["archive"],
+                        place.archive,
                         parquet.records(table, namespace, ids_),
                         dry_run=dry_run,
                     )
@@ -105,21 +106,21 @@ async def restore(
     return answer
 
 
-async def _fetch(store: Store, place: dict[str, Any], copy: Path) -> None:
+async def _fetch(store: Store, file: str, copy: Path) -> None:
     """Fetch a file, check it, and keep it on disk: many may be needed."""
-    data = await store.get(place["file"])
-    await anyio.to_thread.run_sync(parquet.check, place["file"], data)
+    data = await store.get(file)
+    await anyio.to_thread.run_sync(parquet.check, file, data)
     await anyio.Path(copy).write_bytes(data)
 
 
-def _count(answer: Restored, rows: list[dict[str, Any]], told: set[bytes] | None) -> None:
+def _count(answer: Restored, rows: list[Returned], told: set[bytes] | None) -> None:
     """Count a batch; `told`: contents a dry run told as restored, which it cannot find alive."""
     for row in rows:
-        outcome, content = row["outcome"], bytes(row["content_hash"])
+        outcome, content = row.outcome, bytes(row.content_hash)
         if outcome == "live":
-            answer.live.append(row["id"])
+            answer.live.append(row.id)
         elif outcome != "restored" or (told is not None and content in told):
-            answer.same_content.append(row["id"])
+            answer.same_content.append(row.id)
         else:
             answer.restored += 1
             if told is not None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from jobs.storage.store import Store
     from service.core.memory import Archive
+    from service.core.model.archive import OutboxRecord, Rewrite
 
 log = structlog.get_logger("magray.archive")
 
@@ -103,14 +104,14 @@ async def _write_file(archive: Archive, store: Store, file_rows: int, file_bytes
             return 0
         first = rows[0]
         # The same records make the same archive, whoever writes it.
-        made = uuid.uuid5(uuid.UUID(site), f"{first['seq']} {first['namespace']} {first['id']}")
+        made = uuid.uuid5(uuid.UUID(site), f"{first.seq} {first.namespace} {first.id}")
         data = await anyio.to_thread.run_sync(_encode, rows)
-        name = parquet.name_of(site, f"{first['archived_at']:%Y/%m}", made, data)
+        name = parquet.name_of(site, f"{first.archived_at:%Y/%m}", made, data)
         await archive.announce(name)
         await store.put_verified(name, data, replace=True)
         await _check_rows(store, name, len(rows))
         try:
-            await archive.register(made, name, store.tier, len(data), [row["seq"] for row in rows])
+            await archive.register(made, name, store.tier, len(data), [row.seq for row in rows])
         except psycopg.Error as error:
             if error.sqlstate != ConflictError.code or tries == _TRIES:
                 raise
@@ -121,7 +122,7 @@ async def _write_file(archive: Archive, store: Store, file_rows: int, file_bytes
     return 0
 
 
-def _encode(rows: list[dict[str, Any]]) -> bytes:
+def _encode(rows: list[OutboxRecord]) -> bytes:
     return parquet.write(parquet.to_table(rows))
 
 
@@ -140,32 +141,32 @@ async def erase(
 ) -> None:
     """Rewrite the files with forgotten records (of a namespace); `outcome` tells what fails."""
     seen: set[Any] = set()
-    while work := [one for one in await archive.work(namespace) if one["archive"] not in seen]:
+    while work := [one for one in await archive.work(namespace) if one.archive not in seen]:
         for one in work:
-            seen.add(one["archive"])
+            seen.add(one.archive)
             try:
                 outcome.erased += await _rewrite(archive, store, one)
                 outcome.rewritten += 1
             except MagrayError as error:
                 outcome.problems.append(error.message)
-                log.warning("file not rewritten", file=one["file"], error=error.message)
+                log.warning("file not rewritten", file=one.file, error=error.message)
 
 
-async def _rewrite(archive: Archive, store: Store, work: dict[str, Any]) -> int:
+async def _rewrite(archive: Archive, store: Store, work: Rewrite) -> int:
     """Write a file anew without the forgotten records; returns how many went."""
-    was: str = work["file"]
+    was: str = work.file
     try:
         data = await store.get(was)
         table = await anyio.to_thread.run_sync(parquet.read, was, data)
     except (MissingObjectError, DamagedObjectError) as error:
         fault = "missing" if isinstance(error, MissingObjectError) else "damaged"
-        await archive.note_check(work["archive"], fault)  # for `magray check` to tell
+        await archive.note_check(work.archive, fault)  # for `magray check` to tell
         raise type(error)(
-            f"{error.message}: {len(work['ids'])} records cannot be erased from it",
+            f"{error.message}: {len(work.ids)} records cannot be erased from it",
             detail=error.detail,
             hint=f"magray archive clean --accept-{fault} --dry-run",
         ) from error
-    rest = parquet.without(table, work["namespaces"], work["ids"])
+    rest = parquet.without(table, work.namespaces, work.ids)
     if not rest.num_rows:
         return await archive.replace(work, None, store.tier, None, 0)
     site, year, month, made, _ = was.split("/")
@@ -182,14 +183,14 @@ async def _rewrite(archive: Archive, store: Store, work: dict[str, Any]) -> int:
 async def delete(archive: Archive, store: Store, outcome: Outcome) -> None:
     """Delete the files that must leave the store; what fails is told and tried again next time."""
     for one in await archive.files():
-        if not one["leaving"]:
+        if not one.leaving:
             continue
         try:
-            await store.delete(one["file"])
+            await store.delete(one.file)
         except StorageError as error:
             outcome.problems.append(error.message)
-            await archive.note_deletion(one["file"], error.in_a_line)
-            log.warning("file not deleted", file=one["file"], error=error.message)
+            await archive.note_deletion(one.file, error.in_a_line)
+            log.warning("file not deleted", file=one.file, error=error.message)
         else:
-            await archive.note_deletion(one["file"])
+            await archive.note_deletion(one.file)
             outcome.deleted += 1

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -146,11 +146,13 @@ async def wait_until_archived(
     deadline = time.monotonic() + seconds
     while not is_there():
         if time.monotonic() > deadline:
-            state: dict[str, Any] = await database.archiver() if database else {}
+            state = await database.archiver() if database else None
             raise TimedOutError(
                 f"WAL {name} was not archived within {seconds:.0f} s",
-                detail=f"Waiting: {state.get('waiting')}, last failure: "
-                f"{state.get('last_failed_wal')} at {state.get('last_failed_time')}.",
+                detail=""
+                if state is None
+                else f"Waiting: {state.waiting}, last failure: {state.last_failed_wal} at"
+                f" {state.last_failed_time}.",
                 hint="magray check; the server's log says what the archive command wrote",
             )
         await anyio.sleep(0.05)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.backup.repository import Repository
     from jobs.backup.target import Target
     from service.core.backend import Database
+    from service.core.model.backups import BroughtBack
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -31,7 +32,7 @@ async def bring_back(
     repository: Repository, database: Database, target: Target, namespace: str,
     ids: Sequence[UUID] | None = None, *, dry_run: bool = False, progress: Progress = quiet,
     **options: Any,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[BroughtBack]:  # fmt: skip
     """Restore the instant into a scratch directory and copy what is asked for.
 
     Args:
@@ -45,7 +46,7 @@ async def bring_back(
         options: of the restore.
 
     Returns:
-        One row a record: id, layer, outcome.
+        One row a record.
     """
     folder = open_folder("magray-past-")
     made = {key: options[key] for key in ("durable", "memory", "system_dir") if key in options}
@@ -55,12 +56,11 @@ async def bring_back(
         await anyio.to_thread.run_sync(server.start)
         try:
             async with connect(server.url()) as connection:
-                found = await Backups(connection).records_of(namespace, ids)
+                records = await Backups(connection).records_of(namespace, ids)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(lambda: server.stop(force=True))
-        records = [row["record"] for row in found]
-        rows: list[dict[str, Any]] = []
+        rows: list[BroughtBack] = []
         async with connect(database.url) as connection:
             live = Backups(connection)
             for first in range(0, len(records), _BATCH):

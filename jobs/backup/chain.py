@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobs.backup.wal import Fork, parse_lsn
 from service.core.errors import NotRestorableError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jobs.backup.catalogue import Backup
+    from service.core.model.backups import ServerFacts
 
 # "existing incremental backup files should not be trusted", says the note of this release.
 TRUSTED_INCREMENTALS = 180007
@@ -28,7 +29,7 @@ class Decision:
 
 
 def decide_incremental(
-    facts: dict[str, Any], backups: Sequence[Backup], summaries: dict[str, Any],
+    facts: ServerFacts, backups: Sequence[Backup], whole: bool,
     *, allow_untrusted: bool, max_chain: int,
 ) -> Decision:  # fmt: skip
     """Whether an incremental may be taken now, on which parent.
@@ -36,7 +37,7 @@ def decide_incremental(
     Args:
         facts: the server's, as `Backups.facts` tells them.
         backups: the catalogue, oldest first.
-        summaries: of the WAL since the parent, as `Backups.summaries_from` tells them.
+        whole: whether the WAL since the parent is summarised without a hole.
         allow_untrusted: the explicit override of the version floor.
         max_chain: longest chain, the full included.
     """
@@ -45,49 +46,49 @@ def decide_incremental(
         _server_forbids(facts, allow_untrusted=allow_untrusted)
         or ("there is no backup to build on" if parent is None else None)
         or _parent_forbids(facts, parent, backups, max_chain)
-        or (None if summaries.get("whole") else "the WAL since its parent is not summarised whole")
+        or (None if whole else "the WAL since its parent is not summarised whole")
     )
     if reason is not None:
         return Decision("full", None, f"a full instead of an incremental: {reason}")
     return Decision("incremental", parent)
 
 
-def parent_for(facts: dict[str, Any], backups: Sequence[Backup]) -> Backup | None:
+def parent_for(facts: ServerFacts, backups: Sequence[Backup]) -> Backup | None:
     """The newest full or incremental of this cluster on its timeline; broken ones count too."""
     for one in reversed(backups):
-        ours = one.manifest.system == facts["system"]
+        ours = one.manifest.system == facts.system
         if ours and one.manifest.kind in ("full", "incremental"):
             return one
     return None
 
 
-def _server_forbids(facts: dict[str, Any], *, allow_untrusted: bool) -> str | None:
-    if facts["version_num"] < TRUSTED_INCREMENTALS and not allow_untrusted:
-        return f"incrementals of PostgreSQL {facts['version']} can be wrong, those of 18.7 cannot"
-    if facts["summarize_wal"] != "on":
+def _server_forbids(facts: ServerFacts, *, allow_untrusted: bool) -> str | None:
+    if facts.version_num < TRUSTED_INCREMENTALS and not allow_untrusted:
+        return f"incrementals of PostgreSQL {facts.version} can be wrong, those of 18.7 cannot"
+    if facts.summarize_wal != "on":
         return "summarize_wal is off"
     return None
 
 
 def _parent_forbids(
-    facts: dict[str, Any], parent: Backup | None, backups: Sequence[Backup], max_chain: int
+    facts: ServerFacts, parent: Backup | None, backups: Sequence[Backup], max_chain: int
 ) -> str | None:
     if parent is None:
         return None
     made = parent.manifest
-    age = facts["now"] - made.started_at
-    keep = timedelta(seconds=facts["summary_keep_seconds"])
+    age = facts.now - made.started_at
+    keep = timedelta(seconds=facts.summary_keep_seconds)
     if parent.fault is not None:
         return f"{parent.id} cannot be built on: {parent.fault}"
-    if made.timeline != facts["timeline"]:
-        return f"the server is on timeline {facts['timeline']}, {parent.id} on {made.timeline}"
-    if made.server["version"] != facts["version"]:
-        return f"PostgreSQL {facts['version']} took over from {made.server['version']}"
-    if made.server["data_checksums"] != facts["data_checksums"]:
+    if made.timeline != facts.timeline:
+        return f"the server is on timeline {facts.timeline}, {parent.id} on {made.timeline}"
+    if made.server["version"] != facts.version:
+        return f"PostgreSQL {facts.version} took over from {made.server['version']}"
+    if made.server["data_checksums"] != facts.data_checksums:
         return "data checksums were switched since"
     if keep and age > keep:
         return f"{parent.id} is {_days(age)} old, WAL summaries are kept {_days(keep)}"
-    if parse_lsn(made.start_lsn) > parse_lsn(facts["lsn"]):
+    if parse_lsn(made.start_lsn) > parse_lsn(facts.lsn):
         return f"{parent.id} is ahead of the server, which went back in time"
     if len(chain_of(parent, backups)) >= max_chain:
         return f"the chain has {max_chain} links"

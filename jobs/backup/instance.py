@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.backup.programs import Programs
+    from service.core.model.backups import Replayed
 
 
 def start_recovery(
@@ -40,8 +41,8 @@ def start_recovery(
     return starting
 
 
-async def recovered(server: EmbeddedServer) -> dict[str, Any]:
-    """Ask where recovery ended; jobs are switched off on the way.
+async def recovered(server: EmbeddedServer) -> tuple[Replayed, dict[str, list[str]]]:
+    """Ask where recovery ended and what the layers hold; jobs are switched off on the way.
 
     Raises:
         CheckError: it has not ended.
@@ -49,15 +50,15 @@ async def recovered(server: EmbeddedServer) -> dict[str, Any]:
     async with connect(server.url()) as connection:
         backups = Backups(connection)
         facts = await backups.replayed()
-        if facts["in_recovery"]:
+        if facts.in_recovery:
             raise CheckError("the restored cluster is still in recovery")
-        facts["layers"] = {}
+        layers: dict[str, list[str]] = {}
         try:
             await backups.set_jobs_enabled(False)
-            facts["layers"] = await backups.digests()
+            layers = await backups.digests()
         except UNMIGRATED:
             pass  # backed up before it was ever migrated
-        return facts
+        return facts, layers
 
 
 async def check_cluster(server: EmbeddedServer, programs: Programs) -> dict[str, Any]:

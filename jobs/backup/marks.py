@@ -42,14 +42,14 @@ async def make_mark(repository: Repository, database: Database, name: str) -> Ma
         raise NotRestorableError("a mark's name has 1 to 60 printable characters")
     async with connect(database.url) as connection:
         backups = Backups(connection)
-        system = (await backups.facts())["system"]
+        system = (await backups.facts()).system
         path = _path(system, name)
         if repository.local.exists(path):
             raise NotRestorableError(
                 f"there is a mark “{name}” already", hint="choose another name"
             )
         told = await backups.mark(name)
-        mark = msgspec.convert({"name": name, **told}, Mark)
+        mark = Mark(name=name, **msgspec.structs.asdict(told))
         data = msgspec.json.encode(mark)
         if not repository.local.put(path, data, create=True):
             raise NotRestorableError(
@@ -73,11 +73,11 @@ async def close_window(repository: Repository, url: str) -> None:
     async with connect(url) as connection:
         backups = Backups(connection)
         facts = await backups.facts()
-        if facts["in_recovery"] or facts["archive_mode"] == "off":
+        if facts.in_recovery or facts.archive_mode == "off":
             return
         await backups.heartbeat()
         name = await backups.switch_wal()
-        is_there = partial(repository.is_archived, facts["system"], name)
+        is_there = partial(repository.is_archived, facts.system, name)
         seconds = repository.settings.archive_wait_seconds
         await wait_until_archived(is_there, backups, name, seconds)
 

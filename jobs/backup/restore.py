@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from jobs.backup.plan import Plan
     from jobs.backup.repository import Repository
     from jobs.backup.target import Target
+    from service.core.model.backups import Replayed
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -331,9 +332,9 @@ class _Making:
         )
         self.made = server
         try:
-            facts = await recovered(server)
+            facts, layers = await recovered(server)
             self._compare(stop, facts)
-            path = f"timelines/{base.system}/{facts['timeline']}.json"
+            path = f"timelines/{base.system}/{facts.timeline}.json"
             self.repository.local.put(path, json.dumps({"into": str(self.into)}).encode())
             self.progress("checking", 0, None)
             checks = await check_cluster(server, self.repository.programs)
@@ -343,17 +344,17 @@ class _Making:
         await anyio.to_thread.run_sync(self._check_pages)
         return Restored(
             into=str(self.into), target=str(plan.target), chain=[one.id for one in plan.chain],
-            reached=stop.last, lsn=facts["lsn"], timeline=facts["timeline"],
-            from_timeline=plan.timeline, system=base.system, layers=facts["layers"],
+            reached=stop.last, lsn=facts.lsn, timeline=facts.timeline or plan.timeline,
+            from_timeline=plan.timeline, system=base.system, layers=layers,
             checks={**checks, "pages": "every checksum is right"},
         )  # fmt: skip
 
-    def _compare(self, stop: Stop, facts: dict[str, Any]) -> None:
+    def _compare(self, stop: Stop, facts: Replayed) -> None:
         """Where PostgreSQL says it ended against where it had to."""
-        found, base = facts["last_commit"], self.plan.chain[-1].manifest
+        found, base = facts.last_commit, self.plan.chain[-1].manifest
         wrong = None
-        if facts["system"] != base.system:
-            wrong = f"it is system {facts['system']} instead of {base.system}"
+        if facts.system != base.system:
+            wrong = f"it is system {facts.system} instead of {base.system}"
         elif stop.position is not None and found != stop.told:
             wrong = f"its last commit is of {found}, that of the WAL before the target {stop.told}"
         elif self.plan.target.at is not None and found is not None and found > self.plan.target.at:

@@ -15,6 +15,7 @@ from jobs.backup.windows import windows_of
 from service.core.database import connect
 from service.core.errors import DamagedError, NotRestorableError
 from service.core.memory import Backups
+from service.core.model.house import Condition
 from service.core.readable import counted, shown
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jobs.backup.chain import Window
     from jobs.backup.repository import Repository
     from service.core.backend import Database
+    from service.core.model.backups import Archiver
 
 _BACKLOG = 8  # waiting segments that are worth a word: two minutes at 16 MB a quarter of one
 
@@ -116,7 +118,7 @@ def beside_the_data(repository: Repository, database: Database) -> str | None:
 APART = "set backup.directory (another disk) or backup.cloud in magray.toml"
 
 
-async def conditions(repository: Repository, database: Database) -> list[dict[str, Any]]:
+async def conditions(repository: Repository, database: Database) -> list[Condition]:
     """Lines for `magray check`: backups, archiving, proof."""
     told = await anyio.to_thread.run_sync(summary, repository)
     async with connect(database.url) as connection:
@@ -151,7 +153,7 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
         _line("archived WAL", not wal, "; ".join(wal) or "without a gap", "magray backup full"),
         _line(
             "archiving",
-            not failing and archiver["waiting"] < _BACKLOG,
+            not failing and archiver.waiting < _BACKLOG,
             _archiving(archiver, failing),
             "df -h; the server's log says why it fails",
         ),
@@ -170,18 +172,18 @@ async def conditions(repository: Repository, database: Database) -> list[dict[st
     ]
 
 
-def _is_failing(archiver: dict[str, Any]) -> bool:
-    failed, done = archiver["last_failed_time"], archiver["last_archived_time"]
+def _is_failing(archiver: Archiver) -> bool:
+    failed, done = archiver.last_failed_time, archiver.last_archived_time
     return failed is not None and (done is None or failed > done)
 
 
-def _archiving(archiver: dict[str, Any], failing: bool) -> str:
-    waiting = counted(archiver["waiting"], "segment waits", "segments wait")
-    told = f"{waiting} ({archiver['waiting'] * 16} MB in pg_wal)"
-    if failing:
-        told += f", {archiver['last_failed_wal']} fails since {shown(archiver['last_failed_time'])}"
+def _archiving(archiver: Archiver, failing: bool) -> str:
+    waiting = counted(archiver.waiting, "segment waits", "segments wait")
+    told = f"{waiting} ({archiver.waiting * 16} MB in pg_wal)"
+    if failing and archiver.last_failed_time is not None:
+        told += f", {archiver.last_failed_wal} fails since {shown(archiver.last_failed_time)}"
     return told
 
 
-def _line(condition: str, ok: bool, detail: str, hint: str) -> dict[str, Any]:
-    return {"condition": condition, "ok": ok, "needed": False, "detail": detail, "hint": hint}
+def _line(condition: str, ok: bool, detail: str, hint: str) -> Condition:
+    return Condition(condition=condition, ok=ok, needed=False, detail=detail, hint=hint)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from jobs.backup.repository import Repository
     from jobs.storage.tier import Storage
     from service.core.backend import Database
+    from service.core.model.backups import ServerFacts
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -119,10 +120,8 @@ class _Run:
             raise BackupError("the encryption key does not work")
         if self._database.server is not None:
             archive = repository.wal.places[0].storage.root
-            await anyio.to_thread.run_sync(set_up, self._database.server, facts["system"], archive)
-            announce_histories(
-                self._database.server, partial(repository.is_archived, facts["system"])
-            )
+            await anyio.to_thread.run_sync(set_up, self._database.server, facts.system, archive)
+            announce_histories(self._database.server, partial(repository.is_archived, facts.system))
         tier, note = self._tier_for(kind)
         known = repository.catalogue()
         await anyio.to_thread.run_sync(remove_incomplete, known, tier)
@@ -139,19 +138,19 @@ class _Run:
                  stored=manifest.stored, tier=tier.name, reason=manifest.reason)  # fmt: skip
         return manifest
 
-    def _refuse(self, facts: dict[str, Any]) -> None:
+    def _refuse(self, facts: ServerFacts) -> None:
         held = self._database.server is not None and self._database.server.is_held_back
-        if facts["in_recovery"] or held:
+        if facts.in_recovery or held:
             raise MismatchError(
                 "a restored cluster is not backed up before it is released",
                 hint="magray restore --promote",
             )
-        if facts["tablespaces"]:
+        if facts.tablespaces:
             raise MismatchError(
                 "clusters with tablespaces of their own cannot be backed up by magray",
-                detail=f"There are {facts['tablespaces']}.", hint="drop tablespace …",
+                detail=f"There are {facts.tablespaces}.", hint="drop tablespace …",
             )  # fmt: skip
-        if facts["archive_mode"] == "off":
+        if facts.archive_mode == "off":
             raise MismatchError(
                 "the server does not archive its WAL, so no instant after the backup could be"
                 " restored",
@@ -166,24 +165,24 @@ class _Run:
         note = f"; on the local disk, for backup.{name} is not set" if name else ""
         return self._repository.local, note
 
-    async def _decide(self, kind: str, facts: dict[str, Any], known: Catalogue) -> Decision:
+    async def _decide(self, kind: str, facts: ServerFacts, known: Catalogue) -> Decision:
         if kind != "incremental":
             return Decision(kind, None)
         parent = parent_for(facts, known.backups)
-        summaries = {"whole": False}
-        if parent is not None and facts["summarize_wal"] == "on":
+        whole = False
+        if parent is not None and facts.summarize_wal == "on":
             made = parent.manifest
-            summaries = await self._server.summaries_from(made.timeline, made.start_lsn)
+            whole = await self._server.summaries_from(made.timeline, made.start_lsn)
         return decide_incremental(
-            facts, known.backups, summaries,
+            facts, known.backups, whole,
             allow_untrusted=self._repository.settings.allow_untrusted_incremental,
             max_chain=self._repository.settings.max_chain,
         )  # fmt: skip
 
     async def _stream(
-        self, decision: Decision, tier: Storage, facts: dict[str, Any], known: Catalogue, why: str
+        self, decision: Decision, tier: Storage, facts: ServerFacts, known: Catalogue, why: str
     ) -> Manifest:
-        backup_id = new_id(decision.kind, known, facts["now"])
+        backup_id = new_id(decision.kind, known, facts.now)
         folder = f"{FOLDER}/{backup_id}"
         try:
             streamed = await self._copy(decision, tier, folder, facts)
@@ -199,7 +198,7 @@ class _Run:
         return manifest
 
     async def _copy(
-        self, decision: Decision, tier: Storage, folder: str, facts: dict[str, Any]
+        self, decision: Decision, tier: Storage, folder: str, facts: ServerFacts
     ) -> _Streamed:
         settings = self._repository.settings
         level = _HARDEST if decision.kind == "compressed" else settings.compression_level
@@ -208,7 +207,7 @@ class _Run:
         arguments = ["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast",
                      "--manifest-checksums=SHA256", f"--label=magray {folder}", "--no-password",
                      f"--dbname={target}"]  # fmt: skip
-        total = None if decision.parent else facts["bytes"]
+        total = None if decision.parent else facts.bytes
         with tempfile.TemporaryDirectory(prefix="magray-backup-") as scratch:
             if decision.parent is not None:
                 parent = decision.parent
@@ -256,13 +255,13 @@ class _Run:
         return _Streamed(writer.finish(), checker.result(), done)
 
     async def _describe(
-        self, decision: Decision, backup_id: str, facts: dict[str, Any], streamed: _Streamed,
+        self, decision: Decision, backup_id: str, facts: ServerFacts, streamed: _Streamed,
         why: str, tier: Storage,
     ) -> Manifest:  # fmt: skip
         folder = f"{FOLDER}/{backup_id}"
         body = msgspec.json.decode(streamed.pg_manifest)
         ranges = body["WAL-Ranges"]
-        if str(body["System-Identifier"]) != facts["system"]:
+        if str(body["System-Identifier"]) != facts.system:
             raise MismatchError("pg_basebackup copied another cluster than the connection's")
         stop_lsn, timeline = ranges[-1]["End-LSN"], ranges[-1]["Timeline"]
         after = await self._server.facts()
@@ -272,7 +271,7 @@ class _Run:
             self._repository.settings.compression_level, key,
         )  # fmt: skip
         await anyio.to_thread.run_sync(tier.put, f"{folder}/{sealed.name}", data)
-        size = facts["segment_size"]
+        size = facts.segment_size
         await self._wait_for(facts, segment_name(timeline, (parse_lsn(stop_lsn) - 1) // size, size))
         witness = await self._witness(backup_id)
         # a commit after all of this, and in the archive: so `stopped_at` can be restored at once
@@ -283,10 +282,10 @@ class _Run:
             kind=decision.kind,
             reason="; ".join(filter(None, (why, decision.reason))),
             parent=decision.parent.id if decision.parent else None,
-            system=facts["system"],
+            system=facts.system,
             timeline=timeline,
-            started_at=_utc(facts["now"]),
-            stopped_at=_utc(after["now"]),
+            started_at=_utc(facts.now),
+            stopped_at=_utc(after.now),
             start_lsn=min((r["Start-LSN"] for r in ranges), key=parse_lsn),
             stop_lsn=stop_lsn,
             segment_size=size,
@@ -296,7 +295,7 @@ class _Run:
             pg_manifest=sealed,
             key=key.id if key else None,
             server={
-                name: facts[name]
+                name: getattr(facts, name)
                 for name in ("version", "version_num", "data_checksums", "preload", "extensions")
             },
             witness=witness,
@@ -305,10 +304,10 @@ class _Run:
             await anyio.to_thread.run_sync(self._ship_needed, tier, manifest)
         return manifest
 
-    async def _wait_for(self, facts: dict[str, Any], segment: str) -> None:
+    async def _wait_for(self, facts: ServerFacts, segment: str) -> None:
         left = self._deadline - time.monotonic()
         seconds = max(0.0, min(left, self._repository.settings.archive_wait_seconds))
-        is_there = partial(self._repository.is_archived, facts["system"], segment)
+        is_there = partial(self._repository.is_archived, facts.system, segment)
         await wait_until_archived(is_there, self._server, segment, seconds)
 
     async def _witness(self, backup_id: str) -> Witness | None:
@@ -319,7 +318,7 @@ class _Run:
                     told = await self._server.witness(
                         f"magray witness {backup_id}", Backups(connection)
                     )
-                return msgspec.convert(told, Witness)
+                return msgspec.convert(told, Witness, from_attributes=True)
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 await anyio.sleep(0.5)
             except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):

@@ -142,7 +142,7 @@ async def run(
 
         await build("building the indexes")
         (begun,) = await pressure.compress("insights", now=later, dry_run=True)
-        partition = begun["partition_name"]
+        partition = begun.partition_name
         note("searching")
         found["before"] = _measure(scratch.database.url, partition, asked)
         await pressure.compress("insights", now=later)

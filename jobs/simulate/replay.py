@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jobs.simulate.trace import Trace
     from service.core.memory import ReplayCalls
+    from service.core.model.replay import Blocking
 
 NAMESPACE = "trace"
 LAYERS = ("interact", "insights", "assets")
@@ -52,7 +53,7 @@ class Outcome:
     missed_bytes: int = 0
     total_bytes: int = 0
     days: dict[int, dict[str, int]] = field(default_factory=dict)
-    blocking: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    blocking: dict[str, list[Blocking]] = field(default_factory=dict)
 
     @property
     def object_misses(self) -> float:
@@ -210,8 +211,8 @@ class Replay:
         ]
         answer = await self._calls.remember(NAMESPACE, memories, now)
         for (number, size), row in zip(new.items(), answer, strict=True):
-            self._ids[number] = row["id"]
-            self._add(row["id"], _Stored(size, row["layer"], row["expires_at"]))
+            self._ids[number] = row.id
+            self._add(row.id, _Stored(size, row.layer, row.expires_at))
 
     def _add(self, memory: UUID, stored: _Stored) -> None:
         self._stored[memory] = stored
@@ -281,8 +282,8 @@ class Replay:
     async def _close(self, now: datetime) -> None:
         """What was decided, by day, and what held records back."""
         for row in await self._calls.decisions_by_day(self._start):
-            if row["action"] == "evict":
-                self._outcome.days.setdefault(row["day"], {})["evicted"] = row["records"]
+            if row.action == "evict":
+                self._outcome.days.setdefault(row.day, {})["evicted"] = row.records
         if self._lifecycle and await self._calls.has("blocking_criteria"):
             for layer in LAYERS[:-1]:
                 self._outcome.blocking[layer] = await self._calls.blocking_criteria(layer, now)

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from jobs.statistics import Floats
     from jobs.train.estimators import Classifier
     from service.core.memory import Rows, Training
+    from service.core.model.training import TrainedModel
 
 BATCH = 5000
 
 
 async def score_all(
     calls: Training,
-    model: dict[str, Any],
+    model: TrainedModel,
     now: datetime,
     *,
     advance: Callable[[int], None] = lambda _: None,
@@ -38,18 +39,18 @@ async def score_all(
     Raises:
         TrainingError: the stored model is made of types that are not trusted.
     """
-    classifier = await anyio.to_thread.run_sync(from_artifact, model["artifact"])
+    classifier = await anyio.to_thread.run_sync(from_artifact, model.artifact)
     written, after = 0, None
     while True:
         rows = await calls.scoring_rows(
-            now, horizon=model["horizon"], layer=model["layer"], limit=BATCH, after=after
+            now, horizon=model.horizon, layer=model.layer, limit=BATCH, after=after
         )
         if not rows.values:
             return written
-        chances = await anyio.to_thread.run_sync(_chances, classifier, rows, model["features"])
+        chances = await anyio.to_thread.run_sync(_chances, classifier, rows, model.features)
         keys = _columns(rows, "namespace", "id")
         namespaces, ids = ([key[place] for key in keys] for place in (0, 1))
-        written += await calls.write_scores(namespaces, ids, chances.tolist(), model["id"], now)
+        written += await calls.write_scores(namespaces, ids, chances.tolist(), model.id, now)
         after = (namespaces[-1], ids[-1])
         advance(len(ids))
 

@@ -46,8 +46,8 @@ async def export(
         while rows := await memory.export_memories(
             namespace, limit=_PAGE, after=after, embeddings=embeddings
         ):
-            output.writelines(row["record"].encode() + b"\n" for row in rows)
-            after = (rows[-1]["created_at"], rows[-1]["turn"], rows[-1]["id"])
+            output.writelines(row.record.encode() + b"\n" for row in rows)
+            after = (rows[-1].created_at, rows[-1].turn, rows[-1].id)
             written += len(rows)
             on_progress(len(rows))
     return written

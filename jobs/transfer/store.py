@@ -23,7 +23,6 @@ from jobs.transfer.report import Report
 from service.core.errors import ConflictError, FileError
 from service.core.memory import to_vector
 from service.core.memory.faults import named_fault
-from service.core.model.memories import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from jobs.transfer.item import Entry
     from service.core.memory import Memory, Transfer
-    from service.core.model.memories import NewMemory
+    from service.core.model.memories import NewMemory, Stored
 
 Kept = TypeVar("Kept", Item, Record)
 
@@ -208,15 +207,15 @@ class _Import:
         )
         self.outcome.namespaces.add(namespace)
         for record, row in zip(records, rows, strict=True):
-            outcome, twin = row["outcome"], row["twin"]
-            if outcome == "stored" and not self._is_new(namespace, row["id"]):
+            outcome, twin = row.outcome, str(row.twin)
+            if outcome == "stored" and not self._is_new(namespace, row.id):
                 outcome = "known"
-            elif outcome == "stored" and not self._is_new(namespace, row["content_hash"]):
+            elif outcome == "stored" and not self._is_new(namespace, row.content_hash):
                 outcome, twin = "same content", "another of the file"
             match outcome:
                 case "stored":
-                    self.outcome.add_stored(row["layer"], row["expires_at"], pinned=row["pinned"])
-                    if record.model and not row["has_embedding"]:
+                    self.outcome.add_stored(row.layer, row.expires_at, pinned=row.pinned)
+                    if record.model and not row.has_embedding:
                         dropped = self.outcome.dropped_vectors
                         dropped[record.model] = dropped.get(record.model, 0) + 1
                 case "expired":
@@ -224,7 +223,7 @@ class _Import:
                     continue
                 case "same content":
                     self.outcome.known += 1
-                    self._note_elsewhere(record, row["id"], twin)
+                    self._note_elsewhere(record, row.id, twin)
                     continue
                 case "archived":
                     self.outcome.known += 1
@@ -232,8 +231,8 @@ class _Import:
                     continue
                 case _:
                     self.outcome.known += 1
-            if not row["has_embedding"]:
-                self.outcome.waiting.append((namespace, row["id"]))
+            if not row.has_embedding:
+                self.outcome.waiting.append((namespace, row.id))
 
     async def _preview(
         self, memories: Sequence[NewMemory], vectors: Sequence[NDArray[np.float32] | None]
@@ -244,16 +243,9 @@ class _Import:
         pairs = zip(memories, vectors, strict=True)
         for namespace, some in groupby(pairs, key=lambda pair: pair[0].namespace):
             ours = list(some)
-            found = await transfer.preview(
+            rows += await transfer.preview(
                 namespace, [one for one, _ in ours], [vector for _, vector in ours]
             )
-            rows += [
-                Stored(
-                    namespace=namespace,
-                    **{key: row[key] for key in row if key != "ordinal"},
-                )
-                for row in found
-            ]
         return rows
 
     def _needed(self) -> Transfer:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from jobs.backup.repository import Repository
     from service.core.backend import Database
+    from service.core.model.backups import Archived
 
 log = structlog.get_logger("magray.backups")
 
@@ -79,12 +80,12 @@ class BackupMirror:
 
     async def _refresh(self) -> None:
         # asked before the WAL is read: what comes meanwhile is seen the next time
-        seen = (*await self._archived(), _changed(self._stream))
+        seen = (await self._archived(), _changed(self._stream))
         if seen != self._seen:
             await mirror(self._repository(), self._database)
             self._seen = seen
 
-    async def _archived(self) -> tuple[Any, ...]:
+    async def _archived(self) -> Archived:
         if self._connection is None or self._connection.closed:
             conninfo = service_conninfo(self._database.url, role="memory_operator", timeout="10s")
             self._connection = await AsyncConnection.connect(

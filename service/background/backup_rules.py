@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobs.backup.chain import parent_for
 from jobs.backup.wal import parse_lsn
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobs.backup.catalogue import Catalogue
+    from service.core.model.backups import ServerFacts
     from service.core.settings import BackupSettings
 
 _CALM = timedelta(days=1)  # between two backups for pressure: the level may flap
@@ -75,14 +76,14 @@ def due_at(moment: Moment, settings: BackupSettings) -> dict[str, datetime]:
 
 
 def moment_of(
-    facts: dict[str, Any], known: Catalogue, *, pressure_at: datetime | None = None
+    facts: ServerFacts, known: Catalogue, *, pressure_at: datetime | None = None
 ) -> Moment:
     """What decides, from a server's facts and the catalogue."""
     ours = [one for one in known.backups
-            if one.manifest.system == facts["system"] and one.fault is None]  # fmt: skip
+            if one.manifest.system == facts.system and one.fault is None]  # fmt: skip
     newest = parent_for(facts, known.backups)
     since = 0 if newest is None else parse_lsn(newest.manifest.start_lsn)
-    same = newest is not None and newest.manifest.timeline == facts["timeline"]
+    same = newest is not None and newest.manifest.timeline == facts.timeline
     kinds: dict[str, Callable[[str], bool]] = {
         "full": lambda kind: kind in ("full", "snapshot"),
         "compressed": lambda kind: kind == "compressed",
@@ -94,11 +95,11 @@ def moment_of(
     }  # fmt: skip
     proven = [one.verdict.proven_at for one in ours if one.verdict.proven_at is not None]
     return Moment(
-        now=facts["now"],
+        now=facts.now,
         newest_full=latest["full"],
         newest_compressed=latest["compressed"],
         unread=min((one.read_at for one in ours if not one.tier.cold), default=None),
         proven=max(proven, default=None),
-        wal_bytes=parse_lsn(facts["lsn"]) - since if same else 0,
+        wal_bytes=parse_lsn(facts.lsn) - since if same else 0,
         pressure_at=pressure_at,
     )

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from jobs.backup.target import Target
     from jobs.backup.verify import Finding
     from service.core.backend import Backend
+    from service.core.model.backups import BackupRecord, Run
 
 log = structlog.get_logger("magray.backups")
 
@@ -152,13 +153,13 @@ class BackupKeeper:
         task.add_done_callback(self._asked.discard)
         return run, task
 
-    async def backups(self) -> list[dict[str, Any]]:
+    async def backups(self) -> list[BackupRecord]:
         """The backups, newest first."""
         await self.refresh()
         async with self._operator() as backups:
             return await backups.listed()
 
-    async def runs(self, run: UUID | None = None) -> list[dict[str, Any]]:
+    async def runs(self, run: UUID | None = None) -> list[Run]:
         """The latest runs, or one."""
         async with self._operator() as backups:
             return await backups.runs(50, run)
@@ -279,7 +280,7 @@ class BackupKeeper:
             asked = Backups(connection)
             facts, pressure_at = await asked.facts(), await asked.pressure_at()
         times = due_at(moment_of(facts, known, pressure_at=pressure_at), settings)
-        await self._do_first(self._unless_paused(times, facts["now"]), facts["now"])
+        await self._do_first(self._unless_paused(times, facts.now), facts.now)
 
     def _unless_paused(self, times: dict[str, datetime], now: datetime) -> dict[str, datetime]:
         """The same times, none of them within the pause of what failed."""

@@ -44,7 +44,6 @@ class IndexBuilder:
 
     async def _build(self) -> None:
         async with connect(self._url, role="memory_owner") as connection:
-            runner, _ = await Jobs(connection).runner()
-            if runner != "nobody":
+            if (await Jobs(connection).runner()).runner != "nobody":
                 for statement in await Operator(connection).build_indexes():
                     log.info("index built", statement=statement)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
+from msgspec import structs
 
 from service.background.programs import execute
 from service.core.database import connect
@@ -24,6 +25,8 @@ from service.core.tasks import end
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
+
+    from service.core.model.house import DueJob, JobRun, Runner
 
 log = structlog.get_logger("magray.schedule")
 
@@ -42,7 +45,7 @@ class Scheduler:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._runner: tuple[str, str] | None = None
+        self._runner: Runner | None = None
         self._programs: dict[str, asyncio.Task[None]] = {}
 
     @asynccontextmanager
@@ -62,30 +65,29 @@ class Scheduler:
         async with self._connect() as connection:
             jobs = Jobs(connection)
             for change in await jobs.reconcile():
-                log.info("pg_cron told", **change)
+                log.info("pg_cron told", **structs.asdict(change))
             await again(_TICK, partial(self._turn, jobs))
 
     async def _turn(self, jobs: Jobs) -> None:
         self._tell_runner(await jobs.runner())
         for job in await jobs.due():
-            if job["kind"] == "program":
+            if job.kind == "program":
                 self._start_program(job)
-            elif (done := await jobs.run(job["name"])) is not None:
+            elif (done := await jobs.run(job.name)) is not None:
                 _tell_run(job, done)
 
-    def _tell_runner(self, runner: tuple[str, str]) -> None:
+    def _tell_runner(self, runner: Runner) -> None:
         """Say who runs the jobs, when that changes: a takeover is a warning."""
         if runner == self._runner:
             return
-        who, why = runner
-        tell = log.warning if "silent" in why else log.info
-        tell(f"{who} runs the jobs", why=why)
+        tell = log.warning if "silent" in runner.why else log.info
+        tell(f"{runner.runner} runs the jobs", why=runner.why)
         self._runner = runner
 
-    def _start_program(self, job: dict[str, Any]) -> None:
-        name = job["name"]
+    def _start_program(self, job: DueJob) -> None:
+        name = job.name
         if name not in self._programs:
-            task = asyncio.create_task(self._run_program(name, job["command"]), name=name)
+            task = asyncio.create_task(self._run_program(name, job.command), name=name)
             self._programs[name] = task
             task.add_done_callback(lambda _: self._programs.pop(name))
 
@@ -116,10 +118,10 @@ class Scheduler:
         )
 
 
-def _tell_run(job: dict[str, Any], done: dict[str, Any]) -> None:
-    if job["neglected"]:
-        log.warning("pg_cron neglected a job, the service ran it", job=job["name"])
-    if done["sqlstate"] is not None:
-        log.warning("job failed", job=job["name"], sqlstate=done["sqlstate"], error=done["error"])
-    elif done["rows"]:
-        log.info("job ran", job=job["name"], rows=done["rows"])
+def _tell_run(job: DueJob, done: JobRun) -> None:
+    if job.neglected:
+        log.warning("pg_cron neglected a job, the service ran it", job=job.name)
+    if done.sqlstate is not None:
+        log.warning("job failed", job=job.name, sqlstate=done.sqlstate, error=done.error)
+    elif done.rows:
+        log.info("job ran", job=job.name, rows=done.rows)

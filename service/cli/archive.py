@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
+    from service.core.model.archive import ArchiveFile
     from service.core.settings import Settings
 
 
@@ -51,18 +52,20 @@ def list_files(as_json: bool) -> None:
     )
 
 
-async def _list(settings: Settings) -> list[dict[str, Any]]:
+async def _list(settings: Settings) -> list[ArchiveFile]:
     async with _opened(settings) as archive:
         return await archive.archives()
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
+def _short(row: ArchiveFile) -> dict[str, Any]:
     """A row that fits a terminal: the archive's id instead of its file's long name."""
-    times = {key: f"{row[key]:%Y-%m-%d %H:%M}" for key in ("created_at", "oldest", "newest")}
+    times = {
+        key: f"{getattr(row, key):%Y-%m-%d %H:%M}" for key in ("created_at", "oldest", "newest")
+    }
     wanted = ("tier", "created_at", "rows", "bytes", "layers", "namespaces", "oldest", "newest")
-    told = {key: times.get(key, row[key]) for key in wanted}
-    layers = ", ".join(row["layers"])
-    return {"archive": row["file"].split("/")[3], **told, "layers": layers, "state": row["state"]}
+    told = {key: times.get(key) or getattr(row, key) for key in wanted}
+    layers = ", ".join(row.layers)
+    return {"archive": row.file.split("/")[3], **told, "layers": layers, "state": row.state}
 
 
 @archive.command()
@@ -84,7 +87,7 @@ async def _run(settings: Settings) -> dict[str, Any] | None:
     async with _opened(settings) as archive:
         if not await writing.take(archive):
             return None
-        waiting = {row["item"]: row["waiting"] for row in await archive.backlog()}
+        waiting = {row.item: row.waiting for row in await archive.backlog()}
         with make_progress() as progress:
             task = progress.add_task("archiving", total=waiting["to write"], unit="memories")
             outcome = await writing.run(

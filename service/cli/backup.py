@@ -221,7 +221,7 @@ async def _stream(settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         async with connect(database.url) as connection:
-            system = (await Backups(connection).facts())["system"]
+            system = (await Backups(connection).facts()).system
         await anyio.to_thread.run_sync(
             run_stream, repository, database.url, system, home_of(settings), lambda: asked
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import psycopg
@@ -22,6 +22,7 @@ from service.core.errors import MagrayError, NoDatabaseError
 from service.core.logs import configure_logs
 from service.core.memory import Operator
 from service.core.migrate import sql_digest
+from service.core.model.house import Condition
 from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -44,23 +45,23 @@ def check(fix: bool, as_json: bool) -> None:
         print_rows(rows, as_json=True, empty="")
     else:
         _tell(rows)
-    if any(row["needed"] and not row["ok"] for row in rows):
+    if any(row.needed and not row.ok for row in rows):
         sys.exit(1)
 
 
-def _tell(rows: list[dict[str, Any]]) -> None:
+def _tell(rows: list[Condition]) -> None:
     """A line a condition; below what is not right stands the command that mends it."""
-    room = max(len(row["condition"]) for row in rows) + 2
+    room = max(len(row.condition) for row in rows) + 2
     for row in rows:
-        state = "ok" if row["ok"] else "WRONG" if row["needed"] else "note"
-        head, width = f"{state:<7}{row['condition']:<{room}}", edge() - room - 7
-        hint = [] if row["ok"] or not row["hint"] else [f"try: {row['hint']}"]
-        for line in [*fold(row["detail"], width), *hint]:
+        state = "ok" if row.ok else "WRONG" if row.needed else "note"
+        head, width = f"{state:<7}{row.condition:<{room}}", edge() - room - 7
+        hint = [] if row.ok or not row.hint else [f"try: {row.hint}"]
+        for line in [*fold(row.detail, width), *hint]:
             print_line(head + line)
             head = " " * len(head)
 
 
-async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
+async def _check(settings: Settings, *, fix: bool) -> list[Condition]:
     async with open_database(settings, makes=False) as database:
         try:
             return await _conditions(database, settings, fix=fix)
@@ -72,7 +73,7 @@ async def _check(settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
             return [_row("connection", ok=False, detail=detail, hint=hint)]
 
 
-async def _conditions(database: Database, settings: Settings, *, fix: bool) -> list[dict[str, Any]]:
+async def _conditions(database: Database, settings: Settings, *, fix: bool) -> list[Condition]:
     async with connect(database.url, role="memory_owner") as connection:
         operator = Operator(connection)
         digest = await operator.code_digest()
@@ -87,10 +88,10 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
         drift = await operator.apply_policy(settings.policy(), dry_run=True)
         rows += [
             _row(
-                change["item"],
+                change.item,
                 ok=False,
                 needed=False,
-                detail=f"the database has {change['was']}, the settings {change['becomes']}",
+                detail=f"the database has {change.was}, the settings {change.becomes}",
                 hint="magray migrate",
             )
             for change in drift
@@ -107,7 +108,7 @@ async def _conditions(database: Database, settings: Settings, *, fix: bool) -> l
         return rows + await operator.check_database() + await _backups(database, settings)
 
 
-async def _provider(settings: Settings, in_use: tuple[str, int] | None) -> list[dict[str, Any]]:
+async def _provider(settings: Settings, in_use: tuple[str, int] | None) -> list[Condition]:
     """Whether an endpoint answers now; a note, for without it words are searched.
 
     A model on this machine is not loaded for it: the service would not have begun without.
@@ -138,7 +139,7 @@ async def _provider(settings: Settings, in_use: tuple[str, int] | None) -> list[
     return [_row("embedding provider", ok=ok, needed=False, detail=detail, hint=hint)]
 
 
-async def _backups(database: Database, settings: Settings) -> list[dict[str, Any]]:
+async def _backups(database: Database, settings: Settings) -> list[Condition]:
     """What there is to say about backups: notes, for whether there are any is a decision."""
     if database.server is None and settings.backup.directory is None:
         return []
@@ -158,7 +159,7 @@ async def _backups(database: Database, settings: Settings) -> list[dict[str, Any
     ]
 
 
-def _unusable(settings: Settings) -> list[dict[str, Any]]:
+def _unusable(settings: Settings) -> list[Condition]:
     """Settings that cannot work: a key that is none, an archive that cannot be opened."""
     rows = []
     try:
@@ -173,11 +174,9 @@ def _unusable(settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def _unread(condition: str, error: MagrayError) -> dict[str, Any]:
+def _unread(condition: str, error: MagrayError) -> Condition:
     return _row(condition, ok=False, needed=False, detail=error.in_a_line, hint=error.hint)
 
 
-def _row(
-    condition: str, *, ok: bool, detail: str, hint: str, needed: bool = True
-) -> dict[str, Any]:
-    return {"condition": condition, "ok": ok, "needed": needed, "detail": detail, "hint": hint}
+def _row(condition: str, *, ok: bool, detail: str, hint: str, needed: bool = True) -> Condition:
+    return Condition(condition=condition, ok=ok, needed=needed, detail=detail, hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.archive.forget import Forgotten
+    from service.core.model.archive import Held
     from service.core.settings import Settings
 
 
@@ -48,7 +49,7 @@ def forget(namespace: str, ids: tuple[UUID, ...], dry_run: bool, yes: bool, as_j
     if dry_run:
         print_rows(places, as_json=as_json, empty="")
         return
-    total = sum(place["memories"] for place in places)
+    total = sum(place.memories for place in places)
     if not yes:
         click.confirm(
             f"Forget {counted(total, 'memory', 'memories')} of {namespace} for good?",
@@ -71,9 +72,7 @@ def forget(namespace: str, ids: tuple[UUID, ...], dry_run: bool, yes: bool, as_j
         sys.exit(StorageError.exit_code)
 
 
-async def _places(
-    settings: Settings, namespace: str, ids: list[UUID] | None
-) -> list[dict[str, Any]]:
+async def _places(settings: Settings, namespace: str, ids: list[UUID] | None) -> list[Held]:
     async with (
         open_database(settings, makes=False) as database,
         connect(database.url, role="memory_operator") as connection,

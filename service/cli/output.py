@@ -28,7 +28,9 @@ _NARROWEST = 30  # columns a value gets at least, however long its name
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
-def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+def print_rows(
+    rows: Sequence[dict[str, Any] | msgspec.Struct], *, as_json: bool, empty: str
+) -> None:
     """Print rows that share their columns; `empty` when there is none."""
     if as_json:
         for row in rows:
@@ -37,8 +39,9 @@ def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> 
     if not rows:
         print_line(empty)
         return
-    cells = [[shown(value) for value in row.values()] for row in rows]
-    titles = list(rows[0])
+    told = [row if isinstance(row, dict) else msgspec.structs.asdict(row) for row in rows]
+    cells = [[shown(value) for value in row.values()] for row in told]
+    titles = list(told[0])
     width = edge()
     if _width([titles, *cells]) > width:
         blocks = ["\n".join(_block(titles, row, width)) for row in cells]

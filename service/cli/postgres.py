@@ -63,7 +63,7 @@ async def _postgres(settings: Settings, listen: str, port: int, secrets_dir: Pat
             await Logins(connection).set_password(SUPERUSER, password)
             facts = await Backups(connection).facts()
         if not server.is_held_back:
-            set_up(server, str(facts["system"]), settings.backup.wal_directory)
+            set_up(server, str(facts.system), settings.backup.wal_directory)
         log.info("postgres is open to the network", listen=listen, port=port)
         if not await until_told(lambda: server.started_here):
             raise PlatformError("PostgreSQL has ended by itself", hint=f"less {server.log_file}")

@@ -29,6 +29,7 @@ from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from jobs.backup.repository import Repository
+    from service.core.model.backups import BroughtBack
 
 
 @click.command()
@@ -64,11 +65,16 @@ def restore(
     if namespace is not None:
         rows = asyncio.run(_bring_back(settings, target, namespace, list(ids) or None,
                                        dry_run=dry_run, where=where))  # fmt: skip
-        if not as_json:
-            counts = Counter((row["layer"], row["outcome"]) for row in rows)
-            rows = [{"layer": layer, "outcome": outcome, "memories": count}
-                    for (layer, outcome), count in sorted(counts.items())]  # fmt: skip
-        print_rows(rows, as_json=as_json, empty="The namespace held nothing then.")
+        counts = Counter((row.layer, row.outcome) for row in rows)
+        counted = [
+            {"layer": layer, "outcome": outcome, "memories": count}
+            for (layer, outcome), count in sorted(counts.items())
+        ]
+        print_rows(
+            rows if as_json else counted,
+            as_json=as_json,
+            empty="The namespace held nothing then.",
+        )
         return
     if into is None:
         raise ConfigError("say where to", hint="magray restore --to … --into NEW_DIRECTORY")
@@ -125,7 +131,7 @@ def _plan(repository: Repository, target: Target, where: dict[str, Any]) -> dict
 async def _bring_back(
     settings: Settings, target: Target, namespace: str, ids: list[UUID] | None, *,
     dry_run: bool, where: dict[str, Any],
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[BroughtBack]:  # fmt: skip
     async with opened(settings) as (repository, database):
         with make_progress() as bars:
             return await bring_back(repository, database, target, namespace, ids,

@@ -9,6 +9,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from msgspec import structs
 from rich.console import Console
 
 from jobs.simulate.compare import EVICT, LIFECYCLE, outcome_row, replay, rival_rows
@@ -177,7 +178,11 @@ def _by_layer(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _blocking(outcome: Outcome) -> list[dict[str, Any]]:
-    return [{"layer": layer} | row for layer, rows in outcome.blocking.items() for row in rows]
+    return [
+        {"layer": layer, **structs.asdict(row)}
+        for layer, rows in outcome.blocking.items()
+        for row in rows
+    ]
 
 
 def _means(table: list[dict[str, Any]]) -> list[dict[str, Any]]:

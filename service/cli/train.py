@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jobs.statistics import Interval
     from jobs.train.evaluation import Evaluation
     from jobs.train.training import Trained
+    from service.core.model.house import ScheduledTraining
+    from service.core.model.training import TrainedModel
     from service.core.settings import Settings
 
 DAILY = "23 3 * * *"
@@ -125,7 +127,7 @@ def train(
         _print(trained, scored)
 
 
-async def _schedule(settings: Settings, cron: str | None) -> list[dict[str, Any]]:
+async def _schedule(settings: Settings, cron: str | None) -> list[ScheduledTraining]:
     async with open_database(settings) as database:
         await verify(database, None)
         async with connect(database.url, role="memory_operator") as connection:
@@ -142,7 +144,7 @@ async def _score_only(settings: Settings) -> dict[str, Any]:
                 raise NothingToLearnError(
                     "no model is in use, the fixed weighting answers", hint="magray train"
                 )
-            return {"model": model["name"], "scored": await _score(calls, model)}
+            return {"model": model.name, "scored": await _score(calls, model)}
 
 
 async def _train(
@@ -173,12 +175,12 @@ async def _train(
             return trained, 0 if model is None else await _score(calls, model)
 
 
-async def _score(calls: Training, model: dict[str, Any]) -> int:
+async def _score(calls: Training, model: TrainedModel) -> int:
     from jobs.train.scoring import score_all
 
     now = await calls.now()
     with make_progress() as progress:
-        total = await calls.count_records(model["layer"])
+        total = await calls.count_records(model.layer)
         task = progress.add_task("scoring", total=total, unit="memories")
         return await score_all(calls, model, now, advance=lambda n: progress.advance(task, n))
 

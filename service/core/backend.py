@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import psycopg
 import structlog
+from msgspec import structs
 
 from service.core.database import UNMIGRATED, connect, is_unprepared, make_pool
 from service.core.embedded import EmbeddedServer
@@ -175,13 +176,13 @@ async def bring_up_to_date(database: Database, settings: Settings, model: Model 
     async with connect(database.url, role="memory_owner") as connection:
         operator = Operator(connection)
         for change in await operator.apply_policy(settings.policy()):
-            log.info("policy changed", **change)
+            log.info("policy changed", **structs.asdict(change))
         # after the policy, for a longer life reaches further; a bounded number a call
         while await operator.make_partitions():
             pass
     async with connect(database.url, role="memory_operator") as connection:
-        for change in await Jobs(connection).reconcile():
-            log.info("pg_cron told", **change)
+        for told in await Jobs(connection).reconcile():
+            log.info("pg_cron told", **structs.asdict(told))
 
 
 async def verify(database: Database, model: Model | None) -> None:
@@ -221,10 +222,8 @@ async def verify(database: Database, model: Model | None) -> None:
             hint="magray migrate",
         )
     for condition in conditions:
-        if condition["needed"] and not condition["ok"]:
-            raise PlatformError(
-                f"{condition['condition']}: {condition['detail']}", hint=condition["hint"]
-            )
+        if condition.needed and not condition.ok:
+            raise PlatformError(f"{condition.condition}: {condition.detail}", hint=condition.hint)
 
 
 def _unreachable(error: psycopg.Error) -> PlatformError:

@@ -59,10 +59,10 @@ class Panels:
         hours = [now - timedelta(hours=back) for back in range(_FLOW_HOURS - 1, -1, -1)]
         found: dict[str, dict[datetime, int]] = defaultdict(lambda: defaultdict(int))
         for row in await self._calls.flow(_FLOW_HOURS):
-            way = f"{row['layer']} {row['action']}"
-            if row["to_layer"]:
-                way = f"{row['layer']} → {row['to_layer']}"
-            found[way][row["hour"]] += row["records"]
+            way = f"{row.layer} {row.action}"
+            if row.to_layer:
+                way = f"{row.layer} → {row.to_layer}"
+            found[way][row.hour] += row.records
         series: dict[str, list[float | None]] = {
             way: [found[way].get(hour) for hour in hours] for way in sorted(found)
         }

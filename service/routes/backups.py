@@ -13,7 +13,6 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from jobs.backup.target import parse_target
 from service.core.model.backups import (
     BackupList,
-    BackupRecord,
     BackupRequest,
     Begun,
     RestoreRequest,
@@ -39,10 +38,7 @@ class BackupRoutes(Controller):
     async def list_backups(self, services: Services) -> BackupList:
         """Chains, sizes, the instants they restore, the last proof; and the latest runs."""
         return BackupList(
-            backups=[
-                msgspec.convert(row, BackupRecord) for row in await services.backups.backups()
-            ],
-            runs=[msgspec.convert(row, Run) for row in await services.backups.runs()],
+            backups=await services.backups.backups(), runs=await services.backups.runs()
         )
 
     @post("/backups", status_code=202, summary="Take a backup", operation_id="take_backup",

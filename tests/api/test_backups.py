@@ -7,6 +7,7 @@ import shutil
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from service.core.model.backups import Run
     from tests.api.running import Running
 
 pytestmark = pytest.mark.anyio
@@ -109,16 +111,16 @@ async def test_a_backup_by_the_service() -> None:
     async with keeping() as (_, keeper):
         run = await keeper.begin("backup", {"kind": "full"})
         made = await _end(keeper, run)
-        assert made["state"] == "done", made
+        assert made.state == "done", made
         listed = await keeper.backups()
-        assert [row["id"] for row in listed] == [made["result"]["id"]]
-        checked = await _end(keeper, await keeper.begin("verify", {"id": listed[0]["id"]}))
-        assert checked["result"]["findings"][0]["ok"]
+        assert [row.id for row in listed] == [made.result["id"]]
+        checked = await _end(keeper, await keeper.begin("verify", {"id": listed[0].id}))
+        assert checked.result["findings"][0]["ok"]
         run = await keeper.begin("backup", {"kind": "full"})
-        assert (await _end(keeper, run, patience=0))["state"] == "running"
+        assert (await _end(keeper, run, patience=0)).state == "running"
         await keeper.close()
         (ended,) = await keeper.runs(run)
-        assert (ended["state"], ended["error"]["code"]) == ("failed", "ML503")
+        assert (ended.state, ended.error["code"]) == ("failed", "ML503")
 
 
 @pytest.mark.full
@@ -129,14 +131,14 @@ async def test_fault_37_a_snapshot_at_the_shutdown() -> None:
         await asyncio.to_thread(place.write, 3)
         await keeper.close()
         (run,) = await keeper.runs()
-        assert (run["state"], run["result"]["kind"]) == ("done", "snapshot")
+        assert (run.state, run.result["kind"]) == ("done", "snapshot")
         kept = [one.id for one in place.repository.catalogue().backups]
-        assert kept == [run["result"]["id"]]
+        assert kept == [run.result["id"]]
 
         keeper._settings = place.settings.model_copy(update={"shutdown_seconds": 0.5})
         await keeper.close()
         run = (await keeper.runs())[0]
-        assert (run["state"], run["request"]["why"]) == ("failed", "shutdown")
+        assert (run.state, run.request["why"]) == ("failed", "shutdown")
         known = place.repository.catalogue()
         assert ([one.id for one in known.backups], known.incomplete) == (kept, {})
         keeper._settings = BackupSettings()
@@ -161,15 +163,15 @@ async def test_memory_pressure_becomes_a_backup_in_the_cold_archive(tmp_path: Pa
         assert place.sql("select distinct level from memory_data.pressure") == [("low",)]
         await keeper._look()
         (run,) = await keeper.runs()
-        assert (run["state"], run["request"]["kind"]) == ("done", "compressed"), run
-        assert run["result"]["reason"] == "due: compressed"
+        assert (run.state, run.request["kind"]) == ("done", "compressed"), run
+        assert run.result["reason"] == "due: compressed"
         job = "select runner, error, duration > '0', next_due from memory.jobs"
         assert place.sql(f"{job} where name = 'backup_compressed'") == [
             ("service", None, True, None)
         ]
         ((full_due,),) = place.sql("select next_due from memory.jobs where name = 'backup_full'")
         assert timedelta(hours=23) < full_due - now() < timedelta(hours=24)
-        assert (cold / "backups" / run["result"]["id"] / "manifest.json").is_file()
+        assert (cold / "backups" / run.result["id"] / "manifest.json").is_file()
         await keeper._look()
         assert len(await keeper.runs()) == 1
 
@@ -183,8 +185,8 @@ async def test_the_service_reads_and_proves_by_itself() -> None:
         made = await asyncio.to_thread(place.take, "full")
         await keeper._look()
         (run,) = await keeper.runs()
-        assert (run["action"], run["state"]) == ("verify", "done")
-        assert all(one["ok"] for one in run["result"]["findings"])
+        assert (run.action, run.state) == ("verify", "done")
+        assert all(one["ok"] for one in run.result["findings"])
         await keeper._look()
         assert len(await keeper.runs()) == 1  # a while has to pass
         due = "select next_due - last_start > '10 minutes' from memory.jobs"
@@ -194,16 +196,16 @@ async def test_the_service_reads_and_proves_by_itself() -> None:
         flip(pack, pack.stat().st_size // 2)
         keeper._paused.clear()
         await keeper._look()
-        found = (await keeper.runs())[0]["result"]["findings"]
+        found = (await keeper.runs())[0].result["findings"]
         assert [one["what"] for one in found if not one["ok"]] == [made.id]
-        assert (await keeper.backups())[0]["fault"] is not None
+        assert (await keeper.backups())[0].fault is not None
 
 
-async def _end(keeper: BackupKeeper, run: Any, patience: float = 300) -> dict[str, Any]:
+async def _end(keeper: BackupKeeper, run: Any, patience: float = 300) -> Run:
     deadline = asyncio.get_running_loop().time() + patience
     while True:
         (row,) = await keeper.runs(run)
-        if row["state"] != "running" or asyncio.get_running_loop().time() >= deadline:
+        if row.state != "running" or asyncio.get_running_loop().time() >= deadline:
             return row
         await asyncio.sleep(0.2)
 
@@ -272,5 +274,5 @@ def test_fault_38_pressure_that_flaps_makes_one_backup_a_day() -> None:
 
 
 def test_an_empty_catalogue_makes_nothing_due() -> None:
-    facts = {"system": "1", "timeline": 1, "now": now(), "lsn": "0/5000000"}
+    facts = SimpleNamespace(system="1", timeline=1, now=now(), lsn="0/5000000")
     assert what(moment_of(facts, Catalogue(), pressure_at=now())) == []

@@ -134,7 +134,7 @@ async def test_restore_takes_one_id_or_one_file(clone_url: str, store: Store) ->
     async with archive_of(clone_url) as archive:
         answer = await restore(archive, store, "n", ids=[first])
         assert (answer.restored, answer.files) == (1, 1)
-        (of_later,) = [row["file"] for row in await archive.find("n", list(later), None)]
+        (of_later,) = [row.file for row in await archive.find("n", list(later), None)]
         assert (await restore(archive, store, "n", file=of_later)).restored == 2
         assert (await restore(archive, store, "m")).restored == 0
         assert pictures(clone_url, [first, *later]) == {first: before[first], **later}
@@ -195,7 +195,7 @@ async def test_a_damaged_file_stops_a_restore_before_anything(
         assert {row["state"] for row in await check.verify(archive, store)} == {"ok", "missing"}
         newest.write_bytes(good)
         assert {row["state"] for row in await check.verify(archive, store)} == {"ok"}
-        assert {row["state"] for row in await archive.archives()} == {"stored"}
+        assert {row.state for row in await archive.archives()} == {"stored"}
         await restore(archive, store, "n")
     assert pictures(clone_url, list(before)) == before
 
@@ -244,14 +244,14 @@ async def test_a_forgotten_namespace_is_nowhere(clone_url: str, store: Store, fo
     async with archive_of(clone_url) as archive:
         # a restored one leaves a copy in its file, which must go as well
         place, *_ = await archive.find("n", None, None)
-        await restore(archive, store, "n", ids=place["ids"][:1])
+        await restore(archive, store, "n", ids=place.ids[:1])
         counted = await archive.count("n", None)
-        places = {row["place"]: (row["memories"], row["copies"]) for row in counted}
+        places = {row.place: (row.memories, row.copies) for row in counted}
         assert (places["outbox"], places["archive"]) == ((2, 0), (5, 1))
         answer = await forget_memories(archive, lambda: store, "n")
-        assert answer.memories == sum(row["memories"] for row in counted) == 2 + 2 + 5
+        assert answer.memories == sum(row.memories for row in counted) == 2 + 2 + 5
         assert (answer.outcome.rewritten, answer.outcome.deleted, answer.waiting) == (1, 1, 0)
-        assert {row["memories"] for row in await archive.count("n", None)} == {0}
+        assert {row.memories for row in await archive.count("n", None)} == {0}
         assert (await restore(archive, store, "n")).restored == 0
         # the file that held nothing else is gone; the other namespace is untouched
         assert (await restore(archive, store, "m", dry_run=True)).restored == 6

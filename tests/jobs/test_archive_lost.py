@@ -49,7 +49,7 @@ async def test_what_was_owed_and_lost_with_a_file_is_settled(
     async with archive_of(clone_url) as archive:
         await restore(archive, store, "m", ids=[back])
         (place,) = await archive.find("m", None, None)
-        gone = folder / place["file"]
+        gone = folder / place.file
         gone.unlink()
 
         answer = await forget_memories(archive, lambda: store, "n")
@@ -63,7 +63,7 @@ async def test_what_was_owed_and_lost_with_a_file_is_settled(
     assert len((await run(clone_url, store)).problems) == 1
     before = counts(clone_url)
     told = await accept(clone_url, store, dry_run=True)
-    assert told.faulty == [check.Faulty(place["file"], "missing", True, erased=6, lost=5, copies=1)]
+    assert told.faulty == [check.Faulty(place.file, "missing", True, erased=6, lost=5, copies=1)]
     assert counts(clone_url) == before
     with session(clone_url) as db:
         for condition in ("archive files", "archive backlog"):
@@ -76,7 +76,7 @@ async def test_what_was_owed_and_lost_with_a_file_is_settled(
     assert (await run(clone_url, store)).problems == []
     assert (await accept(clone_url, store)).faulty == []
 
-    detail = {"archived": True, "lost": True, "file": place["file"]}
+    detail = {"archived": True, "lost": True, "file": place.file}
     for memory in lost:
         last = history(clone_url, "m", memory)[-1]
         assert (last["event"], last["detail"]["detail"]) == ("forget", detail)
@@ -123,7 +123,7 @@ async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
     await run(clone_url, store)
     async with archive_of(clone_url) as archive:
         (place,) = await archive.find("n", None, None)
-        path = folder / place["file"]
+        path = folder / place.file
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         before = counts(clone_url)
@@ -140,15 +140,15 @@ async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
     owed = counts(clone_url)
     assert owed != before
     told = await accept(clone_url, store, "damaged", dry_run=True)
-    assert told.faulty == [check.Faulty(place["file"], "damaged", True, erased=1, lost=5)]
-    assert (await accept(clone_url, store)).faulty == [check.Faulty(place["file"], "damaged")]
+    assert told.faulty == [check.Faulty(place.file, "damaged", True, erased=1, lost=5)]
+    assert (await accept(clone_url, store)).faulty == [check.Faulty(place.file, "damaged")]
     assert (counts(clone_url), path.exists()) == (owed, True)
     # mended: nothing is lost any more
     damaged = path.read_bytes()
     path.write_bytes(whole)
     assert (await accept(clone_url, store, "damaged", dry_run=True)).faulty == []
     with session(clone_url) as db:
-        assert value(db, STATE, place["file"]) == "damaged"
+        assert value(db, STATE, place.file) == "damaged"
     path.write_bytes(damaged)
 
     done = await accept(clone_url, store, "damaged")
@@ -157,7 +157,7 @@ async def test_what_a_damaged_file_held_is_settled_and_the_file_deleted(
     assert (await run(clone_url, store)).problems == []
     for memory in lost:
         last = history(clone_url, "n", memory)[-1]
-        assert (last["event"], last["detail"]["detail"]["file"]) == ("forget", place["file"])
+        assert (last["event"], last["detail"]["detail"]["file"]) == ("forget", place.file)
 
 
 async def test_a_file_of_another_version_is_no_damaged_one(
@@ -173,7 +173,7 @@ async def test_a_file_of_another_version_is_no_damaged_one(
         with pytest.raises(UnreadableObjectError, match="another version") as caught:
             await restore(archive, store, "n")
         assert caught.value.hint == "update MAGRAY"
-        await archive.note_check((await archive.files())[0]["archive"], "damaged")
+        await archive.note_check((await archive.files())[0].archive, "damaged")
     before = counts(clone_url)
     assert (await accept(clone_url, store, "damaged")).faulty == []
     assert counts(clone_url) == before

@@ -88,7 +88,7 @@ async def test_what_is_learned_is_kept_and_scores_every_memory(
         assert stages == ["reading", "learning", "storing"]
         model = await calls.find_model(trained.model)
         assert model is not None
-        assert model["name"] == trained.name
+        assert model.name == trained.name
         read = await calls.training_rows(NOW, horizon=HORIZON, layer="insights", limit=5000)
         samples = read_samples(read)
         assert np.array_equal(

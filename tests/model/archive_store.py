@@ -8,19 +8,19 @@ crash.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 from obstore.store import MemoryStore
-from psycopg.rows import dict_row
 
 from jobs.archive import parquet, write
 from jobs.archive.restore import Restored, restore
 from jobs.storage.store import Store
 from service.core.errors import StorageError
 from service.core.memory import Archive
+from service.core.memory.calls import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -108,14 +108,24 @@ class _ClockedArchive(Archive):
     """The archive's functions with the machine's time instead of the server's."""
 
     def __init__(self, db: Connection[Any], now: datetime) -> None:
+        self._call, self._binary = (_Clocked(db, now, binary=one) for one in (False, True))
+
+
+class _Clocked(Caller):
+    def __init__(self, db: Connection[Any], now: datetime, *, binary: bool) -> None:
         self._db = db
         self._now = now
+        self._binary = binary
 
-    async def _dicts(
-        self, statement: LiteralString, values: tuple[Any, ...] = (), *, binary: bool = False
-    ) -> list[dict[str, Any]]:
-        if any(f"memory.{name}(" in statement for name in _CLOCKED):
-            statement = f"{statement.removesuffix(')')}, p_now => %s)"
-            values = (*values, self._now)
-        with self._db.cursor(row_factory=dict_row, binary=binary) as cursor:
-            return cursor.execute(statement, values).fetchall()
+    async def rows(self, function: str, row: Any, /, **parameters: Any) -> list[Any]:
+        return await super().rows(function, row, **self._timed(function, parameters))
+
+    async def run(self, function: str, /, **parameters: Any) -> int:
+        return await super().run(function, **self._timed(function, parameters))
+
+    def _timed(self, function: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        return parameters | ({"p_now": self._now} if function in _CLOCKED else {})
+
+    async def _fetch(self, factory: Any, text: bytes, values: Mapping[str, Any]) -> list[Any]:
+        with self._db.cursor(row_factory=factory, binary=self._binary) as cursor:
+            return cursor.execute(text, values).fetchall()

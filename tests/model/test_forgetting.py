@@ -89,7 +89,7 @@ def _forget_with_files(lives: Lives, ids: list[UUID] | None, told: set[Any]) -> 
     """As `magray forget`: what it counts is what goes, out of the files too."""
     archive = lives.archiver.clocked(lives.now)
     places = asyncio.run(archive.count(NAMESPACES[0], ids))
-    assert sum(place["memories"] for place in places) == len(told)
+    assert sum(place.memories for place in places) == len(told)
     done = asyncio.run(
         forget_everywhere(archive, lambda: lives.archiver.store, NAMESPACES[0], ids=ids)
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.backup.catalogue import Manifest
+    from service.core.model.house import Condition
 
 MEMORY = 128 << 20  # bytes a test server plans with
 NAMESPACE = "ann"
@@ -265,7 +266,7 @@ def flip(path: Path, offset: int, bit: int = 1) -> None:
     path.write_bytes(bytes(data))
 
 
-def line_of(place: Place, condition: str) -> dict[str, Any]:
+def line_of(place: Place, condition: str) -> Condition:
     """What `magray check` says of a condition."""
     lines = asyncio.run(conditions(place.repository, place.database))
-    return next(one for one in lines if one["condition"] == condition)
+    return next(one for one in lines if one.condition == condition)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from service.core.model.house import Condition
     from tests.restore.places import Chain
 
 
@@ -77,7 +78,7 @@ def test_single_memories_come_back_into_the_live_database(make_place: Callable[.
             place.repository, place.database, Target(at=before), NAMESPACE, ids,
             dry_run=dry_run, **options(place.folder),
         ))  # fmt: skip
-        return {str(row["id"]): row["outcome"] for row in rows}
+        return {str(row.id): row.outcome for row in rows}
 
     assert back([UUID(made[0])]) == {made[0]: "brought back"}
     assert set(place.state()) == {made[0], *place.ledger.at(place.instant())}
@@ -89,7 +90,7 @@ def test_single_memories_come_back_into_the_live_database(make_place: Callable[.
 def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> None:
     place = make_place()
     place.write(2)
-    assert [one["condition"] for one in _conditions(place)] == ["backups"]
+    assert [one.condition for one in _conditions(place)] == ["backups"]
     full, more = place.take("full"), place.take("incremental")
     asyncio.run(mirror(place.repository, place.database))
     shown = place.sql(
@@ -100,7 +101,7 @@ def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> N
         (more.id, "incremental", full.id, True, True, True),
         (full.id, "full", full.id, True, True, True),
     ]
-    lines = {one["condition"]: one["ok"] for one in _conditions(place)}
+    lines = {one.condition: one.ok for one in _conditions(place)}
     assert lines == {
         "backups": True, "archived WAL": True, "archiving": True, "verification": True,
         "proof": False, "place of backups": False,
@@ -109,7 +110,7 @@ def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> N
     shutil.rmtree(place.server.home / "repository" / "backups" / full.id)
     asyncio.run(mirror(place.repository, place.database))
     assert place.sql("select id, restorable from memory.backups") == [(more.id, False)]
-    assert not _conditions(place)[0]["ok"]
+    assert not _conditions(place)[0].ok
 
 
 def _tell_of_their_place(place: Place) -> None:
@@ -133,7 +134,7 @@ def _repository(place: Place, **changes: Any) -> Repository:
     return open_repository(settings, place.server.home, place.server.bin_dir)
 
 
-def _conditions(place: Place) -> list[dict[str, Any]]:
+def _conditions(place: Place) -> list[Condition]:
     return asyncio.run(conditions(place.repository, place.database))
 
 

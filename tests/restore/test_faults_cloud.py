@@ -334,9 +334,9 @@ def test_fault_36_keys(make_place: Callable[..., Place], folder: Path) -> None:
         told = summary(locked_out.repository)
         assert (told["backups"], set(told["locked"])) == (0, {made.id, newer.id})
         line = line_of(locked_out, "backups")
-        assert made.key in line["detail"]
-        assert ("2 locked" in line["detail"], "incomplete" in line["detail"]) == (True, False)
-        assert not line["ok"]
+        assert made.key in line.detail
+        assert ("2 locked" in line.detail, "incomplete" in line.detail) == (True, False)
+        assert not line.ok
     # what is older than the first backup that can be read needs the key as well
     own = stranger.take("full")
     with pytest.raises(NoKeyError, match=made.key):

@@ -104,7 +104,7 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
             fill_wal(based, 1)
             based.sql("select pg_switch_wal()")
         deadline = time.monotonic() + 120
-        while line_of(based, "archiving")["ok"]:
+        while line_of(based, "archiving").ok:
             assert time.monotonic() < deadline
             time.sleep(0.2)
         assert "No space left" in based.server.log_file.read_text()
@@ -123,7 +123,7 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
         while segments_waiting(based):
             assert time.monotonic() < deadline + 120
             time.sleep(0.2)
-        assert line_of(based, "archiving")["ok"]
+        assert line_of(based, "archiving").ok
         ((failing,),) = based.sql("select value from memory.kpis()"
                                   " where kpi = 'wal_archive_failing'")  # fmt: skip
         assert failing == 0

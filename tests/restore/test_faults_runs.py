@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from jobs.backup import locks
 from jobs.backup.take import take
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.backup.repository import Repository
+    from service.core.model.backups import ServerFacts
 
 _SERVICE = """
 import asyncio, sys
@@ -178,15 +180,15 @@ def test_fault_16_the_archive_is_away(based: Place) -> None:
         with pytest.raises(TimedOutError):
             impatient.take("full")
         line = line_of(based, "archiving")
-        assert not line["ok"]
-        assert "fails since" in line["detail"]
+        assert not line.ok
+        assert "fails since" in line.detail
     finally:
         system.unlink()
         away.rename(system)
     made = based.take("full")
     assert made.kind == "full"
     deadline = time.monotonic() + 120
-    while not line_of(based, "archiving")["ok"]:
+    while not line_of(based, "archiving").ok:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert based.state() == based.ledger.at(based.instant())
@@ -213,8 +215,9 @@ def test_fault_30_a_minor_upgrade_between_full_and_incremental(based: Place) -> 
 
     def kind(**changed: object) -> tuple[str, str]:
         decided = decide_incremental(
-            {**facts, **changed}, known.backups, {"whole": True}, allow_untrusted=True, max_chain=14
-        )
+            structs.replace(facts, **changed), known.backups, True,
+            allow_untrusted=True, max_chain=14,
+        )  # fmt: skip
         return decided.kind, decided.reason
 
     assert kind() == ("incremental", "")
@@ -254,7 +257,7 @@ def test_a_held_back_cluster_is_not_backed_up(based: Place) -> None:
         based.take("full")
 
 
-async def _facts(place: Place) -> dict[str, object]:
+async def _facts(place: Place) -> ServerFacts:
     async with connect(place.server.url()) as connection:
         return await Backups(connection).facts()
 

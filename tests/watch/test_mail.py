@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from service.background.watch.channels import make_channels
 from service.background.watch.identity import message_id
 from service.core.errors import DeliveryError
+from service.core.model.watch import Message
 from service.core.settings import AlertSettings
 from tests.watch.drip import Drip
 
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-MESSAGE = {
-    "id": 7, "channel": "smtp", "event": "opened", "attempts": 0,
-    "body": {
+MESSAGE = Message(
+    id=7, channel="smtp", event="opened", attempts=0,
+    body={
         "alert": 3, "at": "2026-06-01T12:10:00.123456+00:00",
         "rule": "low recall", "kpi": "recall", "scope": "total", "value": 0.5,
         "threshold": 0.95, "since": "2026-06-01T12:00:00+00:00", "severity": "warning",
         "meaning": "Searches miss what is near.", "hint": "select * from memory.plan_indexes();",
     },
-}  # fmt: skip
+)  # fmt: skip
 
 
 class MailServer:

@@ -12,17 +12,20 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 import standardwebhooks
+from msgspec import structs
 
 from service.background.watch import notifier
 from service.background.watch.channels import make_channels
 from service.background.watch.identity import message_id
 from service.background.watch.notifier import Notifier
 from service.core.errors import ConfigError, DeliveryError
+from service.core.model.watch import Message
 from service.core.settings import AlertSettings
 from tests.sql.calls import call, rows, session
 from tests.watch.drip import Drip
@@ -171,7 +174,7 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
                                          " where delivered_at is null") == [], db)  # fmt: skip
     order = [name for place, (name, _) in enumerate(receiver.taken)
              if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
-    assert order == [f"magray-{message_id(row)}" for row in sent]
+    assert order == [f"magray-{message_id(SimpleNamespace(**row))}" for row in sent]
     bodies = dict(receiver.taken)
     assert [bodies[name] for name in order] == [row["body"] for row in sent]
     assert [bodies[name]["event"] for name in order] == ["opened", "resolved"] * 3
@@ -193,10 +196,10 @@ async def test_of_two_services_one_delivers(
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
 
 
-MESSAGE: dict[str, Any] = {"id": 7, "channel": "webhook", "event": "opened", "body": {
+MESSAGE = Message(id=7, channel="webhook", event="opened", attempts=0, body={
     "alert": 3, "event": "opened", "at": "2026-06-01T12:00:00.123456+00:00", "rule": "low recall",
     "scope": "total",
-}}  # fmt: skip
+})  # fmt: skip
 
 
 async def test_an_attempt_ends_in_time_and_waits_for_no_body(
@@ -216,11 +219,11 @@ async def test_a_slow_receiver_holds_back_no_other_channel(
     monkeypatch.setattr(notifier, "_TICK", 0.05)
     taken: list[str] = []
 
-    async def never(_: dict[str, Any]) -> None:
+    async def never(_: Message) -> None:
         await asyncio.Event().wait()
 
-    async def log(message: dict[str, Any]) -> None:
-        taken.append(message["event"])
+    async def log(message: Message) -> None:
+        taken.append(message.event)
 
     with session(clone_url) as db:
         alarm(db, 2, channels=["log", "webhook"])
@@ -241,11 +244,11 @@ async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
     with session(clone_url) as db:
         alarm(db, 2)
 
-        async def webhook(message: dict[str, Any]) -> None:
-            order.append(message["event"])
+        async def webhook(message: Message) -> None:
+            order.append(message.event)
             if len(order) == 1:
                 db.execute("delete from memory_data.alert as a using memory_data.notification as n"
-                           " where n.alert = a.id and n.id = %s", (message["id"],))  # fmt: skip
+                           " where n.alert = a.id and n.id = %s", (message.id,))  # fmt: skip
                 if not taken:
                     raise DeliveryError("no")
 
@@ -261,7 +264,8 @@ async def test_ids_are_kept_over_attempts_and_not_given_twice(
     receiver = Receiver(secret)
     receiver.answers = [500]
     # of another installation, or of the original after the backup this one was restored from
-    later = {**MESSAGE, "body": {**MESSAGE["body"], "at": "2026-06-01T12:00:00.123457+00:00"}}
+    at = "2026-06-01T12:00:00.123457+00:00"
+    later = structs.replace(MESSAGE, body={**MESSAGE.body, "at": at})
     with receiver.listening():
         send = channels(receiver)["webhook"]
         with pytest.raises(DeliveryError, match="500"):
@@ -302,8 +306,8 @@ async def test_what_waits_in_a_clone_is_not_delivered_until_jobs_are_allowed(
     monkeypatch.setattr(notifier, "_TICK", 0.02)
     order: list[str] = []
 
-    async def webhook(message: dict[str, Any]) -> None:
-        order.append(message["event"])
+    async def webhook(message: Message) -> None:
+        order.append(message.event)
 
     with session(clone_url) as db:
         alarm(db, 1)

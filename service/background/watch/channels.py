@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import msgspec
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from service.core.model.watch import Message
     from service.core.settings import AlertSettings
 
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
+    Send = Callable[[Message], Awaitable[None]]
 
 log = structlog.get_logger("magray.alert")
 
@@ -60,7 +61,7 @@ def _check_secret(path: Path) -> None:
 def _bounded(send: Send, seconds: float) -> Send:
     """End an attempt after so long: timeouts of the libraries begin anew with every byte."""
 
-    async def bounded(message: dict[str, Any]) -> None:
+    async def bounded(message: Message) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await send(message)
@@ -70,11 +71,11 @@ def _bounded(send: Send, seconds: float) -> Send:
     return bounded
 
 
-async def _log(message: dict[str, Any]) -> None:
-    body = message["body"]
-    tell = log.warning if message["event"] == "opened" else log.info
+async def _log(message: Message) -> None:
+    body = message.body
+    tell = log.warning if message.event == "opened" else log.info
     tell(
-        f"alert {message['event']}: {body['rule']}",
+        f"alert {message.event}: {body['rule']}",
         scope=body["scope"],
         value=body["value"],
         severity=body["severity"],
@@ -93,7 +94,7 @@ class Webhook:
         self._url = url
         self._secret_file = secret_file
 
-    async def __call__(self, message: dict[str, Any]) -> None:
+    async def __call__(self, message: Message) -> None:
         """Deliver.
 
         Raises:
@@ -101,7 +102,7 @@ class Webhook:
             httpx2.TransportError: there was none.
             OSError: the secret cannot be read.
         """
-        body = msgspec.json.encode(message["body"])
+        body = msgspec.json.encode(message.body)
         name, at = f"magray-{message_id(message)}", datetime.now(UTC)
         # read every time, so that a new secret needs no restart
         signer = standardwebhooks.Webhook(secret_key(self._secret_file.read_text()))

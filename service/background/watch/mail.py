@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import structlog
@@ -19,6 +19,7 @@ from service.background.watch.identity import message_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from service.core.model.watch import Message
     from service.core.settings import AlertSettings
 
 log = structlog.get_logger("magray.alert")
@@ -31,7 +32,7 @@ class Mail:
         self._settings = settings
         self._host = host
 
-    async def __call__(self, message: dict[str, Any]) -> None:
+    async def __call__(self, message: Message) -> None:
         """Deliver; who of several is refused is told in the log.
 
         Raises:
@@ -41,13 +42,13 @@ class Mail:
         # the thread ends by itself when its time is over; nobody has to wait for it
         await anyio.to_thread.run_sync(self._send, message, abandon_on_cancel=True)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: Message) -> None:
         settings = self._settings
-        body = message["body"]
+        body = message.body
         mail = EmailMessage()
         mail["From"] = settings.mail_from
         mail["To"] = ", ".join(settings.mail_to)
-        mail["Subject"] = f"[MAGRAY] {message['event']}: {body['rule']} ({body['scope']})"
+        mail["Subject"] = f"[MAGRAY] {message.event}: {body['rule']} ({body['scope']})"
         mail["Date"] = datetime.fromisoformat(body["at"])
         mail["Message-ID"] = f"<{message_id(message)}@magray>"
         mail.set_content(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from service.background.watch.channels import Send
+    from service.core.model.watch import Message
 
 log = structlog.get_logger("magray.notifier")
 
@@ -65,19 +66,19 @@ class Notifier:
 
     async def _deliver(self, queue: Notifications, channel: str) -> bool:
         """Try the next message of a channel; whether there was one and it was taken."""
-        due = [row for row in await queue.due() if row["channel"] == channel]
+        due = [row for row in await queue.due() if row.channel == channel]
         for message in due:
             fault = await self._send(channel, message)
-            noted = await queue.note(message["id"], fault)
+            noted = await queue.note(message.id, fault)
             if fault is not None and noted is not None:
                 log.warning(
                     "alert not delivered", channel=channel, error=fault,
-                    attempts=noted["attempts"], again=noted["next_attempt_at"].isoformat(),
+                    attempts=noted.attempts, again=noted.next_attempt_at.isoformat(),
                 )  # fmt: skip
                 return False
         return bool(due)
 
-    async def _send(self, channel: str, message: dict[str, object]) -> str | None:
+    async def _send(self, channel: str, message: Message) -> str | None:
         """What went wrong, None when nothing did; whatever a receiver does, the message stays."""
         try:
             await self._channels[channel](message)

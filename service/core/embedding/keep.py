@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from service.core.embedding.isolate import Outcome
     from service.core.memory import Memory
+    from service.core.model.memories import Pending
 
 log = structlog.get_logger("magray.embedding")
 
 
 async def keep(
-    memory: Memory, pending: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], model: str
+    memory: Memory, pending: Sequence[Pending], outcomes: Sequence[Outcome], model: str
 ) -> int:
     """Write the vectors, note the texts that have none; returns how many were written.
 
@@ -52,8 +53,8 @@ async def keep(
             away = one
         elif isinstance(one, Exception):
             reason = reason_of(one)
-            log.warning("memory not embedded", id=str(row["id"]), error=reason)
-            await memory.note_embedding_failure(row["namespace"], row["id"], reason)
+            log.warning("memory not embedded", id=str(row.id), error=reason)
+            await memory.note_embedding_failure(row.namespace, row.id, reason)
     if away is not None:
         raise away
     return written

@@ -51,8 +51,8 @@ async def embed_pending(
         outcomes = await anyio.to_thread.run_sync(
             embed_each,
             embedder,
-            [row["document"] for row in pending],
-            [row["attempts"] for row in pending],
+            [row.document for row in pending],
+            [row.attempts for row in pending],
         )
         try:
             written += await keep(memory, pending, outcomes, embedder.model_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from service.core.embedding.batcher import MicroBatcher
     from service.core.memory import Memory
+    from service.core.model.memories import Pending
 
 log = structlog.get_logger("magray.embedding.worker")
 
@@ -133,8 +134,8 @@ class EmbeddingWorker:
         asked = self._next_asked(max(1, self._limit * 3 // 4))
         pending = await self._memory.pending_embeddings(self._limit, after=self._after, first=asked)
         # A text that failed before goes alone, for it may take its time; one a round, for each may.
-        fresh = [row for row in pending if not row["attempts"]]
-        suspects = [row for row in pending if row["attempts"]][:1]
+        fresh = [row for row in pending if not row.attempts]
+        suspects = [row for row in pending if row.attempts][:1]
         chosen = fresh + suspects
         for some in filter(None, (fresh, suspects)):
             if self._batcher.fault is not None and self._batcher.asked_to_wait_s > 0:
@@ -142,7 +143,7 @@ class EmbeddingWorker:
             await self._embed(some)
         if not pending and self._batcher.fault is None:
             self._trouble = None
-        others = [row["namespace"] for row in pending if _key(row) not in asked]
+        others = [row.namespace for row in pending if _key(row) not in asked]
         self._after = others[-1] if others else self._after
         # what somebody waits for and is not pending gets no vector now
         left_over = {_key(row) for row in pending} - {_key(row) for row in chosen}
@@ -163,9 +164,9 @@ class EmbeddingWorker:
                     asked[key] = None
         return list(asked)[:most]
 
-    async def _embed(self, pending: list[dict[str, Any]]) -> None:
+    async def _embed(self, pending: list[Pending]) -> None:
         outcomes = await self._batcher.outcomes(
-            [row["document"] for row in pending], [row["attempts"] for row in pending]
+            [row.document for row in pending], [row.attempts for row in pending]
         )
         await keep(self._memory, pending, outcomes, self._batcher.model_id)
         self._trouble, self._asked = None, True
@@ -190,5 +191,5 @@ class EmbeddingWorker:
                 future.set_result(None)
 
 
-def _key(row: dict[str, Any]) -> Key:
-    return row["namespace"], row["id"]
+def _key(row: Pending) -> Key:
+    return row.namespace, row.id

@@ -6,134 +6,184 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from service.core.memory.calls import Calls
+from service.core.memory.calls import Caller, Calls, OnConnection
+from service.core.model.archive import (
+    ArchiveFile,
+    Backlog,
+    Copy,
+    Held,
+    KnownFile,
+    OutboxRecord,
+    Place,
+    Replaced,
+    Returned,
+    Rewrite,
+    Settled,
+)
+from service.core.model.memories import Forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-Rows = list[dict[str, Any]]
+    from psycopg import AsyncConnection
 
 
 class Archive(Calls):
-    """The functions of the archive: as role `memory_operator`, on a connection of its own."""
+    """The functions of the archive: as role `memory_operator`, on a connection of its own.
+
+    Args:
+        connection: autocommit; acts as `memory_operator`.
+    """
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        super().__init__(connection)
+        # reading a vector of 384 numbers as text takes 60 times as long
+        self._binary: Caller = OnConnection(connection, binary=True)
 
     async def site(self) -> str:
         """The folder of this database in the store."""
-        rows = await self._dicts("select memory._setting('archive_site') as site")
-        return str(rows[0]["site"])
+        return await self._call.row("_setting", str, p_key="archive_site")
 
     async def lock(self) -> bool:
         """Take the archive's files for this connection; False when another has them."""
-        rows = await self._dicts("select memory.lock_archive() as taken")
-        return bool(rows[0]["taken"])
+        return await self._call.row("lock_archive", bool)
 
-    async def backlog(self, namespace: str | None = None) -> Rows:
-        """What is to be written and erased (of a namespace), and deleted: item, waiting, …."""
-        return await self._dicts("select * from memory.archive_backlog(%s)", (namespace,))
+    async def backlog(self, namespace: str | None = None) -> list[Backlog]:
+        """What is to be written and erased (of a namespace), and deleted."""
+        return await self._call.rows("archive_backlog", Backlog, p_namespace=namespace)
 
-    async def archives(self) -> Rows:
+    async def archives(self) -> list[ArchiveFile]:
         """The files, oldest first, as `memory.archives` shows them."""
-        return await self._dicts("select * from memory.archives order by created_at, file")
-
-    async def files(self) -> Rows:
-        """Every file known: archive, file, bytes, rows, leaving (to be deleted)."""
-        return await self._dicts("select * from memory.archive_files()")
-
-    async def batch(self, rows: int, size: int) -> Rows:
-        """The next records of the outbox, at most `rows` and about `size` bytes."""
-        # binary: reading a vector of 384 numbers as text takes 60 times as long
-        return await self._dicts(
-            "select * from memory.archive_batch(%s, %s)", (rows, size), binary=True
+        return await self._call.select(
+            ArchiveFile, "select {columns} from memory.archives order by created_at, file"
         )
+
+    async def files(self) -> list[KnownFile]:
+        """Every file known."""
+        return await self._call.rows("archive_files", KnownFile)
+
+    async def batch(self, rows: int, size: int) -> list[OutboxRecord]:
+        """The next records of the outbox, at most `rows` and about `size` bytes."""
+        return await self._binary.rows("archive_batch", OutboxRecord, p_rows=rows, p_bytes=size)
 
     async def announce(self, file: str) -> None:
         """Note a file's name before it is written."""
-        await self._dicts("select memory.announce_file(%s)", (file,))
+        await self._call.run("announce_file", p_file=file)
 
     async def register(
         self, archive: UUID, file: str, tier: str, size: int, seqs: Sequence[int]
     ) -> None:
         """Register a verified file; ML409 when a record of it left the outbox meanwhile."""
-        await self._dicts(
-            "select * from memory.register_archive(%s, %s, %s, %s, %s)",
-            (archive, file, tier, size, list(seqs)),
+        await self._call.run(
+            "register_archive",
+            p_id=archive,
+            p_file=file,
+            p_tier=tier,
+            p_bytes=size,
+            p_seqs=list(seqs),
         )
 
-    async def work(self, namespace: str | None = None) -> Rows:
+    async def work(self, namespace: str | None = None) -> list[Rewrite]:
         """Files that hold forgotten records (of a namespace), with what each must lose."""
-        return await self._dicts(
-            "select * from memory.archive_work(p_namespace => %s)", (namespace,)
-        )
+        return await self._call.rows("archive_work", Rewrite, p_namespace=namespace)
 
     async def replace(
-        self, work: dict[str, Any], file: str | None, tier: str, size: int | None, rows: int
+        self, work: Rewrite, file: str | None, tier: str, size: int | None, rows: int
     ) -> int:
         """Put a rewritten file in the place of the one in `work`; returns the records erased."""
-        answer = await self._dicts(
-            "select * from memory.replace_archive(%s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                work["archive"], work["file"], file, tier, size, rows, work["namespaces"],
-                work["ids"],
-            ),
-        )  # fmt: skip
-        return int(answer[0]["erased"])
+        answer = await self._call.row(
+            "replace_archive",
+            Replaced,
+            p_archive=work.archive,
+            p_was=work.file,
+            p_file=file,
+            p_tier=tier,
+            p_bytes=size,
+            p_rows=rows,
+            p_namespaces=work.namespaces,
+            p_ids=work.ids,
+        )
+        return answer.erased
 
     async def note_deletion(self, file: str, error: str | None = None) -> None:
         """Note that a file left the store, or why it did not."""
-        await self._dicts("select * from memory.note_deletion(%s, %s)", (file, error))
+        await self._call.run("note_deletion", p_file=file, p_error=error)
 
     async def note_check(self, archive: UUID, fault: str | None) -> None:
         """Note what a check of a file found: None, damaged or missing."""
-        await self._dicts("select * from memory.note_archive_check(%s, %s)", (archive, fault))
+        await self._call.run("note_archive_check", p_archive=archive, p_fault=fault)
 
-    async def settle_archive(self, archive: UUID, file: str, limit: int, *, dry_run: bool) -> Rows:
-        """Settle a batch of what a lost file held: outcome erased, lost or copy."""
-        return await self._dicts(
-            "select * from memory.settle_archive(%s, %s, %s, %s)", (archive, file, limit, dry_run)
+    async def settle_archive(
+        self, archive: UUID, file: str, limit: int, *, dry_run: bool
+    ) -> list[Settled]:
+        """Settle a batch of what a lost file held."""
+        return await self._call.rows(
+            "settle_archive",
+            Settled,
+            p_archive=archive,
+            p_was=file,
+            p_limit=limit,
+            p_dry_run=dry_run,
         )
 
-    async def find(self, namespace: str, ids: Sequence[UUID] | None, file: str | None) -> Rows:
-        """The files that hold archived records of a namespace, file None: the outbox."""
-        return await self._dicts(
-            "select * from memory.find_archived(%s, %s, %s)",
-            (namespace, None if ids is None else list(ids), file),
+    async def find(
+        self, namespace: str, ids: Sequence[UUID] | None, file: str | None
+    ) -> list[Place]:
+        """Where archived records of a namespace lie."""
+        return await self._call.rows(
+            "find_archived",
+            Place,
+            p_namespace=namespace,
+            p_ids=None if ids is None else list(ids),
+            p_file=file,
         )
 
-    async def restore_outbox(self, namespace: str, ids: Sequence[UUID], *, dry_run: bool) -> Rows:
-        """Bring records back that wait for their file; outcome, content_hash."""
-        return await self._dicts(
-            "select * from memory.restore_outbox(%s, %s, p_dry_run => %s)",
-            (namespace, list(ids), dry_run),
+    async def restore_outbox(
+        self, namespace: str, ids: Sequence[UUID], *, dry_run: bool
+    ) -> list[Returned]:
+        """Bring records back that wait for their file."""
+        return await self._call.rows(
+            "restore_outbox", Returned, p_namespace=namespace, p_ids=list(ids), p_dry_run=dry_run
         )
 
     async def restore(
         self, namespace: str, archive: UUID, records: Sequence[dict[str, Any]], *, dry_run: bool
-    ) -> Rows:
-        """Bring records back that were read from a file; outcome, content_hash."""
-        return await self._dicts(
-            "select * from memory.restore_archived(%s, %s, %s, p_dry_run => %s)",
-            (namespace, archive, Jsonb(list(records)), dry_run),
+    ) -> list[Returned]:
+        """Bring records back that were read from a file."""
+        return await self._call.rows(
+            "restore_archived",
+            Returned,
+            p_namespace=namespace,
+            p_archive=archive,
+            p_records=Jsonb(list(records)),
+            p_dry_run=dry_run,
         )
 
-    async def drop_copies(self, days: float, *, dry_run: bool) -> Rows:
+    async def drop_copies(self, days: float, *, dry_run: bool) -> list[Copy]:
         """Queue the erasure of copies of records restored more than `days` ago; one batch."""
-        return await self._dicts(
-            "select * from memory.drop_copies(now() - %s * interval '1 day', p_dry_run => %s)",
-            (days, dry_run),
+        return await self._call.select(
+            Copy,
+            "select {columns} from memory.drop_copies("
+            "p_before => now() - %(days)s * interval '1 day', p_dry_run => %(dry_run)s)",
+            days=days,
+            dry_run=dry_run,
         )
 
-    async def count(self, namespace: str, ids: Sequence[UUID] | None) -> Rows:
-        """What a namespace holds where: place, memories, files."""
-        return await self._dicts(
-            "select * from memory.count_memories(%s, %s)",
-            (namespace, None if ids is None else list(ids)),
+    async def count(self, namespace: str, ids: Sequence[UUID] | None) -> list[Held]:
+        """What a namespace holds where."""
+        return await self._call.rows(
+            "count_memories", Held, p_namespace=namespace, p_ids=None if ids is None else list(ids)
         )
 
-    async def forget(self, namespace: str, ids: Sequence[UUID] | None, limit: int) -> Rows:
+    async def forget(
+        self, namespace: str, ids: Sequence[UUID] | None, limit: int
+    ) -> list[Forgotten]:
         """Forget ids, or up to `limit` memories of the namespace; returns what went."""
         if ids is not None:
-            return await self._dicts("select * from memory.forget(%s, %s)", (namespace, list(ids)))
-        return await self._dicts(
-            "select * from memory.forget_namespace(%s, p_limit => %s)", (namespace, limit)
+            return await self._call.rows(
+                "forget", Forgotten, p_namespace=namespace, p_ids=list(ids)
+            )
+        return await self._call.rows(
+            "forget_namespace", Forgotten, p_namespace=namespace, p_limit=limit
         )

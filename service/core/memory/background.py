@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING
 
-from psycopg.rows import dict_row
-
-from service.core.acting import actor
+from service.core.memory.calls import Caller, OnPool
 from service.core.memory.vectors import to_halfvector
-from service.core.model.memories import LifecycleChange
+from service.core.model.house import Runner
+from service.core.model.memories import LifecycleChange, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,30 +32,30 @@ class Background:
 
     def __init__(self, housekeeping: AsyncConnectionPool) -> None:
         self.housekeeping = housekeeping
+        self._across: Caller = OnPool(housekeeping)
 
     async def touch_many(self, uses: Sequence[Use]) -> None:
         """Count uses of memories of any namespaces."""
-        await self._across(
-            "select count(*) from memory.touch_many(%s, %s, %s, %s)",
-            tuple(list(column) for column in zip(*uses, strict=True)),
+        namespaces, ids, sessions, sources = (list(column) for column in zip(*uses, strict=True))
+        await self._across.run(
+            "touch_many",
+            p_namespaces=namespaces,
+            p_ids=ids,
+            p_sessions=sessions,
+            p_sources=sources,
         )
 
     async def note_queries(self, asked: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
         """Note the vectors of questions, of any namespaces, oldest first."""
-        await self._across(
-            "select count(*) from memory.note_queries(%s, %b)",
-            (
-                [namespace for namespace, _ in asked],
-                [to_halfvector(vector) for _, vector in asked],
-            ),
+        await self._across.run(
+            "note_queries",
+            p_namespaces=[namespace for namespace, _ in asked],
+            p_embeddings=[to_halfvector(vector) for _, vector in asked],
         )
 
     async def held_back(self) -> bool:
         """Whether nothing is to run by itself here: a restored clone, until it is released."""
-        rows = await self._across(
-            "select w.runner = 'nobody' as held from memory.job_runner() as w", ()
-        )
-        return bool(rows[0]["held"])
+        return (await self._across.row("job_runner", Runner)).runner == "nobody"
 
     async def pending_embeddings(
         self,
@@ -65,8 +64,8 @@ class Background:
         after: str | None = None,
         first: Sequence[tuple[str, UUID]] = (),
         others: bool = True,
-    ) -> list[dict[str, Any]]:
-        """Memories that wait for a vector: namespace, id, document, attempts.
+    ) -> list[Pending]:
+        """Memories that wait for a vector.
 
         Args:
             limit: most of them.
@@ -74,14 +73,19 @@ class Background:
             first: namespace and id of memories somebody waits for.
             others: give the others too, in turns of their namespaces.
         """
-        return await self._across(
-            "select * from memory.pending_embeddings(%s, now(), %s, %s, %s, %s)",
-            (limit, after, [one[0] for one in first], [one[1] for one in first], others),
+        return await self._across.rows(
+            "pending_embeddings",
+            Pending,
+            p_limit=limit,
+            p_after=after,
+            p_namespaces=[namespace for namespace, _ in first],
+            p_ids=[memory_id for _, memory_id in first],
+            p_others=others,
         )
 
     async def write_embeddings(
         self,
-        pending: Sequence[dict[str, Any]],
+        pending: Sequence[Pending],
         vectors: NDArray[np.float32],
         model: str,
         shortened: Sequence[tuple[int | None, str | None]] | None = None,
@@ -95,54 +99,39 @@ class Background:
             shortened: of how many characters each is made and why not of more; None: of all.
         """
         cut = shortened or [(None, None)] * len(pending)
-        rows = await self._across(
-            "select count(*) as written"
-            " from memory.write_embeddings(%s, %s, %s, %s, %s, %s::integer[], %s::text[])",
-            (
-                [row["namespace"] for row in pending],
-                [row["id"] for row in pending],
-                [row["document"] for row in pending],
-                [to_halfvector(vector) for vector in vectors],
-                model,
-                [characters for characters, _ in cut],
-                [reason for _, reason in cut],
-            ),
+        return await self._across.run(
+            "write_embeddings",
+            p_namespaces=[one.namespace for one in pending],
+            p_ids=[one.id for one in pending],
+            p_documents=[one.document for one in pending],
+            p_embeddings=[to_halfvector(vector) for vector in vectors],
+            p_model=model,
+            p_shortened=[characters for characters, _ in cut],
+            p_reasons=[reason for _, reason in cut],
         )
-        return int(rows[0]["written"])
 
     async def note_embedding_failure(self, namespace: str, memory_id: UUID, error: str) -> None:
         """Record that a text could not be embedded; it is tried again later."""
-        await self._across(
-            "select * from memory.note_embedding_failure(%s, %s, %s)",
-            (namespace, memory_id, error),
+        await self._across.run(
+            "note_embedding_failure", p_namespace=namespace, p_id=memory_id, p_error=error
         )
 
     async def note_provider(self, model: str, error: str | None, retry_s: float = 0.0) -> None:
         """Tell whether the embedding provider answers: None, or why not and when it is asked."""
-        await self._across(
-            "select from memory.note_provider(%s, %s, now() + %s * interval '1 second')",
-            (model, error, retry_s or None),
+        await self._across.select(
+            int,
+            "select count(*) from memory.note_provider(p_model => %(model)s, p_error => %(error)s,"
+            " p_retry_at => now() + %(retry_s)s * interval '1 second')",
+            model=model,
+            error=error,
+            retry_s=retry_s or None,
         )
 
     async def run_lifecycle(self, *, limit: int, dry_run: bool) -> list[LifecycleChange]:
         """One turn of the lifecycle over all namespaces, each step in a transaction of its own."""
-        (steps,) = await self._across("select memory.lifecycle_steps() as names", ())
         changes: list[LifecycleChange] = []
-        for step in steps["names"]:
-            rows = await self._across(
-                "select * from memory.run_lifecycle(now(), %s, %s, array[%s])",
-                (limit, dry_run, step),
+        for step in await self._across.row("lifecycle_steps", list[str]):
+            changes += await self._across.rows(
+                "run_lifecycle", LifecycleChange, p_limit=limit, p_dry_run=dry_run, p_steps=[step]
             )
-            changes += [LifecycleChange(**row) for row in rows]
         return changes
-
-    async def _across(
-        self, statement: LiteralString, values: tuple[Any, ...]
-    ) -> list[dict[str, Any]]:
-        """Rows of a function that spans namespaces."""
-        async with self.housekeeping.connection() as connection, connection.pipeline():
-            if actor():
-                await connection.execute("select set_config('magray.actor', %s, true)", (actor(),))
-            cursor = connection.cursor(row_factory=dict_row, binary=True)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()

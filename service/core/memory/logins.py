@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from psycopg import sql
 
 from service.core.errors import ConfigError
 from service.core.memory.calls import Calls
+from service.core.model.house import Login
 
 # The service acts as the last two for requests and housekeeping, and reads its schema as the first.
 _SERVICE_ROLES = ("memory_owner", "memory_app", "memory_operator")
@@ -35,7 +34,7 @@ class Logins(Calls):
         Raises:
             ConfigError: there is one of that name.
         """
-        if await self._dicts("select from pg_roles where rolname = %s", (login,)):
+        if await self._is_there(login):
             raise ConfigError(
                 f"there is a login or role {login} already", hint="magray logins list"
             )
@@ -47,28 +46,29 @@ class Logins(Calls):
             )
             await self.set_password(login, password)
 
-    async def list_logins(self) -> list[dict[str, Any]]:
+    async def list_logins(self) -> list[Login]:
         """Logins that act as one of `LOGIN_ROLES`, and the sessions they have."""
-        return await self._dicts(
+        return await self._call.select(
+            Login,
             "select l.rolname as login, r.rolname as role,"
             " (select count(*) from pg_stat_activity as a where a.usesysid = l.oid) as sessions"
             " from pg_roles as l join pg_auth_members as m on m.member = l.oid"
             " join pg_roles as r on r.oid = m.roleid"
-            " where l.rolcanlogin and not l.rolsuper and r.rolname = any (%s)"
+            " where l.rolcanlogin and not l.rolsuper and r.rolname = any (%(roles)s)"
             # the service's own is a member of owner and app too
             " and not exists (select from pg_auth_members as o where o.member = l.oid"
-            " and o.roleid not in (select oid from pg_roles where rolname = any (%s)))"
+            " and o.roleid not in (select oid from pg_roles where rolname = any (%(roles)s)))"
             " order by login",
-            (list(LOGIN_ROLES.values()), list(LOGIN_ROLES.values())),
+            roles=list(LOGIN_ROLES.values()),
         )
 
-    async def revoke(self, login: str, *, dry_run: bool) -> list[dict[str, Any]]:
+    async def revoke(self, login: str, *, dry_run: bool) -> list[Login]:
         """Drop a login of `list_logins` and end its sessions; returns what it was.
 
         Raises:
             ConfigError: it is none of these.
         """
-        found = [row for row in await self.list_logins() if row["login"] == login]
+        found = [row for row in await self.list_logins() if row.login == login]
         if not found:
             raise ConfigError(
                 f"{login} is no login of an analyst or operator", hint="magray logins list"
@@ -76,21 +76,29 @@ class Logins(Calls):
         if not dry_run:
             name = sql.Identifier(login)
             await self._connection.execute(sql.SQL("alter role {} nologin").format(name))
-            await self._dicts(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s",
-                (login,),
+            await self._call.select(
+                bool,
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = %(login)s",
+                login=login,
             )
             await self._connection.execute(sql.SQL("drop role {}").format(name))
         return found
 
     async def ensure_service(self, login: str, password: str) -> None:
         """Make the login of services, or bring it up to date: no superuser, owner of nothing."""
-        found = await self._dicts("select from pg_roles where rolname = %s", (login,))
         name = sql.Identifier(login)
-        if not found:
+        if not await self._is_there(login):
             await self._connection.execute(
                 sql.SQL("create role {} login nosuperuser nocreatedb nocreaterole").format(name)
             )
         await self.set_password(login, password)
         roles = sql.SQL(", ").join(map(sql.Identifier, _SERVICE_ROLES))
         await self._connection.execute(sql.SQL("grant {} to {}").format(roles, name))
+
+    async def _is_there(self, role: str) -> bool:
+        rows = await self._call.select(
+            bool,
+            "select exists (select from pg_roles where rolname = %(role)s)",
+            role=role,
+        )
+        return rows[0]

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from service.core.memory.calls import Calls
+from service.core.model.house import (
+    Condition,
+    CreatedKey,
+    EmbeddingModel,
+    IndexPlan,
+    ListedKey,
+    NamespaceCount,
+    NewPartition,
+    PolicyChange,
+    RevokedKey,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,48 +30,49 @@ class Operator(Calls):
 
     async def active_model(self) -> tuple[str, int] | None:
         """Name and dimension of the embedding model whose vectors are stored."""
-        rows = await self._dicts("select name, dim from memory._active_model()")
-        return (rows[0]["name"], rows[0]["dim"]) if rows else None
+        found = await self._call.first("_active_model", EmbeddingModel)
+        return (found.name, found.dim) if found else None
 
     async def count_vectors(self) -> int:
         """How many live memories have a vector."""
-        rows = await self._dicts(
-            "select coalesce(sum(memories - without_embedding), 0) as vectors from memory.layers"
+        rows = await self._call.select(
+            int,
+            "select coalesce(sum(memories - without_embedding), 0)::bigint from memory.layers",
         )
-        return int(rows[0]["vectors"])
+        return rows[0]
 
     async def apply_policy(
         self, policy: dict[str, Any], *, dry_run: bool = False
-    ) -> list[dict[str, Any]]:
-        """Write a configuration into the policy rows; returns item, was, becomes."""
-        return await self._dicts(
-            "select * from memory.apply_policy(%s, %s)", (Jsonb(policy), dry_run)
+    ) -> list[PolicyChange]:
+        """Write a configuration into the policy rows; returns what changed."""
+        return await self._call.rows(
+            "apply_policy", PolicyChange, p_policy=Jsonb(policy), p_dry_run=dry_run
         )
 
-    async def check_database(self) -> list[dict[str, Any]]:
-        """Conditions the database meets or not: condition, ok, needed, detail, hint."""
-        return await self._dicts("select * from memory.check_database()")
+    async def check_database(self) -> list[Condition]:
+        """Conditions the database meets or not."""
+        return await self._call.rows("check_database", Condition)
 
     async def code_digest(self) -> str | None:
         """The digest of the `sql/` folder this database was migrated with."""
-        rows = await self._dicts("select memory.code_digest() as digest")
-        digest: str | None = rows[0]["digest"]
-        return digest
+        return await self._call.first("code_digest", str)
 
     async def namespaces(self) -> dict[str, int]:
         """Every namespace with its number of live memories, by name."""
-        rows = await self._dicts(
+        rows = await self._call.select(
+            NamespaceCount,
             "select namespace, count(*) as memories from memory.records"
-            " group by namespace order by namespace"
+            " group by namespace order by namespace",
         )
-        return {row["namespace"]: row["memories"] for row in rows}
+        return {row.namespace: row.memories for row in rows}
 
     async def databases(self, prefix: str) -> list[str]:
         """The server's databases whose name begins with `prefix`."""
-        rows = await self._dicts(
-            "select datname from pg_database where starts_with(datname, %s)", (prefix,)
+        return await self._call.select(
+            str,
+            "select datname from pg_database where starts_with(datname, %(prefix)s)",
+            prefix=prefix,
         )
-        return [row["datname"] for row in rows]
 
     async def create_database(self, name: str) -> None:
         """Make an empty database on this server."""
@@ -72,11 +85,9 @@ class Operator(Calls):
             sql.SQL("drop database if exists {}").format(sql.Identifier(name))
         )
 
-    async def make_partitions(self, now: datetime | None = None) -> list[dict[str, Any]]:
+    async def make_partitions(self, now: datetime | None = None) -> list[NewPartition]:
         """Make the partitions that come after a moment, None is this one; returns those made."""
-        return await self._dicts(
-            "select * from memory.make_partitions(coalesce(%s::timestamptz, now()))", (now,)
-        )
+        return await self._call.rows("make_partitions", NewPartition, p_now=now or UNSET)
 
     async def vacuum(self, *tables: str) -> None:
         """Vacuum and analyse tables (`schema.table`), all three layers when none is named."""
@@ -89,12 +100,10 @@ class Operator(Calls):
     async def build_indexes(self, now: datetime | None = None) -> list[str]:
         """Build the search indexes partitions have earned by now, without blocking writers."""
         built = []
-        while plan := await self._dicts(
-            "select * from memory.plan_indexes(coalesce(%s::timestamptz, now())) limit 1", (now,)
-        ):
+        while plan := await self._call.first("plan_indexes", IndexPlan, p_now=now or UNSET):
             # The statement comes from the database's own catalogue, quoted there.
-            await self._connection.execute(plan[0]["statement"].encode())
-            built.append(plan[0]["statement"])
+            await self._connection.execute(plan.statement.encode())
+            built.append(plan.statement)
         return built
 
     async def create_key(
@@ -105,18 +114,23 @@ class Operator(Calls):
         namespaces: list[str],
         scopes: list[str],
         expires_at: datetime | None,
-    ) -> dict[str, Any]:
+    ) -> CreatedKey:
         """Register an API key by its SHA-256."""
-        rows = await self._dicts(
-            "select * from memory.create_key(%s, %s, %s, %s, %s, %s)",
-            (name, prefix, digest, namespaces, scopes, expires_at),
+        return await self._call.row(
+            "create_key",
+            CreatedKey,
+            p_name=name,
+            p_prefix=prefix,
+            p_digest=digest,
+            p_namespaces=namespaces,
+            p_scopes=scopes,
+            p_expires_at=expires_at,
         )
-        return rows[0]
 
-    async def list_keys(self) -> list[dict[str, Any]]:
+    async def list_keys(self) -> list[ListedKey]:
         """The API keys, newest first."""
-        return await self._dicts("select * from memory.list_keys()")
+        return await self._call.rows("list_keys", ListedKey)
 
-    async def revoke_key(self, prefix: str, *, dry_run: bool) -> list[dict[str, Any]]:
+    async def revoke_key(self, prefix: str, *, dry_run: bool) -> list[RevokedKey]:
         """Revoke keys by the prefix they are listed with."""
-        return await self._dicts("select * from memory.revoke_key(%s, %s)", (prefix, dry_run))
+        return await self._call.rows("revoke_key", RevokedKey, p_prefix=prefix, p_dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.core.model.memories import NewMemory
+
+
+# Rows of `Stored` for the memories of one namespace, in their order.
+REMEMBER: LiteralString = (
+    "select r.id, %(namespace)s as namespace, r.created, r.layer, r.kind, r.created_at,"
+    " r.expires_at, r.has_embedding from memory.remember_many(p_namespace => %(namespace)s,"
+    " p_memories => %(memories)s, p_embeddings => %(vectors)s, p_idempotency_key => %(key)s) as r"
+    " order by r.ordinal"
+)
 
 
 class Use(NamedTuple):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from service.core.memory.calls import Calls
+from service.core.memory.calls import Calls, call_text
+from service.core.model.house import ScheduledTraining
+from service.core.model.training import ModelChange, StoredModel, TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from uuid import UUID
 
 
@@ -33,21 +36,18 @@ class Training(Calls):
 
     async def now(self) -> datetime:
         """The database's clock."""
-        rows = await self._dicts("select now() as now")
-        moment: datetime = rows[0]["now"]
-        return moment
+        return (await self._call.select(datetime, "select now()"))[0]
 
     async def lock(self) -> bool:
         """Whether this session may train; False while another one does."""
-        rows = await self._dicts("select memory.lock_training() as locked")
-        return bool(rows[0]["locked"])
+        return await self._call.row("lock_training", bool)
 
     async def training_rows(
         self, now: datetime, *, horizon: timedelta | None, layer: str | None, limit: int
     ) -> Rows:
         """Records at moments of the past, with features and label, oldest moment first."""
-        return await self._rows(
-            "select * from memory.training_rows(%s, %s, %s, %s)", (now, horizon, layer, limit)
+        return await self._samples(
+            "training_rows", p_now=now, p_horizon=horizon, p_layer=layer, p_limit=limit
         )
 
     async def scoring_rows(
@@ -61,19 +61,25 @@ class Training(Calls):
     ) -> Rows:
         """Live records with features, in the order of namespace and id, after the one given."""
         namespace, memory_id = after or ("", None)
-        return await self._rows(
-            "select * from memory.scoring_rows(%s, %s, %s, %s, %s, %s)",
-            (now, limit, layer, horizon, namespace, memory_id),
+        return await self._samples(
+            "scoring_rows",
+            p_now=now,
+            p_limit=limit,
+            p_layer=layer,
+            p_horizon=horizon,
+            p_after_namespace=namespace,
+            p_after_id=memory_id,
         )
 
     async def count_records(self, layer: str | None) -> int:
         """How many live records there are to score, for a progress bar."""
-        rows = await self._dicts(
-            "select coalesce(sum(memories), 0) as memories from memory.layers"
-            " where layer = coalesce(%s, layer)",
-            (layer,),
+        rows = await self._call.select(
+            int,
+            "select coalesce(sum(memories), 0)::bigint from memory.layers"
+            " where layer = coalesce(%(layer)s, layer)",
+            layer=layer,
         )
-        return int(rows[0]["memories"])
+        return rows[0]
 
     async def write_scores(
         self,
@@ -84,11 +90,14 @@ class Training(Calls):
         now: datetime,
     ) -> int:
         """Write relevance back; returns how many records it was written for."""
-        rows = await self._dicts(
-            "select count(*) as written from memory.write_scores(%s, %s, %s, %s, %s)",
-            (list(namespaces), list(ids), list(scores), model, now),
+        return await self._call.run(
+            "write_scores",
+            p_namespaces=list(namespaces),
+            p_ids=list(ids),
+            p_scores=list(scores),
+            p_model=model,
+            p_now=now,
         )
-        return int(rows[0]["written"])
 
     async def store_model(
         self,
@@ -106,39 +115,38 @@ class Training(Calls):
         now: datetime,
     ) -> int:
         """Keep a trained model, not active yet; returns its id."""
-        stored = await self._dicts(
-            "select * from memory.store_model(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                name,
-                algorithm,
-                layer,
-                horizon,
-                rows,
-                features,
-                Jsonb(combination),
-                artifact,
-                Jsonb(metrics),
-                Jsonb(importances),
-                now,
-            ),
+        stored = await self._call.row(
+            "store_model",
+            StoredModel,
+            p_name=name,
+            p_algorithm=algorithm,
+            p_layer=layer,
+            p_horizon=horizon,
+            p_rows=rows,
+            p_features=features,
+            p_combination=Jsonb(combination),
+            p_artifact=artifact,
+            p_metrics=Jsonb(metrics),
+            p_importances=Jsonb(importances),
+            p_now=now,
         )
-        return int(stored[0]["id"])
+        return stored.id
 
-    async def activate_model(self, model: int | None, now: datetime) -> list[dict[str, Any]]:
+    async def activate_model(self, model: int | None, now: datetime) -> list[ModelChange]:
         """Make a model the one in use, None for none; returns the models that changed."""
-        return await self._dicts("select * from memory.activate_model(%s, %s)", (model, now))
+        return await self._call.rows("activate_model", ModelChange, p_model=model, p_now=now)
 
-    async def find_model(self, model: int | None = None) -> dict[str, Any] | None:
+    async def find_model(self, model: int | None = None) -> TrainedModel | None:
         """A stored model with its artifact, the active one by default."""
-        rows = await self._dicts("select * from memory.find_model(%s)", (model,))
-        return rows[0] if rows else None
+        return await self._call.first("find_model", TrainedModel, p_model=model)
 
-    async def schedule_training(self, cron: str | None) -> list[dict[str, Any]]:
+    async def schedule_training(self, cron: str | None) -> list[ScheduledTraining]:
         """Retrain by a cron schedule, None for never; returns the jobs as they are now."""
-        return await self._dicts("select * from memory.schedule_training(%s)", (cron,))
+        return await self._call.rows("schedule_training", ScheduledTraining, p_cron=cron)
 
-    async def _rows(self, statement: Any, values: tuple[Any, ...]) -> Rows:
+    async def _samples(self, function: str, **parameters: Any) -> Rows:
+        """Rows of the view `memory._sample`, whose columns differ from one version to the next."""
         cursor = self._connection.cursor(binary=True)
-        await cursor.execute(statement, values)
+        await cursor.execute(call_text(function, (), tuple(parameters)), parameters)
         columns = [column.name for column in cursor.description or ()]
         return Rows(columns, await cursor.fetchall())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 from psycopg.types.json import Jsonb
 
 from service.core.memory.calls import Calls
-from service.core.memory.shapes import as_row
+from service.core.memory.shapes import REMEMBER, as_row
 from service.core.memory.vectors import to_halfvectors
+from service.core.model.memories import Stored
+from service.core.model.transfer import Imported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +27,7 @@ class Transfer(Calls):
 
     async def import_records(
         self, namespace: str, records: Sequence[bytes], *, dry_run: bool
-    ) -> list[dict[str, Any]]:
+    ) -> list[Imported]:
         """Put exported memories into a namespace, all or none; one row each, in their order.
 
         Args:
@@ -33,13 +36,14 @@ class Transfer(Calls):
             dry_run: only tell what would become of each.
 
         Returns:
-            ordinal, id, layer, kind, pinned, expires_at, has_embedding, outcome, twin and
-            content_hash of each, as `memory.import_records` has them.
+            What became of each.
         """
-        text = b"[" + b",".join(records) + b"]"
         async with self._connection.transaction(force_rollback=dry_run):
-            return await self._dicts(
-                "select * from memory.import_records(%s, %s::jsonb)", (namespace, text.decode())
+            return await self._call.rows(
+                "import_records",
+                Imported,
+                p_namespace=namespace,
+                p_records=Jsonb([msgspec.Raw(record) for record in records]),
             )
 
     async def preview(
@@ -47,20 +51,25 @@ class Transfer(Calls):
         namespace: str,
         memories: Sequence[NewMemory],
         vectors: Sequence[NDArray[np.float32] | None],
-    ) -> list[dict[str, Any]]:
+    ) -> list[Stored]:
         """What storing new memories of a namespace would answer; nothing is stored."""
         async with self._connection.transaction(force_rollback=True):
-            return await self._dicts(
-                "select * from memory.remember_many(%s, %s, %s) order by ordinal",
-                (namespace, Jsonb([as_row(one) for one in memories]), to_halfvectors(vectors)),
+            return await self._call.select(
+                Stored,
+                REMEMBER,
+                namespace=namespace,
+                memories=Jsonb([as_row(one) for one in memories]),
+                vectors=to_halfvectors(vectors),
+                key=None,
             )
 
     async def archived(self, namespaces: Sequence[str]) -> int:
         """How many memories of these namespaces lie in the archive."""
-        rows = await self._dicts(
-            "select coalesce(sum(cardinality(a.ids)), 0)::bigint as memories"
-            " from unnest(%s::text[]) as n (namespace)"
+        rows = await self._call.select(
+            int,
+            "select coalesce(sum(cardinality(a.ids)), 0)::bigint"
+            " from unnest(%(namespaces)s::text[]) as n (namespace)"
             " cross join lateral memory.find_archived(n.namespace) as a",
-            (list(namespaces),),
+            namespaces=list(namespaces),
         )
-        return int(rows[0]["memories"])
+        return rows[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from psycopg.rows import class_row
+from psycopg.types.numeric import Int8
 
 from service.core.memory.calls import Calls, PooledCalls
-from service.core.model.watch import Alert, Health, Kpi, KpiPoint
+from service.core.model.watch import Alert, Health, Kpi, KpiPoint, Message, Noted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -45,73 +45,84 @@ class Watch(PooledCalls):
             bounds: ms.
             farewell: it stops in order.
         """
-        await self._dicts(
-            "select memory.report_service(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (instance, seconds, *counts[:8], list(bounds), list(counts[8:]), farewell),
+        await self._call.run(
+            "report_service",
+            p_instance=instance,
+            p_seconds=seconds,
+            p_requests=counts[0],
+            p_errors=counts[1],
+            p_searches=counts[2],
+            p_degraded=counts[3],
+            p_query_hits=counts[4],
+            p_query_misses=counts[5],
+            p_embedding_hits=counts[6],
+            p_embedding_misses=counts[7],
+            p_bounds=list(bounds),
+            p_counts=list(counts[8:]),
+            p_farewell=farewell,
         )
 
     async def note_outage(
         self, began: datetime, ended: datetime, cause: str, detail: str, *, restarted: bool
     ) -> None:
         """Keep that the database was away; what overlaps, told by other services, is one outage."""
-        await self._dicts(
-            "select * from memory.note_outage(%s, %s, %s, %s, %s)",
-            (began, ended, cause, detail, restarted),
+        await self._call.run(
+            "note_outage",
+            p_began=began,
+            p_ended=ended,
+            p_cause=cause,
+            p_detail=detail,
+            p_restarted=restarted,
         )
 
     async def kpis(self) -> list[Kpi]:
         """Every KPI of this moment."""
         if self._refresh is not None:
             await self._refresh()
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Kpi), binary=True)
-            await cursor.execute(
-                "select kpi, kpi_group, scope, value, label, unit,"
-                " extract(epoch from looks_back)::double precision as window_seconds, meaning"
-                " from memory.kpis()"
-            )
-            return await cursor.fetchall()
+        return await self._call.select(
+            Kpi,
+            "select kpi, kpi_group, scope, value, label, unit,"
+            " extract(epoch from looks_back)::double precision as window_seconds, meaning"
+            " from memory.kpis()",
+        )
 
     async def kpi_history(
         self, kpis: Sequence[str], *, since: datetime, every: float
     ) -> list[KpiPoint]:
         """Samples of KPIs since an instant, oldest first; the mean of every so many seconds."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(KpiPoint), binary=True)
-            await cursor.execute(
-                "select date_bin(%s * interval '1 second', h.at, 'epoch') as at, h.kpi, h.scope,"
-                " avg(h.value) as value from memory.kpi_history as h"
-                " where h.at >= %s and h.kpi = any(%s) and h.value is not null"
-                " group by 1, 2, 3 order by 1, 2, 3",
-                (every, since, list(kpis)),
-            )
-            return await cursor.fetchall()
+        return await self._call.select(
+            KpiPoint,
+            "select date_bin(%(every)s * interval '1 second', h.at, 'epoch') as at, h.kpi, h.scope,"
+            " avg(h.value) as value from memory.kpi_history as h"
+            " where h.at >= %(since)s and h.kpi = any(%(kpis)s) and h.value is not null"
+            " group by 1, 2, 3 order by 1, 2, 3",
+            every=every,
+            since=since,
+            kpis=list(kpis),
+        )
 
     async def alerts(self, *, resolved: bool, limit: int) -> list[Alert]:
         """Alerts, those that are not over first, newest first."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Alert), binary=True)
-            await cursor.execute(
-                "select id, rule, kpi, scope, severity, state, since, opened_at, resolved_at,"
-                " value, worst, threshold, silenced_until, acknowledged_at, acknowledged_by,"
-                " meaning, hint from memory.alerts where %s or state <> 'resolved' limit %s",
-                (resolved, limit),
-            )
-            return await cursor.fetchall()
+        return await self._call.select(
+            Alert,
+            "select {columns} from memory.alerts"
+            " where %(resolved)s or state <> 'resolved' limit %(limit)s",
+            resolved=resolved,
+            limit=limit,
+        )
 
     async def acknowledge(self, alert: int, by: str) -> None:
         """Say who looks after an alert; ML404 when it is not open."""
-        # a number no alert can have is the caller's fault with the cast, a missing function without
-        await self._dicts("select * from memory.acknowledge_alert(%s::bigint, %s)", (alert, by))
+        # a number no alert can have is the caller's fault with the type, a missing function without
+        await self._call.run("acknowledge_alert", p_alert=Int8(alert), p_by=by)
 
     async def silence(self, rule: str, until: datetime | None) -> None:
         """Tell nobody of a rule's new alerts until then; ML404 when there is no such rule."""
-        await self._dicts("select * from memory.silence_alert(%s, %s)", (rule, until))
+        await self._call.run("silence_alert", p_rule=rule, p_until=until)
 
     async def health(self) -> Health:
         """ok, degraded or failing, and why."""
-        (row,) = await self._dicts("select status, reasons from memory.check_health()", ())
-        return Health(**row)
+        return await self._call.row("check_health", Health)
 
 
 class Notifications(Calls):
@@ -119,19 +130,15 @@ class Notifications(Calls):
 
     async def lock(self) -> bool:
         """Whether this connection is the one that delivers, until it is closed."""
-        rows = await self._dicts("select memory.lock_notifications() as ours")
-        return bool(rows[0]["ours"])
+        return await self._call.row("lock_notifications", bool)
 
-    async def due(self) -> list[dict[str, Any]]:
-        """The next message of each channel: id, channel, event, attempts, body."""
-        return await self._dicts("select * from memory.due_notifications()")
+    async def due(self) -> list[Message]:
+        """The next message of each channel."""
+        return await self._call.rows("due_notifications", Message)
 
-    async def note(self, notification: int, error: str | None) -> dict[str, Any] | None:
+    async def note(self, notification: int, error: str | None) -> Noted | None:
         """What became of a message, and when it is tried again.
 
         None: it waits no more, as its alert was removed meanwhile or somebody else noted it.
         """
-        rows = await self._dicts(
-            "select * from memory.note_notification(%s, %s)", (notification, error)
-        )
-        return rows[0] if rows else None
+        return await self._call.first("note_notification", Noted, p_id=notification, p_error=error)

@@ -83,3 +83,100 @@ class Begun(Struct, frozen=True, kw_only=True):
     """A run that began: `GET /v1/backups/runs/{id}` tells how it gets on."""
 
     run: UUID
+
+
+class ServerFacts(Struct, frozen=True, kw_only=True):
+    """A server's version, identity and position, and the settings backups depend on."""
+
+    version: str
+    version_num: int
+    system: str
+    timeline: int
+    now: datetime
+    lsn: str
+    in_recovery: bool
+    wal_level: str
+    data_checksums: str
+    summarize_wal: str
+    archive_mode: str
+    segment_size: int
+    summary_keep_seconds: int
+    preload: str
+    extensions: dict[str, str]
+    tablespaces: int
+    bytes: int
+
+
+class Archiver(Struct, frozen=True, kw_only=True):
+    """How archiving goes: segments that wait, what came last, what failed last."""
+
+    last_archived_wal: str | None
+    last_archived_time: datetime | None
+    last_failed_wal: str | None
+    last_failed_time: datetime | None
+    waiting: int
+
+
+class Archived(Struct, frozen=True, kw_only=True):
+    """What differs whenever a segment was archived."""
+
+    archived_count: int
+    last_archived_wal: str | None
+    stats_reset: datetime | None
+
+
+class Marked(Struct, frozen=True, kw_only=True):
+    """A restore point that was made, and when by the server's clock."""
+
+    lsn: str
+    at: datetime
+    timeline: int
+    system: str
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """A restore point, and the snapshot that sees what was there then."""
+
+    snapshot: str
+    lsn: str
+
+
+class LayerDigest(Struct, frozen=True, kw_only=True):
+    """How many memories a layer holds, and a digest of all of them."""
+
+    layer: str
+    memories: int
+    digest: str
+
+
+class Witnessed(Struct, frozen=True, kw_only=True):
+    """What the layers held at a named restore point: of each, memories and digest."""
+
+    name: str
+    lsn: str
+    layers: dict[str, list[str]]
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """Where a recovery ended: the last commit it replayed; `timeline` null: it goes on."""
+
+    in_recovery: bool
+    last_commit: datetime | None
+    lsn: str
+    timeline: int | None
+    system: str
+
+
+class TableName(Struct, frozen=True, kw_only=True):
+    """A table with a vector index."""
+
+    schema: str
+    name: str
+
+
+class BroughtBack(Struct, frozen=True, kw_only=True):
+    """What became of a record of a past instant that was put back."""
+
+    id: UUID
+    layer: str
+    outcome: str

@@ -207,6 +207,12 @@ class Hit(Struct, frozen=True, kw_only=True):
     explain: dict[str, Any] | None
 
 
+class Found(Hit, frozen=True, kw_only=True):
+    """A memory found beside the namespace's change token; all else is null where none was."""
+
+    token: int
+
+
 class SearchAnswer(Struct, frozen=True, kw_only=True):
     """Hits, best first. `degraded` says what was missing, such as the embedding provider."""
 
@@ -321,6 +327,15 @@ class Layers(Struct, frozen=True, kw_only=True):
     """The three layers, from the shortest life to the longest."""
 
     layers: list[Layer]
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """A memory that waits for its vector: the text to embed, and how often that was tried."""
+
+    namespace: str
+    id: UUID
+    document: str
+    attempts: int
 
 
 class LifecycleRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -93,3 +93,22 @@ class Answer(Struct, frozen=True):
     """`ok`, or there would be a problem instead."""
 
     status: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message about an alert on its way out of a channel; `body` is what it says."""
+
+    id: int
+    channel: str
+    event: str
+    attempts: int
+    body: dict[str, Any]
+
+
+class Noted(Struct, frozen=True, kw_only=True):
+    """How often a message was tried and, unless it was delivered, when it is tried again."""
+
+    id: int
+    attempts: int
+    delivered_at: Moment | None
+    next_attempt_at: Moment
