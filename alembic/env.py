@@ -1,7 +1,7 @@
 """Alembic's entry: runs the revisions on the connection `magray migrate` hands over.
 
 There is no offline mode and no second way in: a revision and the rebuild of schema `memory`
-belong in one transaction (service/migrate.py).
+belong in one transaction (service/core/migrate.py).
 """
 
 from alembic import context

@@ -48,14 +48,6 @@ insert into memory_data.schedule (name, cron, kind, command, description) values
 on conflict (name) do update
 set kind = excluded.kind, command = excluded.command, description = excluded.description;
 
--- It ran once an hour. Who shares the moment it was made with another job was never changed by hand
--- (memory.set_job notes when).
-update memory_data.schedule as s set cron = '*/5 * * * *'
-where s.name = 'archive' and s.cron = '23 * * * *'
-    and exists (
-        select from memory_data.schedule as o
-        where o.name <> s.name and o.since = s.since);
-
 -- Programs that stay off until somebody switches them on: `magray train --schedule`. Where there is
 -- nothing to learn from yet, or no model in use, they have nothing to do, which is no failure.
 insert into memory_data.schedule (name, cron, kind, command, enabled, description) values

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from alembic.config import Config
 
+# Fourteen revisions, 0001 to 0014, became this one: the same tables. The id of a revision is the
+# name of its file, so none is ever taken for one of those. Commit 580d9eb is the last with them.
+_TABLES, _SAME_TABLES, _LAST_COMMIT = "0001_tables", "0014", "580d9eb"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -116,7 +120,7 @@ def migrate(url: str, model: Model | None = None) -> Migration:
 
     Raises:
         psycopg.Error: a statement failed; nothing was changed.
-        SchemaError: a newer program migrated it; nothing was changed.
+        SchemaError: a newer program migrated it, or one too old; nothing was changed.
     """
     import sqlalchemy as sa
 
@@ -142,8 +146,12 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     connection.exec_driver_sql("set local check_function_bodies = off")
     context = MigrationContext.configure(connection, opts={"version_table_schema": "memory_data"})
     found = context.get_current_revision()
-    _refuse_newer(found)
-    if found != head_revision():
+    _refuse_unknown(found)
+    if found == _SAME_TABLES:
+        connection.exec_driver_sql(
+            "update memory_data.alembic_version set version_num = %s", (_TABLES,)
+        )
+    if context.get_current_revision() != head_revision():
         _reset(driver)
         config = _config()
         config.attributes["connection"] = connection
@@ -165,23 +173,31 @@ def _migrate(connection: sa.Connection, model: Model | None) -> Migration:
     )
 
 
-def _refuse_newer(found: str | None) -> None:
-    """A revision this program has not is one that was made after it.
+def _refuse_unknown(found: str | None) -> None:
+    """Of the revisions this program has not, only the last of those that became one is its own.
 
     Raises:
-        SchemaError: the database is at such a one.
+        SchemaError: the database is at another: an older one, or one made after this program.
     """
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory.from_config(_config())
     known = {revision.revision for revision in script.walk_revisions()}
-    if found is not None and found not in known:
+    if found is None or found in {_SAME_TABLES, *known}:
+        return
+    if "0001" <= found < _SAME_TABLES and found.isdecimal():
         raise SchemaError(
-            "the database was migrated by a newer MAGRAY than this one",
-            detail=f"It is at revision {found}, this program knows those to {head_revision()}."
-            " Nothing was changed.",
-            hint="pip install --upgrade magray-memory",
+            "the database was migrated by a MAGRAY too old for this one",
+            detail=f"It is at revision {found}, this program goes on from {_SAME_TABLES}, which"
+            f" commit {_LAST_COMMIT} of MAGRAY brings it to. Nothing was changed.",
+            hint=f"git checkout {_LAST_COMMIT} && magray migrate",
         )
+    raise SchemaError(
+        "the database was migrated by a newer MAGRAY than this one",
+        detail=f"It is at revision {found}, this program knows those to {head_revision()}."
+        " Nothing was changed.",
+        hint="pip install --upgrade magray-memory",
+    )
 
 
 def _is_active(connection: sa.Connection, model: Model) -> bool:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import runpy
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
-from alembic import command
 from service.core import migrate as module
 from service.core.errors import SchemaError
 from service.core.migrate import head_revision, migrate, sql_digest, sql_files
 from service.core.paths import ALEMBIC_DIR, SQL_DIR
-from tests.conftest import database_url
 from tests.sql.calls import call, one, rows, session, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from psycopg import Connection
 
 CATALOGUE = """
@@ -55,16 +53,6 @@ order by 1, 2, 3
 def picture(db: Connection[Any]) -> list[dict[str, Any]]:
     """Tables, routines, privileges and policies as the catalogue has them."""
     return rows(db, CATALOGUE)
-
-
-@pytest.fixture
-def empty_url(server_url: str) -> Iterator[str]:
-    """A database nothing was done to yet."""
-    name = f"magray_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-        yield database_url(server_url, name)
-        connection.execute(f"drop database {name} with (force)")
 
 
 def test_a_second_run_changes_nothing(empty_url: str) -> None:
@@ -234,21 +222,6 @@ def test_operators_changes_to_the_schedule_stay(clone_url: str) -> None:
     assert "make_partitions" in row["command"]
 
 
-def test_the_archive_of_an_older_database_runs_as_often_as_a_new_one(clone_url: str) -> None:
-    cron = "select cron from memory_data.schedule where name = 'archive'"
-    hourly = "23 * * * *"
-    with session(clone_url) as db:
-        new = value(db, cron)
-        assert new != hourly
-        db.execute("update memory_data.schedule set cron = %s where name = 'archive'", (hourly,))
-        migrate(clone_url)
-        assert value(db, cron) == new
-        # an operator who wants it once an hour keeps it
-        call(db, "set_job", name="archive", cron=hourly)
-        migrate(clone_url)
-        assert value(db, cron) == hourly
-
-
 def test_a_member_of_the_owner_may_migrate_a_prepared_database(clone_url: str) -> None:
     with session(clone_url) as db:
         name = f"deployer_{uuid.uuid4().hex[:8]}"
@@ -261,72 +234,137 @@ def test_a_member_of_the_owner_may_migrate_a_prepared_database(clone_url: str) -
             db.execute(f"drop role {name}")
 
 
-def migrate_to(url: str, revision: str) -> None:
-    """The tables as an earlier version left them; nothing of schema `memory`."""
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
-    with engine.begin() as connection:
-        driver: Any = connection.connection.driver_connection
-        driver.execute((SQL_DIR / "bootstrap.sql").read_bytes())
-        driver.execute("set local role memory_owner")
-        config = module._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+# what the revisions since did, undone
+_UNDO = """
+delete from memory_data.schedule where kind = 'backup';
+alter table memory_data.schedule drop constraint schedule_kind_check, drop column due_at cascade;
+alter table memory_data.schedule
+    add constraint schedule_kind_check check (kind in ('sql', 'program'));
+"""
 
 
-def test_uses_survive_the_new_order_of_their_columns(empty_url: str) -> None:
-    """Revision 0010 rebuilds the table: rows, key, policies and defaults stay."""
-    migrate_to(empty_url, "0009")
-    facts = (
-        "select to_jsonb(u) as row from memory_data.usage as u order by namespace, id",
-        "select * from pg_policies where tablename = 'usage' order by policyname",
-        "select conname, pg_get_constraintdef(oid) from pg_constraint"
-        " where conrelid = 'memory_data.usage'::regclass order by 1",
-        "select relrowsecurity, relforcerowsecurity, reloptions, relowner::regrole::text,"
-        " obj_description(oid) from pg_class where oid = 'memory_data.usage'::regclass",
-        "select column_name, column_default, is_nullable, data_type"
-        " from information_schema.columns"
-        " where table_schema = 'memory_data' and table_name = 'usage' order by 1",
-    )
-    with session(empty_url) as db:
-        db.execute(
-            "insert into memory_data.usage select 'n' || i % 3, gen_random_uuid(), i, now(),"
-            " now() + i * interval '1 s', i, 1, 0.5, i, i, i / 2.0 from generate_series(1, 50) as i"
-        )
-        db.execute("insert into memory_data.usage (namespace, id) values ('n', gen_random_uuid())")
-        before = [rows(db, fact) for fact in facts]
-        db.execute(
-            "create table memory_data.decision_old partition of memory_data.decision"
-            " for values from ('2026-01-01') to ('2026-02-01')"
-        )
-        db.execute("alter table memory_data.decision_old owner to memory_owner")
-        decide = (
-            "insert into memory_data.decision (namespace, at, action, layer)"
-            " values ('n', '2026-01-02', 'forget', 'assets')"
-        )
-        db.execute(decide)
-    migrate(empty_url)
-    with session(empty_url) as db:
-        assert [rows(db, fact) for fact in facts] == before
-        assert len(before[0]) == 51
-        # nobody knows who decided before 0011 asked
-        db.execute(decide)
-        actors = rows(db, "select actor, 'login ' || session_user as me from memory.decisions")
-        assert [row["actor"] for row in actors] == [None, actors[0]["me"]]
+def at_revision(url: str, revision: str) -> None:
+    """Make a database one of that revision, as old as the tables of 0001."""
+    with session(url) as db:
+        db.execute(_UNDO)
+        db.execute("update memory_data.alembic_version set version_num = %s", (revision,))
 
 
-def test_a_database_of_a_newer_program_is_left_alone(clone_url: str) -> None:
-    """A revision this program has not: a sentence, and nothing is changed."""
+def revision_of(db: Connection[Any]) -> str:
+    found: str = value(db, "select version_num from memory_data.alembic_version")
+    return found
+
+
+def identities(db: Connection[Any]) -> list[dict[str, Any]]:
+    """The tables' own numbers: a table that is made anew, or rewritten, has another."""
+    return rows(
+        db, "select oid::regclass::text, oid, relfilenode from pg_class"
+        " where relnamespace = 'memory_data'::regnamespace order by 1")  # fmt: skip
+
+
+def test_a_database_at_0014_has_these_tables_and_none_is_made_anew(clone_url: str) -> None:
     with session(clone_url) as db:
-        db.execute("update memory_data.alembic_version set version_num = '9999'")
+        memory = one(db, "remember", namespace="n", content="stays")
+        db.execute("update memory_data.setting set value = '7' where key = 'kpi_days'")
+        call(db, "set_job", name="archive", cron="23 * * * *")
+        before = picture(db)
+        at_revision(clone_url, "0014")
+        same = identities(db)
+        policy = rows(db, "select * from memory_data.setting order by key")
+        done = migrate(clone_url)
+        assert (done.from_revision, done.to_revision) == ("0014", head_revision())
+        assert revision_of(db) == head_revision()
+        assert picture(db) == before
+        assert identities(db) == same
+        assert rows(db, "select * from memory_data.setting order by key") == policy
+        assert one(db, "get", namespace="n", id=memory["id"])["content"] == "stays"
+        # what an operator chose is nobody's to mend
+        cron = "select cron from memory_data.schedule where name = 'archive'"
+        assert value(db, cron) == "23 * * * *"
+        assert migrate(clone_url).from_revision == head_revision()
+        assert picture(db) == before
+
+
+def test_two_recognise_a_database_at_0014_at_once(clone_url: str) -> None:
+    at_revision(clone_url, "0014")
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: migrate(clone_url), range(2)))
+    assert sorted(str(answer.from_revision) for answer in answers) == sorted(
+        ["0014", str(head_revision())]
+    )
+    with session(clone_url) as db:
+        assert rows(db, "select version_num from memory_data.alembic_version") == [
+            {"version_num": head_revision()}
+        ]
+
+
+def test_a_migration_that_fails_leaves_0014(
+    clone_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_revision(clone_url, "0014")
+    broken = SQL_DIR / "broken.sql"
+    monkeypatch.setattr(module, "sql_files", lambda: [broken])  # there is no such file
+    with session(clone_url) as db:
+        before = picture(db)
+        with pytest.raises(FileNotFoundError):
+            migrate(clone_url)
+        assert revision_of(db) == "0014"
+        assert picture(db) == before
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0009", "0010", "0013"])
+def test_an_older_database_is_told_the_way_and_left_alone(clone_url: str, revision: str) -> None:
+    at_revision(clone_url, revision)
+    with session(clone_url) as db:
+        before = picture(db)
+        with pytest.raises(SchemaError, match="too old for this one") as refused:
+            migrate(clone_url)
+        assert f"revision {revision}" in refused.value.detail
+        assert "580d9eb" in refused.value.detail
+        assert refused.value.hint == "git checkout 580d9eb && magray migrate"
+        assert picture(db) == before
+        assert revision_of(db) == revision
+
+
+@pytest.mark.parametrize("subject", ["layers", "alerts", "row_security"])
+def test_a_revision_that_fails_leaves_an_empty_database_empty(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    copy = tmp_path / "alembic"
+    shutil.copytree(ALEMBIC_DIR, copy)
+    with (copy / "versions" / "0001_tables" / f"{subject}.sql").open("a") as file:
+        file.write("select 1 / 0;")
+    monkeypatch.setattr(module, "ALEMBIC_DIR", copy)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate(empty_url)
+    monkeypatch.undo()
+    schemas = "select count(*) from pg_namespace where starts_with(nspname, 'memory')"
+    with psycopg.connect(empty_url, autocommit=True) as db:
+        assert value(db, schemas) == 0
+        assert migrate(empty_url).from_revision is None
+        assert value(db, schemas) == 2
+
+
+@pytest.mark.parametrize("newer", ["9999", "0015", "0002_later"])
+def test_a_database_of_a_newer_program_is_left_alone(clone_url: str, newer: str) -> None:
+    """A revision this program has not: a sentence, and nothing is changed."""
+    at_revision(clone_url, newer)
+    with session(clone_url) as db:
         before = picture(db)
     with pytest.raises(SchemaError, match="newer MAGRAY") as refused:
         migrate(clone_url)
-    assert "9999" in refused.value.detail
+    assert newer in refused.value.detail
     assert str(head_revision()) in refused.value.detail
     with session(clone_url) as db:
         assert picture(db) == before
-        assert value(db, "select version_num from memory_data.alembic_version") == "9999"
+        assert revision_of(db) == newer
+
+
+def frozen_files() -> list[Path]:
+    """The revisions and what they run."""
+    return sorted(
+        path for path in (ALEMBIC_DIR / "versions").rglob("*") if path.suffix in {".py", ".sql"}
+    )
 
 
 def test_revisions_are_frozen() -> None:
@@ -335,8 +373,31 @@ def test_revisions_are_frozen() -> None:
         reversed(line.split()) for line in (ALEMBIC_DIR / "frozen.txt").read_text().splitlines()
     )
     here = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (ALEMBIC_DIR / "versions").glob("[0-9]*.py")
+        str(path.relative_to(ALEMBIC_DIR / "versions")): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in frozen_files()
     }
+    assert len(frozen) > 1
     assert {name: here[name] for name in frozen} == frozen
-    assert set(here) - set(frozen) <= {max(here)}
+    # the newest may be in the making
+    newest = max(here).partition("/")[0].removesuffix(".py")
+    assert {name.partition("/")[0].removesuffix(".py") for name in set(here) - set(frozen)} <= {
+        newest
+    }
+
+
+def test_every_table_of_a_revision_is_run() -> None:
+    folder = ALEMBIC_DIR / "versions" / "0001_tables"
+    subjects = runpy.run_path(str(folder.with_suffix(".py")))["SUBJECTS"]
+    assert sorted(subjects) == sorted(path.stem for path in folder.glob("*.sql"))
+
+
+def test_the_id_of_a_revision_is_the_name_of_its_file() -> None:
+    """No revision has a bare number: those are the ones before these."""
+    script = ScriptDirectory.from_config(module._config())
+    names = {Path(revision.path).stem: revision.revision for revision in script.walk_revisions()}
+    assert len(names) >= 1
+    for name, revision in names.items():
+        assert revision == name
+        assert re.fullmatch(r"\d{4}_[a-z_]{1,27}", name)

@@ -1,35 +1,5 @@
-"""Tables of the archive: what waits for its file, the files, and where each archived record lies.
+-- The archive: what waits for its file, the files, and where each archived record lies.
 
-Revision ID: 0007
-"""
-
-from alembic import op
-
-revision = "0007"
-down_revision = "0006"
-branch_labels = None
-depends_on = None
-
-POLICY = """
--- In a database made in one go the rows of 0001 still wait for their deferred check.
-set constraints all immediate;
-alter table memory_data.layer
-    -- an evicted memory goes to the archive instead of being deleted
-    add column archive_first boolean not null default false,
-    -- unused for this long it goes to the archive; null: never
-    add column archive_after interval check (archive_after > interval '0');
-
-alter table memory_data.decision drop constraint decision_action_check;
-alter table memory_data.decision add constraint decision_action_check check (action in
-    ('promote', 'keep', 'evict', 'compress', 'archive', 'restore', 'expire', 'forget'));
-
--- Several databases may share a bucket: each keeps to a folder of its own in it.
-insert into memory_data.setting (key, value, description) values
-    ('archive_site', to_jsonb(gen_random_uuid()),
-     'Folder of this database in the archive''s store; a copy of the database shares it.');
-"""
-
-TABLES = """
 create table memory_data.archive_outbox (
     namespace text not null,
     id uuid not null,
@@ -64,6 +34,18 @@ create table memory_data.archive_outbox (
 );
 comment on table memory_data.archive_outbox is
 'Records that left their layer and wait to be written to a file of the archive.';
+
+-- Faster than pglz and packs as well; not every PostgreSQL is built with it.
+do $lz4$
+begin
+    alter table memory_data.archive_outbox
+        alter column content set compression lz4, alter column metadata set compression lz4,
+        alter column usage set compression lz4, alter column revisions set compression lz4,
+        alter column events set compression lz4;
+exception when feature_not_supported then
+    raise notice 'no lz4 in this PostgreSQL: the outbox is packed with pglz';
+end;
+$lz4$;
 
 create table memory_data.archive (
     id uuid primary key,
@@ -121,42 +103,3 @@ create table memory_data.archive_deletion (
 );
 comment on table memory_data.archive_deletion is
 'Files that must leave the store: replaced, emptied, or announced and never registered.';
-"""
-
-# Faster than pglz and packs as well; not every PostgreSQL is built with it.
-LZ4 = """
-do $lz4$
-begin
-    alter table memory_data.archive_outbox
-        alter column content set compression lz4, alter column metadata set compression lz4,
-        alter column usage set compression lz4, alter column revisions set compression lz4,
-        alter column events set compression lz4;
-exception when feature_not_supported then
-    raise notice 'no lz4 in this PostgreSQL: the outbox is packed with pglz';
-end;
-$lz4$;
-"""
-
-ROW_SECURITY = """
-alter table memory_data.{table} enable row level security;
-alter table memory_data.{table} force row level security;
-create policy {table}_app on memory_data.{table} to memory_app
-    using (namespace = (select nullif(current_setting('magray.namespace', true), '')));
-create policy {table}_owner on memory_data.{table} to memory_owner using (true) with check (true);
-create policy {table}_operator on memory_data.{table} to memory_operator
-    using (true) with check (true);
-"""
-
-TENANT_TABLES = ("archive_outbox", "archived", "archive_erasure")
-
-
-def upgrade() -> None:
-    connection = op.get_bind()
-    for statements in (POLICY, TABLES, LZ4):
-        connection.exec_driver_sql(statements)
-    for table in TENANT_TABLES:
-        connection.exec_driver_sql(ROW_SECURITY.format(table=table))
-
-
-def downgrade() -> None:
-    raise RuntimeError("MAGRAY migrates up only; go back with: magray restore --to TIMESTAMP")

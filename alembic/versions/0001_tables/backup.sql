@@ -1,19 +1,4 @@
-"""Tables of backup.
-
-Revision ID: 0008
-"""
-
-from alembic import op
-
-revision = "0008"
-down_revision = "0007"
-branch_labels = None
-depends_on = None
-
-STATEMENTS = """
-alter table memory_data.pressure
-    -- last measured high: a compressed backup follows
-    add column high_at timestamptz;
+-- What is known of backups; the catalogue beside them counts, these are copies of it.
 
 create table memory_data.backup (
     id text primary key,
@@ -69,12 +54,3 @@ create table memory_data.backup_run (
 create index backup_run_latest on memory_data.backup_run (started_at desc);
 comment on table memory_data.backup_run is
 'Backups, verifications, restores and drills, and how they went.';
-"""
-
-
-def upgrade() -> None:
-    op.get_bind().exec_driver_sql(STATEMENTS)
-
-
-def downgrade() -> None:
-    raise RuntimeError("MAGRAY migrates up only; go back with: magray restore --to TIMESTAMP")

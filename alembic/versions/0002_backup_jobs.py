@@ -1,17 +1,17 @@
 """Backups, verifications and drills are rows of the schedule: a kind of job, and when each is due.
 
-Revision ID: 0015
+Revision ID: 0002_backup_jobs
 """
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0002_backup_jobs"
+down_revision = "0001_tables"
 branch_labels = None
 depends_on = None
 
 STATEMENTS = """
--- sql, program: see 0004; backup: run by the service that keeps backups, which says when it is due
+-- sql, program: see 0001_tables; backup: run by the service that keeps backups, which says when
 alter table memory_data.schedule drop constraint schedule_kind_check;
 alter table memory_data.schedule
     add constraint schedule_kind_check check (kind in ('sql', 'program', 'backup')),

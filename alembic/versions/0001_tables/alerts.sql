@@ -1,69 +1,5 @@
-"""What the services report, the samples of the KPIs, rules of alerts, alerts and their messages.
+-- Rules of alerts, alerts, and the messages about them.
 
-Revision ID: 0009
-"""
-
-from alembic import op
-
-revision = "0009"
-down_revision = "0008"
-branch_labels = None
-depends_on = None
-
-KPIS = """
-create table memory_data.service_report (
-    instance uuid not null,
-    at timestamptz not null,
-    -- the time it covers, which ends at `at`
-    seconds real not null check (seconds > 0),
-    requests integer not null check (requests >= 0),
-    -- answered with a status of 500 or more
-    errors integer not null check (errors >= 0),
-    searches integer not null check (searches >= 0),
-    -- of the searches, answered by words only because the embedding provider failed
-    degraded integer not null check (degraded >= 0),
-    query_hits integer not null check (query_hits >= 0),
-    query_misses integer not null check (query_misses >= 0),
-    embedding_hits integer not null check (embedding_hits >= 0),
-    embedding_misses integer not null check (embedding_misses >= 0),
-    -- how long searches took: upper bounds in ms, ascending, and how many lie at or below each and
-    -- above the one before
-    bounds real[] not null,
-    counts integer[] not null,
-    -- the last word of a service that was stopped in order
-    farewell boolean not null default false,
-    primary key (instance, at),
-    check (cardinality(bounds) = cardinality(counts))
-);
-create index service_report_time on memory_data.service_report (at);
-comment on table memory_data.service_report is
-'What each service counted in the last seconds: requests, errors, searches and how long they took.';
-
-create table memory_data.recall_sample (
-    id bigint generated always as identity primary key,
-    at timestamptz not null,
-    -- of the nearest memories by comparing all, how many memory.search returned
-    found integer not null check (found between 0 and wanted),
-    wanted integer not null check (wanted > 0)
-);
-create index recall_sample_time on memory_data.recall_sample (at);
-comment on table memory_data.recall_sample is
-'Searches compared with exact ones, to know the recall of what is served.';
-
-create table memory_data.kpi_sample (
-    at timestamptz primary key,
-    -- [{kpi, scope, value, label}]: the rows of memory.kpis without what the catalogue says
-    kpis jsonb not null
-);
-comment on table memory_data.kpi_sample is 'The KPIs, minute by minute; read memory.kpi_history.';
-
-insert into memory_data.setting (key, value, description) values
-    ('kpi_days', '14', 'How long the samples of the KPIs are kept.'),
-    ('service_report_hours', '48',
-     'How long what the services report is kept; uptime looks back 24.');
-"""
-
-ALERTS = """
 create table memory_data.alert_rule (
     name text primary key,
     kpi text not null,
@@ -132,18 +68,22 @@ comment on table memory_data.notification is
 
 insert into memory_data.alert_rule
     (name, kpi, scope, above, threshold, clear, lasts, severity, meaning, hint) values
-    ('memory pressure high', 'pressure', null, true, 1.5, 1, '2 minutes', 'critical',
-     'A layer holds more than its budget bears.',
-     'select * from memory.relieve_pressure(p_dry_run => true);'),
-    ('memory pressure medium', 'pressure', null, true, 0.5, 0, '15 minutes', 'warning',
-     'A layer is filling.', 'select * from memory.measure_pressure(p_dry_run => true);'),
+    -- Medium is where a relief leaves a full layer, so it asks for nobody, except where nothing is
+    -- evicted by itself. Vectors come after the words, and their bytes with them, so that a large
+    -- import takes some reliefs: one a minute.
+    ('memory pressure high', 'lasting_pressure', null, true, 1.5, 1, '5 minutes', 'critical',
+     'A layer stays over its budget, though it is relieved every minute.',
+     'select layer, detail from memory.relieve_pressure(p_dry_run => true)'
+     ' where action = ''report'';'),
+    ('memory pressure medium', 'lasting_pressure', null, true, 0.5, 0, '15 minutes', 'warning',
+     'A layer from which nothing is evicted by itself is filling.',
+     'Raise max_size_mb of the layer in magray.toml, then: magray migrate'),
     ('search latency', 'search_latency', 'p95', true, 250, 200, '5 minutes', 'warning',
      'Searches are slow.', 'select * from memory.kpi_history where kpi = ''search_latency'';'),
     ('error rate', 'error_rate', null, true, 0.01, 0.005, '2 minutes', 'critical',
      'Requests fail.', 'magray check'),
     ('fragmentation', 'fragmentation', 'total', true, 40, 30, '6 hours', 'warning',
-     'Much of the disk holds nothing.',
-     'select * from memory.measure_pressure(p_dry_run => true);'),
+     'Much of the disk holds nothing.', 'magray check'),
     ('embedding provider', 'fallback_rate', 'embedding', true, 0.05, 0.01, '5 minutes', 'warning',
      'Searches are answered by words only.', 'magray check'),
     ('archive backlog', 'archive_backlog', null, true, 10000, 5000, '30 minutes', 'warning',
@@ -156,20 +96,9 @@ insert into memory_data.alert_rule
      'A job has not run.',
      'select name, late, error from memory.jobs order by late desc nulls last;'),
     ('low recall', 'recall', null, false, 0.95, 0.97, '10 minutes', 'warning',
-     'Searches miss what is near.', 'select * from memory.plan_indexes();');
-
-insert into memory_data.setting (key, value, description) values
-    ('alert_channels', '["log"]',
-     'Where alerts are told: log, webhook, smtp. NOTIFY is always sent.'),
-    ('alert_days', '90', 'How long alerts that are over are kept.');
-"""
-
-
-def upgrade() -> None:
-    connection = op.get_bind()
-    connection.exec_driver_sql(KPIS)
-    connection.exec_driver_sql(ALERTS)
-
-
-def downgrade() -> None:
-    raise RuntimeError("MAGRAY migrates up only; go back with: magray restore --to TIMESTAMP")
+     'Searches miss what is near.', 'select * from memory.plan_indexes();'),
+    ('database outage', 'outages', null, true, 0, 0, '0', 'warning',
+     'The database was away within the last hour.', 'select * from memory.outages limit 5;'),
+    ('embedding provider away', 'provider_failing', null, true, 120, 0, '1 minute', 'warning',
+     'The embedding provider fails: searches find by words only, memories wait for their vectors.',
+     'magray check');

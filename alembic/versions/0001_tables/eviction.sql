@@ -1,21 +1,4 @@
-"""What eviction knows: how often and how regularly a record is used, also of those that went.
-
-Revision ID: 0006
-"""
-
-from alembic import op
-
-revision = "0006"
-down_revision = "0005"
-branch_labels = None
-depends_on = None
-
-STATEMENTS = """
-alter table memory_data.usage
-    -- uses before it was evicted and came back, the storing of it among them
-    add column past_uses integer not null default 0,
-    -- seconds between its uses, the newer ones weighing more; null: not used since it was stored
-    add column gap real;
+-- How often and how regularly records are used, those too that went: what eviction ranks by.
 
 create table memory_data.ghost (
     namespace text not null,
@@ -64,31 +47,3 @@ create table memory_data.reuse_curve (
 ) with (fillfactor = 50);
 comment on table memory_data.reuse_curve is
 'What memory.learn_reuse made of the counts: importance and recency for eviction.';
-
-insert into memory_data.setting (key, value, description) values
-    ('ghosts_per_record', '8',
-     'How many evicted records are remembered by their use for each record of a layer.'),
-    ('ghost_days', '90', 'How long the use of an evicted record is remembered at most.'),
-    ('record_overhead_bytes', '1000',
-     'What a record takes on disk besides its own bytes and its vector: row, indexes, usage.');
-"""
-
-ROW_SECURITY = """
-alter table memory_data.{table} enable row level security;
-alter table memory_data.{table} force row level security;
-create policy {table}_app on memory_data.{table} to memory_app
-    using (namespace = (select nullif(current_setting('magray.namespace', true), '')));
-create policy {table}_owner on memory_data.{table} to memory_owner using (true) with check (true);
-create policy {table}_operator on memory_data.{table} to memory_operator
-    using (true) with check (true);
-"""
-
-
-def upgrade() -> None:
-    connection = op.get_bind()
-    connection.exec_driver_sql(STATEMENTS)
-    connection.exec_driver_sql(ROW_SECURITY.format(table="ghost"))
-
-
-def downgrade() -> None:
-    raise RuntimeError("MAGRAY migrates up only; go back with: magray restore --to TIMESTAMP")
