@@ -31,7 +31,7 @@ grant insert, update, delete on
     memory_data.backup, memory_data.restorable_window, memory_data.backup_run
     to memory_operator;
 
--- What changes the house itself is not for the service's requests.
+-- What changes the installation itself is not for the service's requests.
 revoke execute on function
     memory.apply_policy, memory.store_code_digest,
     memory.create_key, memory.revoke_key, memory.list_keys, memory.make_partitions

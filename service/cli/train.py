@@ -256,7 +256,7 @@ def _calibration(evaluation: Evaluation) -> Table:
     table = Table(
         title="Calibration", title_justify="left", title_style="bold", box=None, pad_edge=False
     )
-    for column in ("rows", "foretold", "used again"):
+    for column in ("rows", "predicted", "used again"):
         table.add_column(column, justify="right")
     for one in evaluation.calibration:
         table.add_row(f"{one.records:,}", f"{one.foretold:.3f}", f"{one.came:.3f}")

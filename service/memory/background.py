@@ -72,7 +72,7 @@ class Background:
             limit: most of them.
             after: the namespace that came last before; the turn is the next one's.
             first: namespace and id of memories somebody waits for.
-            others: give the others too, in turns of their namespaces.
+            others: give the others too, round-robin over their namespaces.
         """
         return await self._across(
             "select * from memory.pending_embeddings(%s, now(), %s, %s, %s, %s)",

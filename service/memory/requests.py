@@ -90,7 +90,7 @@ class Memory(Background):
             places.setdefault(memory.namespace, []).append(place)
         answers: dict[str, list[dict[str, Any]]] = {}
         async with self._pool.connection() as connection, connection.pipeline():
-            # Always in the same order, so that two batches never wait for each other in a ring.
+            # Always in the same order, so that two batches never deadlock.
             for namespace in sorted(places):
                 await connection.execute(_IN_NAMESPACE, (namespace, actor()))
                 cursor = connection.cursor(row_factory=dict_row, binary=True)
@@ -218,7 +218,7 @@ class Memory(Background):
         self, namespace: str, memory_ids: list[UUID], *, dry_run: bool = False,
         if_match: list[str] | None = None,
     ) -> list[Forgotten]:  # fmt: skip
-        """Delete memories for good; returns those that were there. ML412 as `update`."""
+        """Delete memories permanently; returns those that were there. ML412 as `update`."""
         return await self._rows(
             namespace,
             Forgotten,
