@@ -4,8 +4,8 @@ do $replace$
 declare
     v_object record;
 begin
-    -- Dependents first: a caller locks a view before those it is made of, and would otherwise wait
-    -- for this migration in a ring.
+    -- Dependents first: a caller locks a view before those it is made of, and would otherwise
+    -- deadlock with this migration.
     for v_object in
         with recursive view as (
             select c.oid, 0 as depth

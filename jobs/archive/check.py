@@ -121,7 +121,7 @@ async def clean(
         archive: the database.
         store: where the files are.
         copies_after_days: drop the copies of records restored longer ago than this; None: keep.
-        accept: missing, damaged or both: files with that fault are lost for good. Settle what they
+        accept: missing, damaged or both: files with that fault are lost. Settle what they
             held; a damaged one is deleted.
         dry_run: only tell.
 

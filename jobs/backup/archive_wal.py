@@ -3,7 +3,7 @@
     python -I -S archive_wal.py %p %f ARCHIVE/SYSTEM --owner ID
 
 It is copied next to the archive and run by the server's own user once every 16 MB, so it imports
-little. Success means: the bytes are compressed, named, and on disk for good. Storing the same bytes
+little. Success means: the bytes are compressed, named, and flushed to disk. Storing the same bytes
 again is a success, other bytes under a stored name are refused, and so is WAL of another cluster.
 
 The stored form is a zstd frame and a skippable frame with the sha256 of the first: `zstd -dc` reads
@@ -124,7 +124,7 @@ def place(name: str) -> str:
 
 
 def store(source: Path, name: str, archive: Path, owner: str) -> None:
-    """Store the file `source` as `name` for good.
+    """Store the file `source` as `name`, flushed to disk.
 
     Raises:
         Refused: it may not be stored; says why.
@@ -149,7 +149,7 @@ def _own(archive: Path, timeline: str, owner: str) -> None:
         raise Refused(
             FOREIGN,
             f"timeline {timeline} is archived by {found!r}, this is {owner!r}; "
-            f"if that one is gone for good: rm {path}",
+            f"if that one is gone: rm {path}",
         )
 
 

@@ -15,7 +15,7 @@ from jobs.backup.windows import windows_of
 from service.core.database import connect
 from service.core.errors import DamagedError, NotRestorableError
 from service.core.memory import Backups
-from service.core.model.house import Condition
+from service.core.model.operation import Condition
 from service.core.readable import counted, shown
 
 if TYPE_CHECKING:

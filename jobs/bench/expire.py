@@ -60,7 +60,7 @@ class Outcome:
         seconds: how long those took together that let records expire.
         gone: after how many seconds of these a reader found nothing any more. None: it always
             found something.
-        freeing: seconds of the call after them, which drops what they took out of the layer: until
+        freeing: seconds of the call after them, which drops what they detached: until
             the file system has its space back.
         wal: bytes of write-ahead log they wrote.
         watch: the reader meanwhile.

@@ -62,7 +62,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bin:
-    """A tenth of the records by foretold chance: how many, what was foretold, what came."""
+    """A tenth of the records by predicted chance: how many, what was predicted, what came."""
 
     records: int
     foretold: float
@@ -78,7 +78,7 @@ class Evaluation:
         gains: AUC of relevance minus that of each other method, paired.
         precision_gain: average precision of relevance minus the fixed weighting's, paired.
         score_gain: AUC of the ML score minus the fixed weighting's, paired.
-        calibration: tenths by foretold chance.
+        calibration: tenths by predicted chance.
         importances: feature -> AUC lost when its values are shuffled.
     """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
-    from service.core.model.house import DueJob, JobRun, Runner
+    from service.core.model.operation import DueJob, JobRun, Runner
 
 log = structlog.get_logger("magray.schedule")
 

@@ -176,7 +176,7 @@ async def _verify(settings: Settings) -> list[dict[str, Any]]:
 @click.option(
     "--accept-missing",
     is_flag=True,
-    help="Files that are not in the store any more are gone for good: what was to be erased from "
+    help="Files that are not in the store any more are lost: what was to be erased from "
     "them is done, what lay in them alone is noted as lost. Look with --dry-run first.",
 )
 @click.option(
@@ -226,7 +226,7 @@ def clean(
 def _fate(one: check.Faulty, *, dry_run: bool) -> str:
     """What becomes of a missing or damaged file, in words."""
     if not one.settled:
-        return f"{one.fault}: if it is lost for good, magray archive clean --accept-{one.fault}"
+        return f"{one.fault}: if it is lost, magray archive clean --accept-{one.fault}"
     verb = "would settle" if dry_run else "settled"
     return f"{one.fault}, {verb}: {one.erased} erased, {one.lost} lost, {one.copies} copies"
 

@@ -22,7 +22,7 @@ from service.core.errors import MagrayError, NoDatabaseError
 from service.core.logs import configure_logs
 from service.core.memory import Operator
 from service.core.migrate import sql_digest
-from service.core.model.house import Condition
+from service.core.model.operation import Condition
 from service.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def forget(namespace: str, ids: tuple[UUID, ...], dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Forget memories for good: in the layers, the outbox and the files of the archive.
+    """Forget memories permanently: in the layers, the outbox and the files of the archive.
 
     One decision row each stays, without the content. Files that hold them are rewritten; where the
     store refuses, exit code 74 says so and magray archive run tries again. Backups are not touched:
@@ -52,7 +52,7 @@ def forget(namespace: str, ids: tuple[UUID, ...], dry_run: bool, yes: bool, as_j
     total = sum(place.memories for place in places)
     if not yes:
         click.confirm(
-            f"Forget {counted(total, 'memory', 'memories')} of {namespace} for good?",
+            f"Forget {counted(total, 'memory', 'memories')} of {namespace} permanently?",
             abort=True,
             err=True,
         )

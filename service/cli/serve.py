@@ -129,7 +129,7 @@ class _StopSignal:
 
 
 async def _greet(backend: Backend, listener: socket.socket) -> None:
-    """Say where the service is, how to call it, and what a newcomer would not expect."""
+    """Say where the service is, how to call it, and what a new user would not expect."""
     base = base_url(listener)
     key, lies = "$MAGRAY_API_KEY", ""
     server = backend.database.server
@@ -168,6 +168,6 @@ def _lives(layers: list[Layer]) -> str:
 
 def _span(seconds: float | None) -> str:
     if seconds is None:
-        return "for good"
+        return "permanently"
     hours = seconds / 3600
     return f"for {hours:g} hours" if hours < 72 else f"for {hours / 24:g} days"

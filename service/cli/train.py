@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.statistics import Interval
     from jobs.train.evaluation import Evaluation
     from jobs.train.training import Trained
-    from service.core.model.house import ScheduledTraining
+    from service.core.model.operation import ScheduledTraining
     from service.core.model.training import TrainedModel
     from service.core.settings import Settings
 
@@ -258,7 +258,7 @@ def _calibration(evaluation: Evaluation) -> Table:
     table = Table(
         title="Calibration", title_justify="left", title_style="bold", box=None, pad_edge=False
     )
-    for column in ("rows", "foretold", "used again"):
+    for column in ("rows", "predicted", "used again"):
         table.add_column(column, justify="right")
     for one in evaluation.calibration:
         table.add_row(f"{one.records:,}", f"{one.foretold:.3f}", f"{one.came:.3f}")

@@ -105,7 +105,7 @@ def _lives(summary: dict[str, Any]) -> Iterator[str]:
             yield f"  {one['ending']:,} in {one['layer']} live until {days}"
             ending = True
         if one["forever"]:
-            yield f"  {one['forever']:,} in {one['layer']} stay for good"
+            yield f"  {one['forever']:,} in {one['layer']} are permanent"
     if ending and summary["new"]:
         yield (
             "  what is used often is promoted and stays longer; to keep all of it: --keep forever, "

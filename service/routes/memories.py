@@ -204,7 +204,7 @@ class Memories(Controller):
         dry_run: FromQuery[bool] = False,
         if_match: IfMatch = None,
     ) -> Forgotten:
-        """Delete a memory for good, with its history and use; gone from every search at once."""
+        """Delete a memory permanently, with its history and use; gone from every search at once."""
         gone = await services.memory.forget(
             namespace_for(request.user, namespace),
             [memory_id],

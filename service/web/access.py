@@ -41,7 +41,7 @@ async def require_key(
         )
     scope = handler.opt.get("scope", "read")
     if scope not in caller.scopes:
-        # a key for the whole house must not be bound, so another bound one would not help
+        # a key for all namespaces must not be bound, so another bound one would not help
         of_all = scope == "admin" or all_namespaces_only in handler.resolve_guards()
         raise forbidden(
             f"the key may not {scope}",

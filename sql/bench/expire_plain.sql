@@ -1,4 +1,4 @@
--- A plain table that takes as many bytes as layer interact with its indexes: what dropping it takes is
+-- A plain table that occupies as many bytes as layer interact with its indexes: what dropping it costs is
 -- what the file system takes to have that space back. Unlogged, so that no WAL of it is counted.
 -- noqa: disable=AM09
 create unlogged table memory_data.bench_plain with (autovacuum_enabled = false) as

@@ -53,7 +53,7 @@ comment on column memory.layers.used_percent is
 'live_bytes of budget_bytes, in percent; the KPI usage is the same.';
 comment on column memory.layers.level is 'Pressure by used_percent: low, medium or high.';
 comment on column memory.layers.layer is 'Its name.';
-comment on column memory.layers.ttl is 'How long a memory lives in it; null: for good.';
+comment on column memory.layers.ttl is 'How long a memory lives in it; null: permanently.';
 comment on column memory.layers.max_bytes is 'Its budget.';
 comment on column memory.layers.eviction_policy is 'lru_with_importance, importance_based or manual.';
 comment on column memory.layers.promotion_threshold is

@@ -62,7 +62,7 @@ comment on column memory.models.id is 'Number of the model; null: the fixed weig
 comment on column memory.models.name is 'Its name.';
 comment on column memory.models.algorithm is 'How it was trained.';
 comment on column memory.models.layer is 'The layer it is for; null: all.';
-comment on column memory.models.horizon is 'It foretells a use within this time; null: each layers own.';
+comment on column memory.models.horizon is 'It predicts a use within this time; null: each layers own.';
 comment on column memory.models.trained_at is 'When it was trained.';
 comment on column memory.models.active is 'Whether it is the one in use.';
 comment on column memory.models.activated_at is 'When it was put in use.';

@@ -30,7 +30,7 @@ ROUTES = [
     ("GET", "/v1/layers", None, "read"),
     ("GET", "/v1/decisions", None, "read"),
 ]
-# About the whole house: a key bound to a namespace never gets there, whatever its scopes.
+# About all namespaces: a key bound to a namespace never gets there, whatever its scopes.
 HOUSE_ROUTES = [
     ("POST", "/v1/lifecycle/run", {"dry_run": True}, "admin"),
     ("GET", "/v1/backups", None, "admin"),

@@ -1,4 +1,4 @@
-"""docker-compose.yml, brought up for real: README's lines, backups, crashes, moving in.
+"""docker-compose.yml, brought up for real: README and docs/containers.md, backups, crashes.
 
 Needs a Docker engine with compose v2. Without a registry, `tools/docker-base` makes the base image;
 `MAGRAY_BASE` names it (`make test-full` does both where an engine runs).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = "".join((ROOT / page).read_text() for page in ("README.md", "docs/containers.md"))
 PROJECT = "magray-test"
 PORT = "18080"
 PASSING = (OSError, AssertionError)  # while a container is away
@@ -68,7 +68,7 @@ class Compose:
         return done.stdout
 
     def shell(self, script: str, cwd: Path = ROOT) -> str:
-        """What lines of the README print, under this project and port."""
+        """What lines of the two pages print, under this project and port."""
         key = self("exec", "-T", "service", "cat", "/secrets/key", check=False).strip()
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace(":8080", f":{PORT}")],
@@ -101,8 +101,8 @@ class Compose:
 
 
 def blocks(containing: str) -> str:
-    """The one block of the README that has these words."""
-    found = re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    """The one block of the two pages that has these words."""
+    found = re.findall(r"^```sh\n(.*?)^```$", PAGES, re.DOTALL | re.MULTILINE)
     (block,) = [one for one in found if containing in one]
     return str(block)
 

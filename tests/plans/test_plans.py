@@ -41,7 +41,7 @@ def large(indexed: Seeded) -> Iterator[Connection[Any]]:
 
 
 def taken(db: Connection[Any], function: str, **arguments: Any) -> Plans:
-    """Plans of a call once it has run often enough to be planned for good."""
+    """Plans of a call once it has run often enough to have a cached plan."""
     for _ in range(REPEATS):
         with Plans(db) as plans:
             call(db, function, namespace="n0", **arguments)

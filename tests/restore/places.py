@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.backup.catalogue import Manifest
-    from service.core.model.house import Condition
+    from service.core.model.operation import Condition
 
 MEMORY = 128 << 20  # bytes a test server plans with
 NAMESPACE = "ann"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.core.model.house import Condition
+    from service.core.model.operation import Condition
     from tests.restore.places import Chain
 
 

@@ -1,4 +1,4 @@
-"""Every routine and view of schema memory keeps the house rules; the catalogue is asked."""
+"""Every routine and view of schema memory keeps the rules of sql/; the catalogue is asked."""
 
 from __future__ import annotations
 

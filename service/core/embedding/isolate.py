@@ -3,7 +3,7 @@
 A provider that fails says seldom why: HTTP 500, no answer in time, too few vectors may mean this
 text or any text. So another one is asked first, a word nobody objects to. If that fails too the
 provider is away and no text is to blame. Otherwise the batch is asked in parts, down to the single
-text, and that is halved until the provider takes it: most such texts are longer than the model is.
+text, and that is halved until the provider accepts it: most are longer than the model is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One method for each function of schema `memory`: the only SQL of the service.
 
 `requests` is what a request of one namespace calls, `background` what the workers beside it do for
-all of them, `operator` what changes the house, `jobs` what runs the schedule, `pressure` what
+all of them, `operator` what administers it, `jobs` what runs the schedule, `pressure` what
 weighs on it, `training` what trains, `watch` what is watched. Add a method to the class whose role
 may run the function, in the file of its subject.
 """

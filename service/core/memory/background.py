@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from service.core.memory.calls import Caller, OnPool
 from service.core.memory.vectors import to_halfvector
-from service.core.model.house import Runner
 from service.core.model.memories import LifecycleChange, Pending
+from service.core.model.operation import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ class Background:
             limit: most of them.
             after: the namespace that came last before; the turn is the next one's.
             first: namespace and id of memories somebody waits for.
-            others: give the others too, in turns of their namespaces.
+            others: give the others too, round-robin over their namespaces.
         """
         return await self._across.rows(
             "pending_embeddings",

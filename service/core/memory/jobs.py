@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 from service.core.memory.calls import Calls
-from service.core.model.house import CronChange, DueJob, JobRun, Runner
+from service.core.model.operation import CronChange, DueJob, JobRun, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from service.core.errors import ConfigError
 from service.core.memory.calls import Calls
-from service.core.model.house import Login
+from service.core.model.operation import Login
 
 # The service acts as the last two for requests and housekeeping, and reads its schema as the first.
 _SERVICE_ROLES = ("memory_owner", "memory_app", "memory_operator")

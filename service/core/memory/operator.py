@@ -1,4 +1,4 @@
-"""What commands and maintenance call: the house itself, across namespaces."""
+"""What commands and maintenance call: the installation itself, across namespaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from service.core.memory.calls import Calls
-from service.core.model.house import (
+from service.core.model.operation import (
     Condition,
     CreatedKey,
     EmbeddingModel,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Operator(Calls):
-    """What changes the house itself: as role `memory_owner`, on a connection of its own."""
+    """What changes the installation itself: as role `memory_owner`, on a connection of its own."""
 
     async def active_model(self) -> tuple[str, int] | None:
         """Name and dimension of the embedding model whose vectors are stored."""

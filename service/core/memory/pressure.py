@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from service.core.memory.calls import Calls
-from service.core.model.house import Compression, LayerPressure, Relief
+from service.core.model.operation import Compression, LayerPressure, Relief
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -102,7 +102,7 @@ class Memory(Background):
         stored: dict[int, Stored] = {}
         async with self._pool.connection() as connection, connection.pipeline():
             call = OnConnection(connection, binary=True)
-            # Always in the same order, so that two batches never wait for each other in a ring.
+            # Always in the same order, so that two batches never deadlock.
             for namespace in sorted(places):
                 await connection.execute(_IN_NAMESPACE, (namespace, actor()))
                 try:
@@ -233,7 +233,7 @@ class Memory(Background):
         dry_run: bool = False,
         if_match: list[str] | None = None,
     ) -> list[Forgotten]:
-        """Delete memories for good; returns those that were there. ML412 as `update`."""
+        """Delete memories permanently; returns those that were there. ML412 as `update`."""
         return await self._call.rows(
             "forget",
             Forgotten,

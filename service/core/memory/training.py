@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from service.core.memory.calls import Calls, call_text
-from service.core.model.house import ScheduledTraining
+from service.core.model.operation import ScheduledTraining
 from service.core.model.training import ModelChange, StoredModel, TrainedModel
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What watches the house, over all namespaces: reports, KPIs, alerts and their messages."""
+"""What watches the service, over all namespaces: reports, KPIs, alerts and their messages."""
 
 from __future__ import annotations
 

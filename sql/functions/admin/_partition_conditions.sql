@@ -20,7 +20,7 @@ from (
     where p.ends > p_now) as w
 union all
 -- Someone who reads for long keeps them; a quarter of an hour is more than a few retries. A table that
--- was taken out already is told of while somebody keeps it.
+-- was detached already is told of while somebody keeps it.
 select 'expired partitions', count(e.name) = 0, false,
     case when count(e.name) = 0 then 'none is left'
          else format('%s lie there since %s; in use by: %s', count(e.name), coalesce(min(e.ends), p_now),

@@ -1,4 +1,4 @@
--- Settles what a file of the archive held when it is gone from the store or damaged for good, as its
+-- Settles what a file of the archive held when it is gone from the store or damaged beyond repair, as its
 -- operator says: who calls has looked. What was to be erased goes with the file. What lay in it alone is
 -- lost: its entry goes and a decision a record says so (forget, with lost and the file's name). What
 -- lives, waits in the outbox or lies in another file as well loses only this copy.
@@ -99,4 +99,4 @@ end;
 $function$;
 
 comment on function memory.settle_archive is
-'Settle what a file of the archive held that is gone or damaged for good; outcome erased, lost or copy.';
+'Settle what a file of the archive held that is gone or damaged beyond repair; outcome erased, lost or copy.';

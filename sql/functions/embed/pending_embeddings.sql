@@ -58,4 +58,4 @@ end;
 $function$;
 
 comment on function memory.pending_embeddings is
-'Up to p_limit memories without a vector: those named, then in turns of the namespaces, oldest first.';
+'Up to p_limit memories without a vector: those named, then round-robin over the namespaces, oldest first.';

@@ -32,4 +32,4 @@ end;
 $function$;
 
 comment on function memory._archive_or_delete is
-'Let locked records leave a layer for the archive or for good; returns what became of each.';
+'Let locked records leave a layer for the archive or be deleted; returns what became of each.';

@@ -1,6 +1,6 @@
 -- Locks the records that are to go, lowest worth first, until their bytes suffice. A row that
 -- somebody edits, moves or deletes at this moment is passed over without waiting (so the order of
--- the locks can make nobody wait in a ring), and so is one that was pinned since it was ranked. A
+-- the locks can cause no deadlock), and so is one that was pinned since it was ranked. A
 -- cursor reads at most 50 rows ahead: no more than these are locked for nothing.
 create or replace function memory._choose_evicted(
     p_layer text, p_bytes bigint, p_now timestamptz, p_limit integer

@@ -1,4 +1,4 @@
--- The chance that a record of a class that has lain idle up to a step is used within that step:
+-- The chance that a record of a class that has been idle up to a step is used within that step:
 -- uses seen there, divided by the records that came so far (used there or later, or idle now and
 -- not used since; of those in the very step half are counted). Evicted records take part for as
 -- long as their use is remembered: without them nothing would be learned about what comes back

@@ -53,7 +53,7 @@ begin
         select c.* from memory._choose_evicted(p_layer, p_bytes, p_now, p_limit) as c
     ),
     usage as materialized (
-        -- in the order in which uses are counted, so that neither waits for the other in a ring
+        -- in the order in which uses are counted, so that the two never deadlock
         select u.* from memory_data.usage as u
         where (u.namespace, u.id) in (select c.namespace, c.id from chosen as c)
         order by u.namespace, u.id

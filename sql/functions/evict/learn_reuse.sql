@@ -1,5 +1,5 @@
 -- Learns, for each layer, what eviction ranks by: how many uses an hour of keeping a record brings,
--- by how it was used before (class) and how long it has lain idle (step).
+-- by how it was used before (class) and how long it has been idle (step).
 --
 -- importance is that of a record used just now; recency the share of it that is left after idling:
 -- 1 at first, then as it is in this layer, not by an assumed half-life. A layer is passed over when

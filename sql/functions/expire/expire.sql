@@ -1,9 +1,9 @@
 -- Reclaims what has expired (reads leave it out from the very moment): partitions whose upper bound is
 -- past are dropped, and in a layer that is not partitioned by expiry (assets) records with a ttl of
 -- their own are deleted. p_limit: at most so many partitions, and so many records deleted one by one;
--- of one layer 8 partitions, for they are taken out under one lock: 50 ms.
+-- of one layer 8 partitions, for they are detached under one lock: 50 ms.
 --
--- A partition is taken out of its layer, and the next run, a minute later, drops its table (free).
+-- A partition is detached from its layer, and the next run, a minute later, drops its table (free).
 -- Dropped at once, this call lasted until the file system had freed all, 0.6 s for 650 MB where it
 -- discards blocks: 1.6 to 1.9 s instead of 0.8 to 0.9 for 1,000,000 records.
 --
@@ -96,6 +96,6 @@ end;
 $function$;
 
 comment on function memory.expire is
-'Take out partitions whose time is past, drop what the last run took out, and delete single records '
+'Detach partitions whose time is past, drop what the last run detached, and delete single records '
 'whose time is past; returns what went, and which pinned memories were given more time. p_dry_run '
 'changes nothing.';

@@ -1,5 +1,5 @@
 -- Removes rows of one layer; what hangs on them is the caller's to remove (memory._delete_traces). Locked
--- first, in the order of their keys: a batch that is being promoted is waited for, never in a ring.
+-- first, in the order of their keys: a batch that is being promoted is waited for, without a deadlock.
 create or replace function memory._delete_records(p_layer text, p_namespace text, p_ids uuid[])
 returns table (id uuid, kind text)
 language plpgsql

@@ -1,5 +1,5 @@
 -- Forgets records (null: all) of a namespace in the tables of partitions that memory._detach_partition
--- took out: nobody is shown those any more, and the next memory.expire drops them, but their bytes are
+-- detached: nobody is shown those any more, and the next memory.expire drops them, but their bytes are
 -- there until then. With the owner's rights, for nobody else may touch such a table; the service only
 -- gets at the namespace set for its transaction. One that is dropped meanwhile is passed over.
 create or replace function memory._forget_detached(p_namespace text, p_ids uuid[] default null)

@@ -1,4 +1,4 @@
--- Delete memories for good, by id. What is named and is not there is no error: the answer says what
+-- Delete memories permanently, by id. What is named and is not there is no error: the answer says what
 -- went: expired memories whose bytes are still there too, and archived ones (see
 -- memory._forget_archived). One decision row each stays, without the content.
 --

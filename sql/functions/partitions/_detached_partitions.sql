@@ -1,4 +1,4 @@
--- The tables of partitions that memory._detach_partition took out, oldest first.
+-- The tables of partitions that memory._detach_partition detached, oldest first.
 create or replace function memory._detached_partitions()
 returns table (name text)
 language sql

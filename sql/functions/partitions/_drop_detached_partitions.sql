@@ -1,4 +1,4 @@
--- Drops what memory._detach_partition took out: frees its files, and locks nothing that anybody reads.
+-- Drops what memory._detach_partition detached: frees its files, and locks nothing that anybody reads.
 -- One that is in use by its own name (a dump) is left for the next time. p_limit: at most so many.
 create or replace function memory._drop_detached_partitions(p_limit integer, p_dry_run boolean)
 returns setof text

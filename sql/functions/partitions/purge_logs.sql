@@ -1,7 +1,7 @@
 -- Drops the partitions of what is only written and read back (uses, decisions, edits) once all in them
--- is older than its setting: access_event_days, decision_months, revision_months. They are taken out
+-- is older than its setting: access_event_days, decision_months, revision_months. They are detached
 -- here; the next memory.expire frees their tables. Creation ahead is another job, so that a failing drop
--- never leaves a write without a partition. With the owner's rights, for a partition is taken out by its
+-- never leaves a write without a partition. With the owner's rights, for a partition is detached by its
 -- parent's owner.
 create or replace function memory.purge_logs(
     p_now timestamptz default now(), p_limit integer default 8, p_dry_run boolean default false

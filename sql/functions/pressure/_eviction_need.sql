@@ -1,7 +1,7 @@
 -- How many records of a layer, lowest worth first, must go until p_bytes of what memory.measure_pressure
 -- calls live are free: their number, their bytes as memory.evict counts them, and their live bytes.
 --
--- memory.evict knows what a record takes by itself. On disk it takes more or less: texts over 2 kB are
+-- memory.evict knows what a record occupies by itself. On disk it is more or less: texts over 2 kB are
 -- compressed, a partition may have an HNSW index or be compressed. Freeing 2 MB of 3 by such bytes emptied
 -- layers or ended half way. So the bytes measured of a partition are shared out among its rows, by what
 -- each has in the heap and in TOAST; pinned and expired rows have their share. One pass over the layer, as

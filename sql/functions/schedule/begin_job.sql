@@ -1,4 +1,4 @@
--- Begins a job of kind program or backup, which runs outside of the database: takes its lock for the SESSION,
+-- Begins a job of kind program or backup, which runs outside of the database: acquires its lock for the SESSION,
 -- to be held until memory.finish_job, and returns the run; null when it is not to run. A run whose
 -- session went away before it finished is closed as failed by the next one.
 create or replace function memory.begin_job(

@@ -1,5 +1,5 @@
 -- Locks records of a layer before they move or go, always in the order of their keys, so that two
--- that move overlapping sets never wait for each other in a ring. What is no longer in the layer is
+-- that move overlapping sets never deadlock. What is no longer in the layer is
 -- left out. Returns how many were locked.
 create or replace function memory._lock_records(p_layer text, p_namespaces text[], p_ids uuid[])
 returns bigint

@@ -38,7 +38,7 @@ begin
     join memory._memories as m
         on m.namespace = s.namespace and m.id = s.id and m.expires_at > p_now
     group by s.namespace, s.id
-    -- always in the same order, so that two writers never wait for each other in a ring
+    -- always in the same order, so that two writers never deadlock
     order by s.namespace, s.id
     on conflict (namespace, id) do update
     set relevance = excluded.relevance, model = excluded.model, scored_at = excluded.scored_at

@@ -6,7 +6,7 @@
 --
 -- Rows of usage are updated where they are and stored where they are not: INSERT … ON CONFLICT DO UPDATE
 -- would log the lock of each row by itself, 54 of 434 bytes a use. Joined row by row in the order of
--- `counted`, that of the keys, so that two callers never wait for each other in a ring.
+-- `counted`, that of the keys, so that two callers never deadlock.
 create or replace function memory._count_uses(
     p_namespaces text[], p_ids uuid[], p_sessions text[], p_sources text[], p_now timestamptz
 )

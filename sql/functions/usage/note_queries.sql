@@ -69,7 +69,7 @@ begin
         left join fresh as w on w.namespace = a.namespace and w.place = a.place
         left join free as f on f.namespace = w.namespace and f.turn = w.turn
         where coalesce(k.slot, f.slot) is not null
-        -- always in the same order, so that two callers never wait for each other in a ring
+        -- always in the same order, so that two callers never deadlock
         order by a.namespace, coalesce(k.slot, f.slot)
         on conflict (namespace, slot) do update
         set embedding = excluded.embedding, model = excluded.model, at = excluded.at
