@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.core.model.dashboard import Flow
 from service.core.model.watch import KpiPoint
 from service.dashboard.charts import bars, lines
 from service.dashboard.panels import Panels
@@ -78,13 +79,18 @@ async def test_the_performance_of_six_hours_is_drawn_with_its_outage() -> None:
 class Moved:
     """Promotions in each of 25 hours, the first of which is no longer drawn."""
 
-    async def flow(self, hours: int) -> list[dict[str, Any]]:
+    async def flow(self, hours: int) -> list[Flow]:
         now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         return [
-            {"hour": now - timedelta(hours=back), "layer": "interact", "action": "promote",
-             "to_layer": "insights", "records": 10}
+            Flow(
+                hour=now - timedelta(hours=back),
+                layer="interact",
+                action="promote",
+                to_layer="insights",
+                records=10,
+            )
             for back in range(hours + 1)
-        ]  # fmt: skip
+        ]
 
 
 @pytest.mark.anyio

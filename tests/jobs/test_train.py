@@ -92,7 +92,7 @@ async def test_what_is_learned_is_kept_and_scores_every_memory(
         read = await calls.training_rows(NOW, horizon=HORIZON, layer="insights", limit=5000)
         samples = read_samples(read)
         assert np.array_equal(
-            relevance(from_artifact(model["artifact"]), samples, model["features"]),
+            relevance(from_artifact(model.artifact), samples, model.features),
             relevance(trained.learned.classifier, samples, trained.learned.features),
         )
         advanced: list[int] = []

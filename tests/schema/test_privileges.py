@@ -1,6 +1,6 @@
 """What each role may do is what `privileges.txt` says, line by line.
 
-`MAGRAY_WRITE_SNAPSHOTS=1 pytest tests/schema/test_privileges.py` writes the file anew; what changed
+`MAGRAY_TEST_REWRITE=1 pytest tests/schema/test_privileges.py` writes the file anew; what changed
 in it is then for a reviewer to see.
 """
 
@@ -56,7 +56,7 @@ group by h.kind, h.name, a.grantee
 
 def test_privileges_are_those_of_the_snapshot(db: Connection[Any]) -> None:
     found = "".join(f"{line}\n" for line in sorted(row["line"] for row in rows(db, PRIVILEGES)))
-    if os.environ.get("MAGRAY_WRITE_SNAPSHOTS"):
+    if os.environ.get("MAGRAY_TEST_REWRITE"):
         SNAPSHOT.write_text(found)
     assert found.splitlines() == SNAPSHOT.read_text().splitlines()
 

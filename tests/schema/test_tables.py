@@ -2,7 +2,7 @@
 
 Rewrite the file, after a new revision, with:
 
-    MAGRAY_WRITE_SNAPSHOTS=1 .venv/bin/python -m pytest tests/schema/test_tables.py
+    MAGRAY_TEST_REWRITE=1 .venv/bin/python -m pytest tests/schema/test_tables.py
 """
 
 from __future__ import annotations
@@ -86,6 +86,6 @@ def test_the_tables_are_those_of_the_snapshot(empty_url: str) -> None:
             " where key in ('archive_site', 'cron_timezone')"
         )
         now = schema(db)
-    if os.environ.get("MAGRAY_WRITE_SNAPSHOTS"):
+    if os.environ.get("MAGRAY_TEST_REWRITE"):
         SNAPSHOT.write_text(now)
     assert now.splitlines() == SNAPSHOT.read_text().splitlines()

@@ -15,6 +15,8 @@ from tests.sql.calls import call, session, value
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from service.core.model.operation import Runner
+
 pytestmark = pytest.mark.anyio
 
 
@@ -38,9 +40,10 @@ async def test_a_database_held_back_gets_indexes_when_it_is_released(
     looks: list[str] = []
     ask = Jobs.runner
 
-    async def counted(jobs: Jobs) -> tuple[str, str]:
-        looks.append((await ask(jobs))[0])
-        return looks[-1], ""
+    async def counted(jobs: Jobs) -> Runner:
+        found = await ask(jobs)
+        looks.append(found.runner)
+        return found
 
     monkeypatch.setattr(Jobs, "runner", counted)
 

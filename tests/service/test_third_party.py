@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service import openapi, third_party
+from service import third_party
 from service.dashboard import routes
+from service.web import openapi
 
 PACKAGES = msgspec.json.decode((third_party.HERE / "packages.json").read_bytes())
 SITE = Path(routes.__file__).parent

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psycopg.types.numeric import Int8
-
 from service.core.memory.calls import Calls, PooledCalls
 from service.core.model.watch import Alert, Health, Kpi, KpiPoint, Message, Noted
 
@@ -114,7 +112,8 @@ class Watch(PooledCalls):
     async def acknowledge(self, alert: int, by: str) -> None:
         """Say who looks after an alert; ML404 when it is not open."""
         # a number no alert can have is the caller's fault with the type, a missing function without
-        await self._call.run("acknowledge_alert", p_alert=Int8(alert), p_by=by)
+        # as text: a number beyond bigint is for PostgreSQL to refuse
+        await self._call.run("acknowledge_alert", p_alert=str(alert), p_by=by)
 
     async def silence(self, rule: str, until: datetime | None) -> None:
         """Tell nobody of a rule's new alerts until then; ML404 when there is no such rule."""
