@@ -111,8 +111,7 @@ class Watch(PooledCalls):
 
     async def acknowledge(self, alert: int, by: str) -> None:
         """Say who looks after an alert; ML404 when it is not open."""
-        # a number no alert can have is the caller's fault with the type, a missing function without
-        # as text: a number beyond bigint is for PostgreSQL to refuse
+        # as text, for a number no alert can have is PostgreSQL's to refuse as a value
         await self._call.run("acknowledge_alert", p_alert=str(alert), p_by=by)
 
     async def silence(self, rule: str, until: datetime | None) -> None:
