@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from service.core.migrate import migrate
-from tests.sql.calls import rows, session
+from tests.sql.calls import rows, session, value
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -89,3 +89,18 @@ def test_the_tables_are_those_of_the_snapshot(empty_url: str) -> None:
     if os.environ.get("MAGRAY_TEST_REWRITE"):
         SNAPSHOT.write_text(now)
     assert now.splitlines() == SNAPSHOT.read_text().splitlines()
+
+
+def test_the_layers_have_the_same_columns_in_the_same_order(db: Connection[Any]) -> None:
+    """`memory._store` writes a row of any of them by the order of its columns."""
+    columns = {
+        layer: value(
+            db,
+            "select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)"
+            " from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+            f"memory_data.{layer}",
+        )
+        for layer in ("interact", "insights", "assets")
+    }
+    assert columns["interact"] == columns["insights"] == columns["assets"]
+    assert len(columns["interact"]) == 18

@@ -93,32 +93,23 @@ begin
         on conflict (layer, slot, class, step) do update
         set uses = u.uses + excluded.uses
     ),
+    -- every column of a layer, in its order, which is the same in all three
+    record as materialized (
+        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words, s.language,
+            s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now, s.expires_at, s.size
+        from sized as s
+    ),
     into_interact as (
         insert into memory_data.interact
-            (namespace, id, kind, content, content_hash, embedding, model, search, language,
-             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
-        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
-            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
-            s.expires_at, s.size
-        from sized as s where s.layer = 'interact'
+        select r.* from record as r where r.id in (select s.id from sized as s where s.layer = 'interact')
     ),
     into_insights as (
         insert into memory_data.insights
-            (namespace, id, kind, content, content_hash, embedding, model, search, language,
-             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
-        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
-            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
-            s.expires_at, s.size
-        from sized as s where s.layer = 'insights'
+        select r.* from record as r where r.id in (select s.id from sized as s where s.layer = 'insights')
     ),
     into_assets as (
         insert into memory_data.assets
-            (namespace, id, kind, content, content_hash, embedding, model, search, language,
-             metadata, session, turn, importance, pinned, created_at, entered_at, expires_at, size)
-        select p_namespace, s.id, s.kind, s.content, s.content_hash, s.embedding, s.model, s.words,
-            s.language, s.metadata, s.session, s.turn, s.importance, s.pinned, s.created_at, p_now,
-            s.expires_at, s.size
-        from sized as s where s.layer = 'assets'
+        select r.* from record as r where r.id in (select s.id from sized as s where s.layer = 'assets')
     )
     select jsonb_agg(jsonb_build_object(
         'ordinal', p.ordinal,
