@@ -59,9 +59,12 @@ def server_url() -> Iterator[str]:
         folder = Path(name)
         folder.chmod(0o755)
         server = EmbeddedServer(
-            folder / "data", memory=1 << 30, durable=False, system_dir=folder / "system",
+            folder / "data",
+            memory=1 << 30,
+            durable=False,
+            system_dir=folder / "system",
             options=OPTIONS,
-        )  # fmt: skip
+        )
         server.start()
         try:
             yield server.url(dbname="postgres")

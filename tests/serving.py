@@ -59,8 +59,12 @@ class Running:
         """What a block prints; any command that fails fails the test."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8080", self.base)],
-            cwd=self.folder, env=self.environment, text=True, capture_output=True, check=False,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

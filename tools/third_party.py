@@ -50,9 +50,7 @@ def take(name: str, package: dict[str, str | dict[str, str]], version: str) -> N
             content = member.read()
             (folder / Path(path).name).write_bytes(content)
             files[path] = hashlib.sha256(content).hexdigest()
-    package.update(
-        version=version, license=about["license"], integrity=integrity, files=files
-    )  # fmt: skip
+    package.update(version=version, license=about["license"], integrity=integrity, files=files)
 
 
 def fetch(url: str) -> bytes:

@@ -44,8 +44,17 @@ def set_up(server: EmbeddedServer, system: str, archive: Path | None = None) -> 
     folder = server.home / _FOLDER
     _install(folder)
     python = _python(server, folder)
-    words = [python, "-I", "-S", str(folder / "archive_wal.py"), "%p", "%f",
-             str(archive / system), "--owner", owner_of(server)]  # fmt: skip
+    words = [
+        python,
+        "-I",
+        "-S",
+        str(folder / "archive_wal.py"),
+        "%p",
+        "%f",
+        str(archive / system),
+        "--owner",
+        owner_of(server),
+    ]
     command = " ".join(
         word if word in ("%p", "%f") else shlex.quote(word).replace("%", "%%") for word in words
     )
@@ -110,14 +119,21 @@ def _python(server: EmbeddedServer, folder: Path) -> str:
     base = getattr(sys, "_base_executable", sys.executable)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     places = "/usr/local/bin:/usr/bin"
-    candidates = [os.path.realpath(base), shutil.which(version, path=places), sys.executable,
-                  shutil.which("python3", path=places)]  # fmt: skip
+    candidates = [
+        os.path.realpath(base),
+        shutil.which(version, path=places),
+        sys.executable,
+        shutil.which("python3", path=places),
+    ]
     for candidate in filter(None, candidates):
         try:
             done = subprocess.run(
-                [candidate, "-I", "-S", str(folder / "archive_wal.py")], cwd="/", check=False,
-                capture_output=True, **server.account.process_options,
-            )  # fmt: skip
+                [candidate, "-I", "-S", str(folder / "archive_wal.py")],
+                cwd="/",
+                check=False,
+                capture_output=True,
+                **server.account.process_options,
+            )
         except PermissionError:
             continue
         if done.returncode == archive_wal.USAGE:

@@ -29,10 +29,16 @@ _BATCH = 500
 
 
 async def bring_back(
-    repository: Repository, database: Database, target: Target, namespace: str,
-    ids: Sequence[UUID] | None = None, *, dry_run: bool = False, progress: Progress = quiet,
+    repository: Repository,
+    database: Database,
+    target: Target,
+    namespace: str,
+    ids: Sequence[UUID] | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress = quiet,
     **options: Any,
-) -> list[BroughtBack]:  # fmt: skip
+) -> list[BroughtBack]:
     """Restore the instant into a scratch directory and copy what is asked for.
 
     Args:

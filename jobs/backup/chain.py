@@ -29,9 +29,13 @@ class Decision:
 
 
 def decide_incremental(
-    facts: ServerFacts, backups: Sequence[Backup], whole: bool,
-    *, allow_untrusted: bool, max_chain: int,
-) -> Decision:  # fmt: skip
+    facts: ServerFacts,
+    backups: Sequence[Backup],
+    whole: bool,
+    *,
+    allow_untrusted: bool,
+    max_chain: int,
+) -> Decision:
     """Whether an incremental may be taken now, on which parent.
 
     Args:
@@ -111,9 +115,10 @@ def chain_of(backup: Backup, backups: Iterable[Backup]) -> list[Backup]:
         first = chain[0]
         if first.fault is not None:
             raise NotRestorableError(
-                f"backup {first.id} cannot be restored", detail=first.fault,
+                f"backup {first.id} cannot be restored",
+                detail=first.fault,
                 hint="magray backup list",
-            )  # fmt: skip
+            )
         if first.manifest.parent is None:
             return chain
         if first.manifest.parent not in known or len(chain) > len(known):
@@ -135,9 +140,14 @@ def reaches(backup: Backup, timeline: int, history: dict[int, Fork]) -> bool:
 
 
 def bases(
-    backups: Iterable[Backup], system: str, timeline: int, history: dict[int, Fork],
-    *, before: datetime | None = None, at_most: int | None = None,
-) -> list[Backup]:  # fmt: skip
+    backups: Iterable[Backup],
+    system: str,
+    timeline: int,
+    history: dict[int, Fork],
+    *,
+    before: datetime | None = None,
+    at_most: int | None = None,
+) -> list[Backup]:
     """Backups a restore may start from, the best first: the newest that is complete by then.
 
     Args:

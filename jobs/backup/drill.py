@@ -53,9 +53,14 @@ class Proof:
 
 
 async def drill(
-    repository: Repository, *, scratch: Path | None = None, progress: Progress = quiet,
-    durable: bool = True, memory: int | None = None, system_dir: Path = Path("/var/lib"),
-) -> Proof:  # fmt: skip
+    repository: Repository,
+    *,
+    scratch: Path | None = None,
+    progress: Progress = quiet,
+    durable: bool = True,
+    memory: int | None = None,
+    system_dir: Path = Path("/var/lib"),
+) -> Proof:
     """Restore the newest chain to the moment its last backup recorded, and compare.
 
     Args:
@@ -76,9 +81,14 @@ async def drill(
     options: dict[str, Any] = {"durable": durable, "memory": memory, "system_dir": system_dir}
     try:
         restored = await restore(
-            repository, _target(newest), folder / "data", system=newest.manifest.system,
-            timeline=newest.manifest.timeline, progress=progress, **options,
-        )  # fmt: skip
+            repository,
+            _target(newest),
+            folder / "data",
+            system=newest.manifest.system,
+            timeline=newest.manifest.timeline,
+            progress=progress,
+            **options,
+        )
         seconds = (datetime.now(UTC) - began).total_seconds()
         witness = newest.manifest.witness
         if witness is not None and restored.layers != witness.layers:
@@ -98,8 +108,14 @@ async def drill(
     for one in chain_of(newest, repository.catalogue().backups):
         one.verdict.proven_at = began
         catalogue.store_verdict(one)
-    return Proof(restored.chain, newest.manifest.stopped_at, seconds, restored.layers, recall,
-                 restored.checks)  # fmt: skip
+    return Proof(
+        restored.chain,
+        newest.manifest.stopped_at,
+        seconds,
+        restored.layers,
+        recall,
+        restored.checks,
+    )
 
 
 def _newest(repository: Repository) -> Backup:

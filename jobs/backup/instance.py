@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 
 def start_recovery(
-    server: EmbeddedServer, options: dict[str, str], durable: bool, memory: int | None,
-    system_dir: Path, bin_dir: Path | None = None,
-) -> EmbeddedServer:  # fmt: skip
+    server: EmbeddedServer,
+    options: dict[str, str],
+    durable: bool,
+    memory: int | None,
+    system_dir: Path,
+    bin_dir: Path | None = None,
+) -> EmbeddedServer:
     """Start a cluster that recovers to its target and then opens.
 
     Raises:
@@ -29,9 +33,13 @@ def start_recovery(
     """
     (server.pgdata / "recovery.signal").touch(mode=0o600)
     starting = EmbeddedServer(
-        server.data_dir, durable=durable, memory=memory, system_dir=system_dir, options=options,
+        server.data_dir,
+        durable=durable,
+        memory=memory,
+        system_dir=system_dir,
+        options=options,
         bin_dir=bin_dir,
-    )  # fmt: skip
+    )
     try:
         starting.start()
     except PlatformError as error:

@@ -108,8 +108,13 @@ def find_mark(repository: Repository, known: Catalogue, system: str, name: str) 
     for one in known.backups:
         made = one.manifest
         if made.witness is not None and made.witness.name == name and made.system == system:
-            return Mark(name=name, system=system, timeline=made.timeline, lsn=made.witness.lsn,
-                        at=made.stopped_at)  # fmt: skip
+            return Mark(
+                name=name,
+                system=system,
+                timeline=made.timeline,
+                lsn=made.witness.lsn,
+                at=made.stopped_at,
+            )
     raise NotRestorableError(
         f"there is no mark “{name}”",
         detail=f"There are: {', '.join(mark.name for mark in marks) or 'none'}.",

@@ -31,10 +31,13 @@ _AHEAD = 3  # packs being written before the reader waits
 
 def seal(data: bytes, name: str, level: int, key: Key | None) -> tuple[Pack, bytes]:
     """An object's description and its bytes as stored."""
-    stored = zstd.compress(data, options={
-        zstd.CompressionParameter.compression_level: level,
-        zstd.CompressionParameter.checksum_flag: 1,
-    })  # fmt: skip
+    stored = zstd.compress(
+        data,
+        options={
+            zstd.CompressionParameter.compression_level: level,
+            zstd.CompressionParameter.checksum_flag: 1,
+        },
+    )
     if key is not None:
         stored = key.encrypt(stored, name)
     digest = hashlib.sha256(stored).hexdigest()
@@ -50,9 +53,10 @@ def unseal(stored: bytes, pack: Pack, name: str, key: Key | None) -> bytes:
     """
     if hashlib.sha256(stored).hexdigest() != pack.sha256:
         raise DamagedError(
-            f"{name} is damaged", detail="Its sha256 is not the manifest's.",
+            f"{name} is damaged",
+            detail="Its sha256 is not the manifest's.",
             hint="magray backup list   # what can still be restored",
-        )  # fmt: skip
+        )
     data = zstd.decompress(stored if key is None else key.decrypt(stored, name))
     if len(data) != pack.bytes:
         raise DamagedError(

@@ -60,8 +60,9 @@ def make_plan(
         history = repository.wal.history(listing, timeline)
     except MissingError as error:
         raise NotRestorableError(error.message, detail=error.detail, hint=error.hint) from error
-    found = bases(known.backups, system, timeline, history, before=target.at,
-                  at_most=target.position)  # fmt: skip
+    found = bases(
+        known.backups, system, timeline, history, before=target.at, at_most=target.position
+    )
     reasons = []
     for base in found:
         try:
@@ -74,10 +75,13 @@ def make_plan(
     if known.locked and not found:
         raise known.locked_out(f"cannot restore {target}")
     raise refusal(
-        repository, known, target, system,
+        repository,
+        known,
+        target,
+        system,
         "no backup was complete by then" if not found else "no chain of backups is whole",
         [*reasons, *broken],
-    )  # fmt: skip
+    )
 
 
 def _only_system(known: Catalogue) -> str:
@@ -90,14 +94,16 @@ def _only_system(known: Catalogue) -> str:
         raise NotRestorableError("there is no backup", detail=broken, hint="magray backup full")
     raise NotRestorableError(
         "the repository holds backups of several clusters",
-        detail=f"Systems {', '.join(systems)}.", hint=f"magray restore --system {systems[-1]} …",
-    )  # fmt: skip
+        detail=f"Systems {', '.join(systems)}.",
+        hint=f"magray restore --system {systems[-1]} …",
+    )
 
 
 def _timeline(repository: Repository, known: Catalogue, listing: Listing, target: Target) -> int:
     lines = listing.timelines()
-    own = {one.manifest.timeline for one in known.backups
-           if one.manifest.system == str(listing.system)}  # fmt: skip
+    own = {
+        one.manifest.timeline for one in known.backups if one.manifest.system == str(listing.system)
+    }
     lines = sorted({*lines, *own})
     if len(lines) == 1:
         return lines[0]
@@ -121,9 +127,13 @@ def _timeline(repository: Repository, known: Catalogue, listing: Listing, target
 
 
 def refusal(
-    repository: Repository, known: Catalogue, target: Target, system: str, why: str,
+    repository: Repository,
+    known: Catalogue,
+    target: Target,
+    system: str,
+    why: str,
     reasons: list[str],
-) -> NotRestorableError:  # fmt: skip
+) -> NotRestorableError:
     """An error that names the nearest instants that work."""
     windows = [one for one in windows_of(repository, known) if one.system == system]
     shown = "; ".join(f"{_text(w.since)} to {_text(w.until)}" for w in windows)
@@ -156,8 +166,11 @@ def preflight(repository: Repository, last: Backup) -> None:
         )
     share = Path(repository.programs.run("pg_config", ["--sharedir"]).stdout.strip())
     libraries = Path(repository.programs.run("pg_config", ["--pkglibdir"]).stdout.strip())
-    names = [name for name in made["extensions"]
-             if not (share / "extension" / f"{name}.control").exists()]  # fmt: skip
+    names = [
+        name
+        for name in made["extensions"]
+        if not (share / "extension" / f"{name}.control").exists()
+    ]
     preload = filter(None, (name.strip() for name in made["preload"].split(",")))
     names += [name for name in preload if not any(libraries.glob(f"{name}.*"))]
     if names:

@@ -67,9 +67,15 @@ class Programs:
         return found
 
     def run(
-        self, name: str, arguments: Sequence[str], *, timeout: float | None = None,
-        check: bool = True, text: str | None = None, env: Mapping[str, str] | None = None,
-    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        timeout: float | None = None,
+        check: bool = True,
+        text: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
         """Run one to its end.
 
         Raises:
@@ -78,10 +84,16 @@ class Programs:
         """
         try:
             done = subprocess.run(
-                [self.path(name), *arguments], capture_output=True, text=True, check=False,
-                timeout=timeout, env={**environment(), **(env or {})}, errors="replace",
-                input=text or "", cwd="/",
-            )  # fmt: skip
+                [self.path(name), *arguments],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+                env={**environment(), **(env or {})},
+                errors="replace",
+                input=text or "",
+                cwd="/",
+            )
         except subprocess.TimeoutExpired as error:
             raise TimedOutError(
                 f"{name} took more than {timeout:.0f} s", hint="magray check"
@@ -95,15 +107,23 @@ class Programs:
 
     @contextmanager
     def spawn(
-        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str] | None = None,
-    ) -> Iterator[Running]:  # fmt: skip
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+    ) -> Iterator[Running]:
         """Run one beside; it is ended when the block is left."""
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                [self.path(name), *arguments], stdout=subprocess.PIPE, stderr=errors,
-                stdin=subprocess.DEVNULL, env={**environment(), **(env or {})}, cwd="/",
+                [self.path(name), *arguments],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
+                env={**environment(), **(env or {})},
+                cwd="/",
                 start_new_session=True,
-            )  # fmt: skip
+            )
             try:
                 yield Running(process, errors)
             finally:

@@ -41,9 +41,13 @@ class Step:
 
 
 def kept(
-    backups: Sequence[Backup], now: datetime, *, keep_fulls: int, keep_days: float,
+    backups: Sequence[Backup],
+    now: datetime,
+    *,
+    keep_fulls: int,
+    keep_days: float,
     held: Collection[str] = (),
-) -> set[str]:  # fmt: skip
+) -> set[str]:
     """Ids of the backups that stay.
 
     Of each cluster these are the newest restorable fulls, those that lead back far enough, what
@@ -95,8 +99,9 @@ def make_steps(
 ) -> list[Step]:
     """All that a run would do, in its order."""
     settings = repository.settings
-    stay = kept(known.backups, now, keep_fulls=settings.keep_fulls, keep_days=settings.keep_days,
-                held=held)  # fmt: skip
+    stay = kept(
+        known.backups, now, keep_fulls=settings.keep_fulls, keep_days=settings.keep_days, held=held
+    )
     steps = [
         Step("remove", one.id, one.tier.name, one.manifest.stored, _why(one))
         for one in reversed(known.backups)  # what builds on another goes first
@@ -122,8 +127,11 @@ def _moves(repository: Repository, staying: list[Backup], held: Collection[str])
     if repository.cloud is None:
         return []
     local = [one for one in staying if one.tier is repository.local and one.fault is None]
-    roots = sorted((one for one in local if one.manifest.stands_alone),
-                   key=lambda one: one.manifest.stopped_at, reverse=True)  # fmt: skip
+    roots = sorted(
+        (one for one in local if one.manifest.stands_alone),
+        key=lambda one: one.manifest.stopped_at,
+        reverse=True,
+    )
     moving = {one.id for one in roots[repository.settings.local_fulls :]}
     return [
         Step("move", one.id, "cloud", one.manifest.stored, "newer fulls lie on the local disk")
@@ -146,11 +154,16 @@ def _wal(listing: Listing, staying: Iterable[Backup], repository: Repository) ->
                 gone.append((name, entry))
         if gone:
             gone.sort(key=lambda pair: pair[0])
-            steps.append(Step(
-                "remove wal", f"{gone[0][0]} to {gone[-1][0]}", place.storage.name,
-                sum(entry.size for _, entry in gone), "older than every backup that stays",
-                tuple(entry.path for _, entry in gone),
-            ))  # fmt: skip
+            steps.append(
+                Step(
+                    "remove wal",
+                    f"{gone[0][0]} to {gone[-1][0]}",
+                    place.storage.name,
+                    sum(entry.size for _, entry in gone),
+                    "older than every backup that stays",
+                    tuple(entry.path for _, entry in gone),
+                )
+            )
     return steps
 
 

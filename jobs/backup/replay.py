@@ -84,9 +84,14 @@ class Reader:
             self.advance(first + len(batch), len(run))
             last = batch[-1]
             for event in events(
-                self.repository.programs, self.scan, self.timeline, begin,
-                self._scan_name(last.name), self.size, unfinished=not last.packed,
-            ):  # fmt: skip
+                self.repository.programs,
+                self.scan,
+                self.timeline,
+                begin,
+                self._scan_name(last.name),
+                self.size,
+                unfinished=not last.packed,
+            ):
                 if event.position > known:
                     known = begin = event.position
                     yield event

@@ -90,9 +90,11 @@ class Repository:
 
 
 def open_repository(
-    settings: BackupSettings, home: Path, bin_dir: Path | None,
+    settings: BackupSettings,
+    home: Path,
+    bin_dir: Path | None,
     away: dict[str, TierError] | None = None,
-) -> Repository:  # fmt: skip
+) -> Repository:
     """The repository the settings describe.
 
     Args:
@@ -116,10 +118,14 @@ def open_repository(
         places.append(WalPlace(Storage("stream", stream), packed=False))
     places += [WalPlace(tier, _WAL) for tier in (local, cloud, cold) if tier is not None]
     return Repository(
-        settings=settings, local=local, cloud=cloud, cold=cold, keys=keys,
+        settings=settings,
+        local=local,
+        cloud=cloud,
+        cold=cold,
+        keys=keys,
         wal=WalArchive(places, keys),
         programs=Programs(settings.bin_dir or bin_dir or packaged_bin_dir()),
-    )  # fmt: skip
+    )
 
 
 def _remote(

@@ -84,10 +84,17 @@ class Restored:
 
 
 async def restore(
-    repository: Repository, target: Target, into: Path, *, system: str | None = None,
-    timeline: int | None = None, progress: Progress = quiet, durable: bool = True,
-    memory: int | None = None, system_dir: Path = Path("/var/lib"),
-) -> Restored:  # fmt: skip
+    repository: Repository,
+    target: Target,
+    into: Path,
+    *,
+    system: str | None = None,
+    timeline: int | None = None,
+    progress: Progress = quiet,
+    durable: bool = True,
+    memory: int | None = None,
+    system_dir: Path = Path("/var/lib"),
+) -> Restored:
     """Restore into a new data directory, held back until it is released.
 
     Args:
@@ -183,9 +190,13 @@ class _Making:
         plan = self.plan
         self.existed = self.into.exists()
         self.into.mkdir(mode=0o700, parents=True, exist_ok=True)
-        server = EmbeddedServer(self.into, durable=self.durable, memory=self.memory,
-                                system_dir=self.system_dir,
-                                bin_dir=self.repository.settings.bin_dir)  # fmt: skip
+        server = EmbeddedServer(
+            self.into,
+            durable=self.durable,
+            memory=self.memory,
+            system_dir=self.system_dir,
+            bin_dir=self.repository.settings.bin_dir,
+        )
         self.made = server
         if server.pgdata.exists() and any(server.pgdata.iterdir()):
             raise TargetInUseError(f"{server.pgdata} is not empty", hint="--into another directory")
@@ -220,24 +231,36 @@ class _Making:
     def _bring_wal(self, work: Path) -> tuple[Stop, Reader]:
         plan, base = self.plan, self.plan.chain[-1].manifest
         reader = Reader(
-            self.repository, plan.listing, plan.timeline, plan.history, parse_lsn(base.start_lsn),
-            base.segment_size, work / "wal", work / "scan",
+            self.repository,
+            plan.listing,
+            plan.timeline,
+            plan.history,
+            parse_lsn(base.start_lsn),
+            base.segment_size,
+            work / "wal",
+            work / "scan",
             lambda done, total: self.progress("reading WAL", done, total),
-        )  # fmt: skip
+        )
         try:
             stop = find_stop(reader, plan.target, parse_lsn(base.stop_lsn))
         except (NotRestorableError, DamagedError) as error:
             known = self.repository.catalogue()
-            told = refusal(self.repository, known, plan.target, base.system, error.message,
-                           [error.detail])  # fmt: skip
+            told = refusal(
+                self.repository, known, plan.target, base.system, error.message, [error.detail]
+            )
             raise type(error)(told.message, detail=told.detail, hint=told.hint) from error
-        last = segment_name(plan.timeline, (parse_lsn(base.stop_lsn) - 1) // base.segment_size,
-                            base.segment_size)  # fmt: skip
+        last = segment_name(
+            plan.timeline, (parse_lsn(base.stop_lsn) - 1) // base.segment_size, base.segment_size
+        )
         if not reader.names or max(name[8:] for name in reader.names) < last[8:]:
             raise refusal(
-                self.repository, self.repository.catalogue(), plan.target, base.system,
-                f"WAL {reader.missing}, which the backup needs, is not archived", [],
-            )  # fmt: skip
+                self.repository,
+                self.repository.catalogue(),
+                plan.target,
+                base.system,
+                f"WAL {reader.missing}, which the backup needs, is not archived",
+                [],
+            )
         shutil.rmtree(reader.scan)
         return stop, reader
 
@@ -272,9 +295,10 @@ class _Making:
         )
         if done.returncode != 0:
             raise DamagedError(
-                f"backup {one.id} is damaged", detail=done.stderr.strip()[-1500:],
+                f"backup {one.id} is damaged",
+                detail=done.stderr.strip()[-1500:],
                 hint="magray backup list   # what can still be restored",
-            )  # fmt: skip
+            )
 
     def _combine(self, folders: list[Path], pgdata: Path) -> None:
         self.progress("combining", 0, None)
@@ -284,9 +308,10 @@ class _Making:
             self.repository.programs.run("pg_combinebackup", arguments)
         except ToolError as error:
             raise NotRestorableError(
-                "the chain of backups does not combine", detail=error.detail,
+                "the chain of backups does not combine",
+                detail=error.detail,
                 hint="magray backup verify",
-            ) from error  # fmt: skip
+            ) from error
         for folder in folders:
             shutil.rmtree(folder)
 
@@ -343,11 +368,17 @@ class _Making:
                 await anyio.to_thread.run_sync(lambda: server.stop(force=True))
         await anyio.to_thread.run_sync(self._check_pages)
         return Restored(
-            into=str(self.into), target=str(plan.target), chain=[one.id for one in plan.chain],
-            reached=stop.last, lsn=facts.lsn, timeline=facts.timeline or plan.timeline,
-            from_timeline=plan.timeline, system=base.system, layers=layers,
+            into=str(self.into),
+            target=str(plan.target),
+            chain=[one.id for one in plan.chain],
+            reached=stop.last,
+            lsn=facts.lsn,
+            timeline=facts.timeline or plan.timeline,
+            from_timeline=plan.timeline,
+            system=base.system,
+            layers=layers,
             checks={**checks, "pages": "every checksum is right"},
-        )  # fmt: skip
+        )
 
     def _compare(self, stop: Stop, facts: Replayed) -> None:
         """Where PostgreSQL says it ended against where it had to."""
@@ -360,16 +391,20 @@ class _Making:
         elif self.plan.target.at is not None and found is not None and found > self.plan.target.at:
             wrong = f"its last commit is of {found}, after the target"
         if wrong is not None:
-            raise CheckError("recovery did not end at the target", detail=f"{wrong}.",
-                              hint="magray backup verify")  # fmt: skip
+            raise CheckError(
+                "recovery did not end at the target",
+                detail=f"{wrong}.",
+                hint="magray backup verify",
+            )
 
     def _check_pages(self) -> None:
         done = self.repository.programs.run(
             "pg_checksums", ["--check", f"--pgdata={self.server.pgdata}"], check=False
         )
         if done.returncode != 0:
-            raise CheckError("pages of the restored cluster are damaged",
-                              detail=done.stderr.strip()[-1500:])  # fmt: skip
+            raise CheckError(
+                "pages of the restored cluster are damaged", detail=done.stderr.strip()[-1500:]
+            )
 
 
 def _plain(restored: Restored) -> dict[str, Any]:

@@ -62,8 +62,11 @@ def tidy(repository: Repository, folder: Path, system: str) -> int:
 
     The newest stays: pg_receivewal goes on after it.
     """
-    names = sorted(path.name for path in folder.iterdir() if SEGMENT.fullmatch(path.name)
-                   and not path.name.endswith(".partial"))  # fmt: skip
+    names = sorted(
+        path.name
+        for path in folder.iterdir()
+        if SEGMENT.fullmatch(path.name) and not path.name.endswith(".partial")
+    )
     gone = 0
     for name in names[:-1]:
         if repository.is_archived(system, name):

@@ -74,9 +74,14 @@ class _Streamed:
 
 
 async def take(
-    repository: Repository, database: Database, kind: str, *, why: str,
-    progress: Progress = quiet, budget: float | None = None,
-) -> Manifest:  # fmt: skip
+    repository: Repository,
+    database: Database,
+    kind: str,
+    *,
+    why: str,
+    progress: Progress = quiet,
+    budget: float | None = None,
+) -> Manifest:
     """Take a backup.
 
     Args:
@@ -102,9 +107,13 @@ async def take(
 
 class _Run:
     def __init__(
-        self, repository: Repository, database: Database, server: Backups, progress: Progress,
+        self,
+        repository: Repository,
+        database: Database,
+        server: Backups,
+        progress: Progress,
         deadline: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._repository = repository
         self._database = database
         self._server = server
@@ -134,8 +143,15 @@ class _Run:
             reason = f"a full instead of an incremental: {error.detail.splitlines()[-1]}"
             decision = Decision("full", None, reason)
             manifest = await self._stream(decision, tier, facts, known, f"{why}{note}")
-        log.info("backup taken", id=manifest.id, kind=manifest.kind, bytes=manifest.bytes,
-                 stored=manifest.stored, tier=tier.name, reason=manifest.reason)  # fmt: skip
+        log.info(
+            "backup taken",
+            id=manifest.id,
+            kind=manifest.kind,
+            bytes=manifest.bytes,
+            stored=manifest.stored,
+            tier=tier.name,
+            reason=manifest.reason,
+        )
         return manifest
 
     def _refuse(self, facts: ServerFacts) -> None:
@@ -148,8 +164,9 @@ class _Run:
         if facts.tablespaces:
             raise MismatchError(
                 "clusters with tablespaces of their own cannot be backed up by magray",
-                detail=f"There are {facts.tablespaces}.", hint="drop tablespace …",
-            )  # fmt: skip
+                detail=f"There are {facts.tablespaces}.",
+                hint="drop tablespace …",
+            )
         if facts.archive_mode == "off":
             raise MismatchError(
                 "the server does not archive its WAL, so no instant after the backup could be"
@@ -174,10 +191,12 @@ class _Run:
             made = parent.manifest
             whole = await self._server.summaries_from(made.timeline, made.start_lsn)
         return decide_incremental(
-            facts, known.backups, whole,
+            facts,
+            known.backups,
+            whole,
             allow_untrusted=self._repository.settings.allow_untrusted_incremental,
             max_chain=self._repository.settings.max_chain,
-        )  # fmt: skip
+        )
 
     async def _stream(
         self, decision: Decision, tier: Storage, facts: ServerFacts, known: Catalogue, why: str
@@ -188,9 +207,10 @@ class _Run:
             streamed = await self._copy(decision, tier, folder, facts)
             manifest = await self._describe(decision, backup_id, facts, streamed, why, tier)
             await anyio.to_thread.run_sync(
-                tier.put, f"{folder}/manifest.json",
+                tier.put,
+                f"{folder}/manifest.json",
                 catalogue.encode(manifest, self._repository.keys),
-            )  # fmt: skip
+            )
         except BaseException:
             with anyio.CancelScope(shield=True), suppress(BackupError):
                 await anyio.to_thread.run_sync(remove_folder, tier, folder)
@@ -204,9 +224,16 @@ class _Run:
         level = _HARDEST if decision.kind == "compressed" else settings.compression_level
         writer = PackWriter(tier, folder, level=level, key=self._repository.keys.current())
         target, password = without_password(self._database.url)
-        arguments = ["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast",
-                     "--manifest-checksums=SHA256", f"--label=magray {folder}", "--no-password",
-                     f"--dbname={target}"]  # fmt: skip
+        arguments = [
+            "--pgdata=-",
+            "--format=tar",
+            "--wal-method=none",
+            "--checkpoint=fast",
+            "--manifest-checksums=SHA256",
+            f"--label=magray {folder}",
+            "--no-password",
+            f"--dbname={target}",
+        ]
         total = None if decision.parent else facts.bytes
         with tempfile.TemporaryDirectory(prefix="magray-backup-") as scratch:
             if decision.parent is not None:
@@ -228,8 +255,9 @@ class _Run:
     ) -> _Streamed:
         checker = StreamCheck()
         with self._repository.programs.spawn("pg_basebackup", arguments, env=env) as running:
-            watch = Watch(running.process, self._deadline,
-                           self._repository.settings.archive_wait_seconds)  # fmt: skip
+            watch = Watch(
+                running.process, self._deadline, self._repository.settings.archive_wait_seconds
+            )
             done = 0
             try:
                 for chunk in running.chunks(_CHUNK):
@@ -244,9 +272,10 @@ class _Run:
                 checker.end()
             if watch.expired:
                 raise TimedOutError(
-                    watch.expired, detail=problem.strip()[-800:],
+                    watch.expired,
+                    detail=problem.strip()[-800:],
                     hint="magray check   # does archiving work?",
-                )  # fmt: skip
+                )
             if running.process.returncode != 0:
                 raise ToolError(
                     f"pg_basebackup failed with exit code {running.process.returncode}",
@@ -255,9 +284,14 @@ class _Run:
         return _Streamed(writer.finish(), checker.result(), done)
 
     async def _describe(
-        self, decision: Decision, backup_id: str, facts: ServerFacts, streamed: _Streamed,
-        why: str, tier: Storage,
-    ) -> Manifest:  # fmt: skip
+        self,
+        decision: Decision,
+        backup_id: str,
+        facts: ServerFacts,
+        streamed: _Streamed,
+        why: str,
+        tier: Storage,
+    ) -> Manifest:
         folder = f"{FOLDER}/{backup_id}"
         body = msgspec.json.decode(streamed.pg_manifest)
         ranges = body["WAL-Ranges"]
@@ -267,9 +301,11 @@ class _Run:
         after = await self._server.facts()
         key = self._repository.keys.current()
         sealed, data = seal(
-            streamed.pg_manifest, f"{folder}/backup_manifest.zst",
-            self._repository.settings.compression_level, key,
-        )  # fmt: skip
+            streamed.pg_manifest,
+            f"{folder}/backup_manifest.zst",
+            self._repository.settings.compression_level,
+            key,
+        )
         await anyio.to_thread.run_sync(tier.put, f"{folder}/{sealed.name}", data)
         size = facts.segment_size
         await self._wait_for(facts, segment_name(timeline, (parse_lsn(stop_lsn) - 1) // size, size))

@@ -39,9 +39,13 @@ class Target:
 
 
 def parse_target(
-    to: str | None = None, name: str | None = None, lsn: str | None = None, *,
-    latest: bool = False, exclusive: bool = False,
-) -> Target:  # fmt: skip
+    to: str | None = None,
+    name: str | None = None,
+    lsn: str | None = None,
+    *,
+    latest: bool = False,
+    exclusive: bool = False,
+) -> Target:
     """Read what was asked for.
 
     Raises:

@@ -45,10 +45,13 @@ class Finding:
 
 
 def verify(
-    repository: Repository, ids: Collection[str] = (), *,
+    repository: Repository,
+    ids: Collection[str] = (),
+    *,
     only: Callable[[Backup], bool] | None = None,
-    with_wal: bool = True, progress: Progress = quiet,
-) -> Iterator[Finding]:  # fmt: skip
+    with_wal: bool = True,
+    progress: Progress = quiet,
+) -> Iterator[Finding]:
     """Read backups and WAL in full.
 
     Args:

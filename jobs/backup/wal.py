@@ -189,10 +189,14 @@ def parse_history(text: str, timeline: int) -> dict[int, Fork]:
         if len(words) >= 2:
             steps.append((int(words[0]), parse_lsn(words[1])))
     numbers = [number for number, _ in steps[1:]] + [timeline]
-    return {
-        number: Fork(parent, position)
-        for number, (parent, position) in zip(numbers, steps, strict=True)
-    } if steps else {}  # fmt: skip
+    return (
+        {
+            number: Fork(parent, position)
+            for number, (parent, position) in zip(numbers, steps, strict=True)
+        }
+        if steps
+        else {}
+    )
 
 
 def _sort_in(listing: Listing, one: WalPlace, path: str, size: int) -> None:
@@ -276,9 +280,15 @@ class Event:
 
 
 def events(
-    programs: Programs, folder: Path, timeline: int, start: int, last: str, size: int, *,
+    programs: Programs,
+    folder: Path,
+    timeline: int,
+    start: int,
+    last: str,
+    size: int,
+    *,
     unfinished: bool,
-) -> Iterator[Event]:  # fmt: skip
+) -> Iterator[Event]:
     """Commits and other records in a folder of segments; the CRC of every record is checked.
 
     Args:
@@ -295,9 +305,20 @@ def events(
     """
     # without an end pg_waldump waits five seconds for the segment after the last
     end = (segment_number(last, size) + 1) * size
-    arguments = ["--path", str(folder), "--timeline", str(timeline), "--start", format_lsn(start),
-                 "--end", format_lsn(end),
-                 "--rmgr", "Transaction", "--rmgr", "XLOG"]  # fmt: skip
+    arguments = [
+        "--path",
+        str(folder),
+        "--timeline",
+        str(timeline),
+        "--start",
+        format_lsn(start),
+        "--end",
+        format_lsn(end),
+        "--rmgr",
+        "Transaction",
+        "--rmgr",
+        "XLOG",
+    ]
     with programs.spawn("pg_waldump", arguments, env={"TZ": "UTC"}) as process:
         for line in process.lines():
             event = _event(line)

@@ -45,6 +45,7 @@ def found(local: Storage) -> WalVerdict | None:
     except MissingError:
         return None
     if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise DamagedError(f"{_PATH}, the note about the archived WAL, is damaged",
-                           hint="magray backup verify")  # fmt: skip
+        raise DamagedError(
+            f"{_PATH}, the note about the archived WAL, is damaged", hint="magray backup verify"
+        )
     return msgspec.json.decode(body, type=WalVerdict)

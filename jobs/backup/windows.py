@@ -130,11 +130,16 @@ def _times(
             return [
                 event.at
                 for event in events(
-                    repository.programs, Path(name), timeline, begin, last, size,
+                    repository.programs,
+                    Path(name),
+                    timeline,
+                    begin,
+                    last,
+                    size,
                     unfinished=not run[-1].packed,
                 )
                 if event.at is not None
-            ]  # fmt: skip
+            ]
         except BackupError:
             return []
 

@@ -151,11 +151,21 @@ class _Bench:
             Outcome("restore of a full and WAL", restored[0], plain, replayed, "s"),
             Outcome("restore of a full, an incremental and WAL", restored[1], plain, replayed, "s"),
             Outcome("restore", restored[0], "a gigabyte", gigabytes, "s"),
-            Outcome("incremental after 2% new, stored", incremental.stored / 1e6,
-                    "the full", full.stored / 1e6, "MB"),
-            Outcome("incremental after 2% new, unpacked", incremental.bytes / 1e6,
-                    "the full", full.bytes / 1e6, "MB"),
-        ]  # fmt: skip
+            Outcome(
+                "incremental after 2% new, stored",
+                incremental.stored / 1e6,
+                "the full",
+                full.stored / 1e6,
+                "MB",
+            ),
+            Outcome(
+                "incremental after 2% new, unpacked",
+                incremental.bytes / 1e6,
+                "the full",
+                full.bytes / 1e6,
+                "MB",
+            ),
+        ]
 
     async def _fill(self, count: int) -> None:
         await bring_up_to_date(self._database, self._settings, Model(name="bench", dim=DIM))
@@ -169,8 +179,9 @@ class _Bench:
         self._note("building indexes")
         async with connect(self._database.url) as connection:
             operator = Operator(connection)
-            await operator.vacuum("memory_data.interact", "memory_data.insights",
-                                  "memory_data.assets")  # fmt: skip
+            await operator.vacuum(
+                "memory_data.interact", "memory_data.insights", "memory_data.assets"
+            )
             await operator.build_indexes()
 
     async def _store(self, kind: str, count: int, reach: timedelta) -> None:
@@ -205,8 +216,13 @@ class _Bench:
     def _copy_plainly(self, repository: Repository, number: int) -> float:
         if number:
             shutil.rmtree(self._plain(number - 1))
-        arguments = [f"--pgdata={self._plain(number)}", "--wal-method=none", "--checkpoint=fast",
-                     "--no-password", f"--dbname={self._database.url}"]  # fmt: skip
+        arguments = [
+            f"--pgdata={self._plain(number)}",
+            "--wal-method=none",
+            "--checkpoint=fast",
+            "--no-password",
+            f"--dbname={self._database.url}",
+        ]
         began = time.monotonic()
         repository.programs.run("pg_basebackup", arguments)
         return time.monotonic() - began

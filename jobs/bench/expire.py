@@ -94,9 +94,12 @@ async def fill(
         for first in range(1, records + 1, _BATCH):
             last = min(first + _BATCH - 1, records)
             values = {
-                "first": first, "last": last, "namespaces": namespaces, "dim": DIM,
+                "first": first,
+                "last": last,
+                "namespaces": namespaces,
+                "dim": DIM,
                 "vectors": vectors,
-            }  # fmt: skip
+            }
             await connection.execute(text, values)
             advance(last - first + 1)
         await Operator(connection).vacuum("memory_data.interact")

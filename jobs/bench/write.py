@@ -93,11 +93,15 @@ def _requests(ttl: str | None) -> Iterator[bytes]:
         for memories, vectors in corpus.batches(f"n-{place}", SIZE):
             stored = [
                 {
-                    "namespace": one.namespace, "content": one.content, "kind": one.kind,
-                    "session": one.session, "metadata": one.metadata, "embedding": vector.tolist(),
+                    "namespace": one.namespace,
+                    "content": one.content,
+                    "kind": one.kind,
+                    "session": one.session,
+                    "metadata": one.metadata,
+                    "embedding": vector.tolist(),
                     **({"ttl": ttl} if ttl else {}),
                 }
                 for one, vector in zip(memories, vectors, strict=True)
-            ]  # fmt: skip
+            ]
             for start in range(0, len(stored), BATCH):
                 yield msgspec.json.encode({"memories": stored[start : start + BATCH]})

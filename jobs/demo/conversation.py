@@ -48,7 +48,7 @@ _EVENINGS: list[tuple[str, list[tuple[str, str]]]] = [
             ("Nora", "Скажи ей, что после концерта мы поедем к морю на старом поезде."),
         ],
     ),
-]  # fmt: skip
+]
 
 _LEARNED = [
     ("learned_context", "Nora builds string instruments in the old printing house by the canal."),

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 # Name here -> class of libcachesim: the best of its policies, by traces of many kinds.
 POLICIES = {
-    "FIFO": "FIFO", "ARC": "ARC", "2Q": "TwoQ", "LIRS": "LIRS", "S3-FIFO": "S3FIFO",
-    "SIEVE": "Sieve", "W-TinyLFU": "WTinyLFU", "GDSF": "GDSF", "LHD": "LHD",
-}  # fmt: skip
+    "FIFO": "FIFO",
+    "ARC": "ARC",
+    "2Q": "TwoQ",
+    "LIRS": "LIRS",
+    "S3-FIFO": "S3FIFO",
+    "SIEVE": "Sieve",
+    "W-TinyLFU": "WTinyLFU",
+    "GDSF": "GDSF",
+    "LHD": "LHD",
+}
 # Bytes below which some of them end the process or admit nothing: parts of the budget become 0.
 _LEAST = 100
 _STEP = 1024  # requests between two calls of `advance`

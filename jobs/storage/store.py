@@ -29,9 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TIERS = {
-    "file": "local", "s3": "s3", "s3a": "s3", "gs": "gcs", "az": "azure", "azure": "azure",
-    "abfs": "azure", "abfss": "azure",
-}  # fmt: skip
+    "file": "local",
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gcs",
+    "az": "azure",
+    "azure": "azure",
+    "abfs": "azure",
+    "abfss": "azure",
+}
 
 
 @dataclass(frozen=True)

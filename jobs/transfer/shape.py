@@ -25,22 +25,34 @@ def looks_like(value: Any) -> Shape | None:
     if not isinstance(value, dict):
         return None
     fields = set(value)
-    return next((shape for shape, is_it in (
-        (Shape("an export of MAGRAY", "jsonl"), "magray" in fields),
-        (Shape("memories as JSON lines", "jsonl"), {"namespace", "content"} <= fields),
-        (Shape("conversations of LoCoMo", "locomo"), isinstance(value.get("conversation"), dict)),
-        (Shape("conversations exported from ChatGPT"), "mapping" in fields),
-        (Shape("conversations exported from Claude"), "chat_messages" in fields),
-        (Shape("chat messages for OpenAI"), "messages" in fields),
-        (Shape("an export of Letta"), {"agents", "blocks"} <= fields),
-        (Shape("a dump of Qdrant"), _is_qdrant(value)),
-        (Shape("a dump of Chroma"), {"ids", "documents"} <= fields),
-        (Shape("a dump of Pinecone"), bool({"values", "vectors"} & fields)),
-        (Shape("a dump of Weaviate"), bool({"properties", "objects"} & fields)),
-        (Shape("an export of mem0", "mem0"),
-         "memory" in fields or any(isinstance(value.get(name), list)
-                                   for name in ("results", "memories"))),
-    ) if is_it), None)  # fmt: skip
+    return next(
+        (
+            shape
+            for shape, is_it in (
+                (Shape("an export of MAGRAY", "jsonl"), "magray" in fields),
+                (Shape("memories as JSON lines", "jsonl"), {"namespace", "content"} <= fields),
+                (
+                    Shape("conversations of LoCoMo", "locomo"),
+                    isinstance(value.get("conversation"), dict),
+                ),
+                (Shape("conversations exported from ChatGPT"), "mapping" in fields),
+                (Shape("conversations exported from Claude"), "chat_messages" in fields),
+                (Shape("chat messages for OpenAI"), "messages" in fields),
+                (Shape("an export of Letta"), {"agents", "blocks"} <= fields),
+                (Shape("a dump of Qdrant"), _is_qdrant(value)),
+                (Shape("a dump of Chroma"), {"ids", "documents"} <= fields),
+                (Shape("a dump of Pinecone"), bool({"values", "vectors"} & fields)),
+                (Shape("a dump of Weaviate"), bool({"properties", "objects"} & fields)),
+                (
+                    Shape("an export of mem0", "mem0"),
+                    "memory" in fields
+                    or any(isinstance(value.get(name), list) for name in ("results", "memories")),
+                ),
+            )
+            if is_it
+        ),
+        None,
+    )
 
 
 def _is_qdrant(value: dict[str, Any]) -> bool:

@@ -79,8 +79,9 @@ def moment_of(
     facts: ServerFacts, known: Catalogue, *, pressure_at: datetime | None = None
 ) -> Moment:
     """What decides, from a server's facts and the catalogue."""
-    ours = [one for one in known.backups
-            if one.manifest.system == facts.system and one.fault is None]  # fmt: skip
+    ours = [
+        one for one in known.backups if one.manifest.system == facts.system and one.fault is None
+    ]
     newest = parent_for(facts, known.backups)
     since = 0 if newest is None else parse_lsn(newest.manifest.start_lsn)
     same = newest is not None and newest.manifest.timeline == facts.timeline
@@ -89,10 +90,11 @@ def moment_of(
         "compressed": lambda kind: kind == "compressed",
     }
     latest = {
-        name: max((one.manifest.stopped_at for one in ours if fits(one.manifest.kind)),
-                  default=None)
+        name: max(
+            (one.manifest.stopped_at for one in ours if fits(one.manifest.kind)), default=None
+        )
         for name, fits in kinds.items()
-    }  # fmt: skip
+    }
     proven = [one.verdict.proven_at for one in ours if one.verdict.proven_at is not None]
     return Moment(
         now=facts.now,

@@ -79,9 +79,15 @@ class BackupKeeper:
             if self.is_possible:
                 await stack.enter_async_context(self._mirror.running())
                 await stack.enter_async_context(
-                    every(_INTERVAL, self._look, name="backups", log=log, trouble="backup failed",
-                          after=_INTERVAL)
-                )  # fmt: skip
+                    every(
+                        _INTERVAL,
+                        self._look,
+                        name="backups",
+                        log=log,
+                        trouble="backup failed",
+                        after=_INTERVAL,
+                    )
+                )
             yield
 
     async def close(self) -> None:
@@ -239,8 +245,12 @@ class BackupKeeper:
             async with self._noting(run, progress):
                 result = msgspec.to_builtins(await work(progress.tell))
         except MagrayError as failed:
-            error = {"code": failed.code, "message": failed.message, "detail": failed.detail,
-                     "hint": failed.hint}  # fmt: skip
+            error = {
+                "code": failed.code,
+                "message": failed.message,
+                "detail": failed.detail,
+                "hint": failed.hint,
+            }
             log.warning("backup run failed", run=str(run), **error)
         except asyncio.CancelledError:
             error = {"code": "ML503", "message": "stopped with the service"}
@@ -262,9 +272,13 @@ class BackupKeeper:
                 await again(_NOTE_EVERY, lambda: backups.note_run(run, *progress.last))
 
         async with every(
-            _NOTE_EVERY, note, name=f"notes of run {run}", log=log, trouble="progress not noted",
+            _NOTE_EVERY,
+            note,
+            name=f"notes of run {run}",
+            log=log,
+            trouble="progress not noted",
             after=_NOTE_EVERY,
-        ):  # fmt: skip
+        ):
             yield
 
     async def _look(self) -> None:
@@ -334,9 +348,10 @@ class BackupKeeper:
         try:
             async with asyncio.timeout(budget):
                 _, task = await self._begin(
-                    "backup", {"kind": "snapshot", "why": "shutdown"},
+                    "backup",
+                    {"kind": "snapshot", "why": "shutdown"},
                     lambda tell: self._take(repository, "snapshot", "shutdown", tell, budget),
-                )  # fmt: skip
+                )
                 await task
         except TimeoutError:
             log.warning("no snapshot at the shutdown", cause="it took too long", seconds=budget)

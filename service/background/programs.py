@@ -26,12 +26,16 @@ class Ended(NamedTuple):
 async def execute(command: str, url: str) -> Ended:
     """Run `magray …` on the database at `url`; cancelled, the program is told to stop first."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service.cli.main", OPTION, *shlex.split(command)[1:],
+        sys.executable,
+        "-m",
+        "service.cli.main",
+        OPTION,
+        *shlex.split(command)[1:],
         env={**os.environ, "MAGRAY_DATABASE_URL": url},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     try:
         told, code = await asyncio.gather(_tail(process.stderr), process.wait())
     except asyncio.CancelledError:

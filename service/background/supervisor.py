@@ -122,9 +122,12 @@ class Supervisor:
     async def running(self) -> AsyncIterator[None]:
         """Look; a start under way at the end goes on, and whoever stops the server waits for it."""
         async with every(
-            _TICK, self._look, name="supervisor", log=log,
+            _TICK,
+            self._look,
+            name="supervisor",
+            log=log,
             trouble="the look at the database failed",
-        ):  # fmt: skip
+        ):
             yield
 
     async def _look(self) -> None:
@@ -202,9 +205,12 @@ class Supervisor:
         self.trouble = Trouble(since=since, cause=cause, restarting=restarting, again=again)
         if was is None or was.cause.what != cause.what or (restarting and again):
             log.error(
-                self.trouble.sentence, cause=cause.what, detail=cause.detail, hint=cause.hint,
+                self.trouble.sentence,
+                cause=cause.what,
+                detail=cause.detail,
+                hint=cause.hint,
                 next_try_in=again,
-            )  # fmt: skip
+            )
         self._hurry(self.trouble)
 
     def _hurry(self, trouble: Trouble) -> None:
@@ -221,9 +227,11 @@ class Supervisor:
             return
         now = datetime.now(UTC)
         log.warning(
-            "the database is back", cause=trouble.cause.what, restarted=trouble.restarting,
+            "the database is back",
+            cause=trouble.cause.what,
+            restarted=trouble.restarting,
             seconds=round((now - trouble.since).total_seconds(), 1),
-        )  # fmt: skip
+        )
         self._untold = [*self._untold, (trouble, now)][-_UNTOLD:]
         for pool in self._patience:
             await pool.check()
@@ -234,9 +242,12 @@ class Supervisor:
             trouble, ended = self._untold[0]
             try:
                 await self._watch.note_outage(
-                    trouble.since, ended, trouble.cause.what, trouble.cause.detail,
+                    trouble.since,
+                    ended,
+                    trouble.cause.what,
+                    trouble.cause.detail,
                     restarted=trouble.restarting,
-                )  # fmt: skip
+                )
             except LOST:
                 return
             except psycopg.Error as error:  # it would be refused the next time, too

@@ -60,9 +60,13 @@ class TouchBuffer:
         """Write every second, and at the end what is left."""
         try:
             async with every(
-                _INTERVAL, self.flush, name="touch buffer", log=log, trouble="uses not counted",
+                _INTERVAL,
+                self.flush,
+                name="touch buffer",
+                log=log,
+                trouble="uses not counted",
                 after=_INTERVAL,
-            ):  # fmt: skip
+            ):
                 yield
         finally:
             await self.flush()

@@ -45,8 +45,18 @@ _KINDS = {
     "snapshot": "Everything there is, in the cloud tier.",
     "compressed": "Everything there is, as small as it gets, in the cold archive.",
 }
-_SHOWN = ("id", "kind", "tier", "timeline", "stopped_at", "bytes", "stored_bytes", "verified_at",
-          "proven_at", "fault")  # fmt: skip
+_SHOWN = (
+    "id",
+    "kind",
+    "tier",
+    "timeline",
+    "stopped_at",
+    "bytes",
+    "stored_bytes",
+    "verified_at",
+    "proven_at",
+    "fault",
+)
 
 
 @click.group()
@@ -75,9 +85,13 @@ async def _take(settings: Settings, kind: str) -> dict[str, Any]:
     if together is not None:
         click.echo(f"note: backups are no safer than the data, {together}; {APART}", err=True)
     return {
-        "id": manifest.id, "kind": manifest.kind, "reason": manifest.reason,
-        "restores_from": manifest.stopped_at, "bytes": manifest.bytes, "stored": manifest.stored,
-    }  # fmt: skip
+        "id": manifest.id,
+        "kind": manifest.kind,
+        "reason": manifest.reason,
+        "restores_from": manifest.stopped_at,
+        "bytes": manifest.bytes,
+        "stored": manifest.stored,
+    }
 
 
 @backup.command(name="list")
@@ -93,8 +107,11 @@ def _list(repository: Repository, *, marks: bool, as_json: bool) -> None:
     known = repository.catalogue()
     if marks:
         systems = repository.wal.systems() | {int(one.manifest.system) for one in known.backups}
-        found = [msgspec.to_builtins(mark) for system in sorted(systems)
-                 for mark in list_marks(repository, str(system))]  # fmt: skip
+        found = [
+            msgspec.to_builtins(mark)
+            for system in sorted(systems)
+            for mark in list_marks(repository, str(system))
+        ]
         print_rows(found, as_json=as_json, empty="There is no mark: magray backup mark NAME")
         return
     rows = rows_of(known)
@@ -159,8 +176,9 @@ def verify(ids: tuple[str, ...], only_new: bool, as_json: bool) -> None:
 def prune(dry_run: bool, as_json: bool) -> None:
     """Remove what the retention of magray.toml lets go; move older chains to the cloud tier."""
     steps = run_prune(closed(_settings()), datetime.now(UTC), dry_run=dry_run)
-    rows = [{name: value for name, value in asdict(one).items() if name != "paths"}
-            for one in steps]  # fmt: skip
+    rows = [
+        {name: value for name, value in asdict(one).items() if name != "paths"} for one in steps
+    ]
     print_rows(rows, as_json=as_json, empty="There is nothing to remove.")
 
 
@@ -288,7 +306,11 @@ def bar(bars: Progress) -> Callable[[str, int, int | None], None]:
         scale, unit = (1 << 20, "MB") if max(done, total or 0) > 1 << 20 else (1, "")
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=None, unit=unit)
-        bars.update(tasks[stage], completed=done // scale, unit=unit,
-                    total=None if total is None else total // scale)  # fmt: skip
+        bars.update(
+            tasks[stage],
+            completed=done // scale,
+            unit=unit,
+            total=None if total is None else total // scale,
+        )
 
     return tell

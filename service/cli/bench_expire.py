@@ -46,9 +46,12 @@ async def _expire(
         with make_progress() as progress:
             filling = progress.add_task("storing", total=records, unit="memories")
             await benchmark.fill(
-                scratch, records=records, namespaces=namespaces, vectors=vectors,
+                scratch,
+                records=records,
+                namespaces=namespaces,
+                vectors=vectors,
                 advance=lambda n: progress.advance(filling, n),
-            )  # fmt: skip
+            )
         return await anyio.to_thread.run_sync(benchmark.measure, scratch.database.url)
 
 

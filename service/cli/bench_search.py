@@ -60,15 +60,20 @@ def search(namespaces: int, large: int, calls: int, as_json: bool) -> None:
         table = Table(
             title=f"{group}: recall@10 {members[0]['recall']:.4f}, "
             f"{members[0]['short']} answers with fewer than 10 rows",
-            title_justify="left", title_style="bold", box=None, pad_edge=False,
-        )  # fmt: skip
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            pad_edge=False,
+        )
         for column in ("", "median ms", "ratio (95% interval)", "of"):
             table.add_column(column)
         for row in members:
             table.add_row(
-                row["what"], f"{row['median_ms']:.3f}",
-                f"{row['ratio']:.2f} ({row['low']:.2f}-{row['high']:.2f})", row["of"],
-            )  # fmt: skip
+                row["what"],
+                f"{row['median_ms']:.3f}",
+                f"{row['ratio']:.2f} ({row['low']:.2f}-{row['high']:.2f})",
+                row["of"],
+            )
         console.print(table)
         console.print()
 
@@ -81,9 +86,11 @@ async def _search(
             total = namespaces * benchmark.SMALL + 10_000 + large
             filling = progress.add_task("storing", total=total, unit="memories")
             groups = await benchmark.fill(
-                scratch, namespaces=namespaces, large=large,
+                scratch,
+                namespaces=namespaces,
+                large=large,
                 advance=lambda n: progress.advance(filling, n),
-            )  # fmt: skip
+            )
             asking = progress.add_task("searching", total=len(groups) * (5 + calls), unit="rounds")
             await benchmark.measure(
                 scratch, groups, calls=calls, advance=lambda n: progress.advance(asking, n)

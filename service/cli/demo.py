@@ -75,8 +75,10 @@ def _show_answer(console: Console, answer: Answer) -> None:
     table.add_column("memory")
     for hit in answer.hits:
         parts = hit.explain or {}
-        numbers = (f"{parts[name]:.2f}" if name in parts else "" for name in
-                   ("words", "meaning", "speaker"))  # fmt: skip
+        numbers = (
+            f"{parts[name]:.2f}" if name in parts else ""
+            for name in ("words", "meaning", "speaker")
+        )
         table.add_row(f"{hit.score:.2f}", *numbers, Text(_said(hit)))
     console.print(table)
 

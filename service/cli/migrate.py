@@ -39,10 +39,12 @@ from service.core.settings import Settings, load_settings
     "--dry-run", is_flag=True, help="With --replace-model: only say what would be dropped."
 )
 @click.option(
-    "--secrets", "secrets_dir", type=click.Path(path_type=Path, file_okay=False),
+    "--secrets",
+    "secrets_dir",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Also prepare for services elsewhere: the login magray with the password in DIR, and a "
     "first API key in DIR/key.",
-)  # fmt: skip
+)
 @json_option
 def migrate(replace_model: bool, dry_run: bool, secrets_dir: Path | None, as_json: bool) -> None:
     """Migrate the database and apply the policy of magray.toml to its rows."""

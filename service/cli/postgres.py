@@ -31,9 +31,12 @@ log = structlog.get_logger("magray.postgres")
 @click.option("--listen", default="*", show_default=True, help="Addresses to listen on.")
 @click.option("--port", default=5432, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
-    "--secrets", "secrets_dir", required=True, type=click.Path(path_type=Path, file_okay=False),
+    "--secrets",
+    "secrets_dir",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
     help="Directory of the superuser's password (postgres_password, made when missing).",
-)  # fmt: skip
+)
 def postgres(listen: str, port: int, secrets_dir: Path) -> None:
     """Run the PostgreSQL of the data directory, reachable over the network, until told to stop."""
     settings = load_settings()
@@ -49,9 +52,11 @@ async def _postgres(settings: Settings, listen: str, port: int, secrets_dir: Pat
     closed = EmbeddedServer(settings.data_dir, bin_dir=bin_dir)
     options = open_to_network(closed, listen, port)
     server = EmbeddedServer(
-        settings.data_dir, bin_dir=bin_dir, options=options,
+        settings.data_dir,
+        bin_dir=bin_dir,
+        options=options,
         on_progress=lambda line: log.info(line),
-    )  # fmt: skip
+    )
     await asyncio.to_thread(server.start)
     try:
         if not server.started_here:

@@ -59,9 +59,13 @@ def run_reported(command: Command) -> NoReturn:
     sys.stdout.flush()
     lines = [" ".join(line.split()) for line in heard.tail.splitlines() if line.strip()]
     told = Report(
-        ok=code == 0, code=report.code, message=report.message, detail=report.detail,
-        hint=report.hint, summary=lines[-1] if lines else "",
-    )  # fmt: skip
+        ok=code == 0,
+        code=report.code,
+        message=report.message,
+        detail=report.detail,
+        hint=report.hint,
+        summary=lines[-1] if lines else "",
+    )
     sys.stderr.write(encode(told) + "\n")
     sys.exit(code)
 

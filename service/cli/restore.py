@@ -47,10 +47,20 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only say what would be restored from what.")
 @json_option
 def restore(
-    to: str | None, name: str | None, lsn: str | None, latest: bool, exclusive: bool,
-    into: Path | None, promote: bool, namespace: str | None, ids: tuple[UUID, ...],
-    timeline: int | None, system: str | None, dry_run: bool, as_json: bool,
-) -> None:  # fmt: skip
+    to: str | None,
+    name: str | None,
+    lsn: str | None,
+    latest: bool,
+    exclusive: bool,
+    into: Path | None,
+    promote: bool,
+    namespace: str | None,
+    ids: tuple[UUID, ...],
+    timeline: int | None,
+    system: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Restore an instant into a new directory, checked and held back; or refuse and say what works.
 
     What is restored runs no jobs and archives nothing until `magray restore --promote --into DIR`.
@@ -63,8 +73,11 @@ def restore(
     target = parse_target(to, name, lsn, latest=latest, exclusive=exclusive)
     where = {"system": system, "timeline": timeline}
     if namespace is not None:
-        rows = asyncio.run(_bring_back(settings, target, namespace, list(ids) or None,
-                                       dry_run=dry_run, where=where))  # fmt: skip
+        rows = asyncio.run(
+            _bring_back(
+                settings, target, namespace, list(ids) or None, dry_run=dry_run, where=where
+            )
+        )
         counts = Counter((row.layer, row.outcome) for row in rows)
         counted = [
             {"layer": layer, "outcome": outcome, "memories": count}
@@ -122,17 +135,31 @@ def _promote(into: Path | None, *, as_json: bool) -> None:
 def _plan(repository: Repository, target: Target, where: dict[str, Any]) -> dict[str, Any]:
     plan = make_plan(repository, target, where["system"], where["timeline"])
     return {
-        "target": str(plan.target), "timeline": plan.timeline,
+        "target": str(plan.target),
+        "timeline": plan.timeline,
         "chain": [one.id for one in plan.chain],
         "bytes": sum(one.manifest.bytes for one in plan.chain),
-    }  # fmt: skip
+    }
 
 
 async def _bring_back(
-    settings: Settings, target: Target, namespace: str, ids: list[UUID] | None, *,
-    dry_run: bool, where: dict[str, Any],
-) -> list[BroughtBack]:  # fmt: skip
+    settings: Settings,
+    target: Target,
+    namespace: str,
+    ids: list[UUID] | None,
+    *,
+    dry_run: bool,
+    where: dict[str, Any],
+) -> list[BroughtBack]:
     async with opened(settings) as (repository, database):
         with make_progress() as bars:
-            return await bring_back(repository, database, target, namespace, ids,
-                                    dry_run=dry_run, progress=bar(bars), **where)  # fmt: skip
+            return await bring_back(
+                repository,
+                database,
+                target,
+                namespace,
+                ids,
+                dry_run=dry_run,
+                progress=bar(bars),
+                **where,
+            )

@@ -160,8 +160,9 @@ def _lives(layers: list[Layer]) -> str:
     """How long memories live: the example's expires with the shortest."""
     lives = [
         f"{_span(layer.ttl_seconds)} with kind {layer.kinds[0]}"
-        for layer in layers[1:] if layer.kinds
-    ]  # fmt: skip
+        for layer in layers[1:]
+        if layer.kinds
+    ]
     first = f"A memory without a kind lives {_span(layers[0].ttl_seconds)}"
     return f"{'; '.join([first, *lives])}: its expires_at says until when.\n"
 

@@ -29,19 +29,25 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "expired": outcome.skipped[EXPIRED].count if EXPIRED in outcome.skipped else 0,
         "known_elsewhere": outcome.elsewhere.count,
         "first_elsewhere": f"{outcome.elsewhere.first}: {outcome.elsewhere.reason}"
-        if outcome.elsewhere.count else None,
+        if outcome.elsewhere.count
+        else None,
         "archived": outcome.archived,
         "namespaces": len(outcome.namespaces),
         "examples": sorted(outcome.namespaces)[:5],
         "layers": outcome.layers,
         "new": outcome.new,
         "lives": [
-            {"layer": layer, "ending": one.ending, "first_end": one.first, "last_end": one.last,
-             "forever": one.forever}
+            {
+                "layer": layer,
+                "ending": one.ending,
+                "first_end": one.first,
+                "last_end": one.last,
+                "forever": one.forever,
+            }
             for layer, one in outcome.lives.items()
         ],
         "dropped_vectors": outcome.dropped_vectors,
-    }  # fmt: skip
+    }
 
 
 def print_import(summary: dict[str, Any]) -> None:
@@ -100,8 +106,11 @@ def _lives(summary: dict[str, Any]) -> Iterator[str]:
     for one in summary["lives"]:
         if one["ending"]:
             first, last = one["first_end"], one["last_end"]
-            days = f"{first:%Y-%m-%d}" if first.date() == last.date() else (
-                f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")  # fmt: skip
+            days = (
+                f"{first:%Y-%m-%d}"
+                if first.date() == last.date()
+                else (f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
+            )
             yield f"  {one['ending']:,} in {one['layer']} live until {days}"
             ending = True
         if one["forever"]:

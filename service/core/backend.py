@@ -116,9 +116,10 @@ async def open_database(
     if server.made:
         tell = log.warning if expects_one else log.info
         tell(
-            "there was no database, a new one was made", data_dir=str(server.data_dir),
+            "there was no database, a new one was made",
+            data_dir=str(server.data_dir),
             hint="MAGRAY_DATA_DIR names another",
-        )  # fmt: skip
+        )
     try:
         with _with_cause(server):
             yield Database(url=server.url(), server=server)

@@ -84,9 +84,15 @@ async def again(seconds: float, work: Turn, *, wake: Wake | None = None) -> None
 
 @asynccontextmanager
 async def every(
-    seconds: float, work: Turn, *, name: str, log: BoundLogger, trouble: str,
-    after: float = 0.0, wake: Wake | None = None,
-) -> AsyncIterator[None]:  # fmt: skip
+    seconds: float,
+    work: Turn,
+    *,
+    name: str,
+    log: BoundLogger,
+    trouble: str,
+    after: float = 0.0,
+    wake: Wake | None = None,
+) -> AsyncIterator[None]:
     """Do the work every so many seconds while the block runs, whatever it fails of.
 
     What the project knows how to say (MagrayError, an error of the database) is a warning of one

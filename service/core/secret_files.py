@@ -31,9 +31,10 @@ def secret(directory: Path, name: str) -> str:
         found = path.read_text().strip()
     except OSError as error:
         raise ConfigError(
-            f"the secret {path} cannot be read or made", detail=str(error),
+            f"the secret {path} cannot be read or made",
+            detail=str(error),
             hint=f"ls -ld {directory} {path}",
-        ) from error  # fmt: skip
+        ) from error
     if not found:
         raise ConfigError(f"the secret {path} is empty", hint=f"rm {path}")
     return found

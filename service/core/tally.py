@@ -12,9 +12,28 @@ from typing import Protocol
 
 # Upper bounds of the histogram: ms. A quantile is exact to the width of its bucket.
 BOUNDS = (
-    1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0,
-    750.0, 1000.0, 2000.0, 5000.0, float("inf"),
-)  # fmt: skip
+    1.0,
+    2.0,
+    3.0,
+    5.0,
+    7.5,
+    10.0,
+    15.0,
+    20.0,
+    30.0,
+    50.0,
+    75.0,
+    100.0,
+    150.0,
+    200.0,
+    300.0,
+    500.0,
+    750.0,
+    1000.0,
+    2000.0,
+    5000.0,
+    float("inf"),
+)
 
 
 class Lookups(Protocol):

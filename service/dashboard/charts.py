@@ -20,11 +20,18 @@ sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, pygal.Pl
 
 # currentColor and the page's variables, so that one drawing is right by day and by night
 _STYLE = Style(
-    background="transparent", plot_background="transparent", foreground="currentColor",
-    foreground_strong="currentColor", foreground_subtle="currentColor", font_family="inherit",
-    label_font_size=13, major_label_font_size=13, legend_font_size=14, opacity=".85",
+    background="transparent",
+    plot_background="transparent",
+    foreground="currentColor",
+    foreground_strong="currentColor",
+    foreground_subtle="currentColor",
+    font_family="inherit",
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=14,
+    opacity=".85",
     colors=("#2f7ed8", "#d9822b", "#9351b5", "#2a9d6f", "#c8443c", "#6c7a89"),
-)  # fmt: skip
+)
 
 
 # Of 640 pixels a dozen labels fit: the time between two, by the hours a chart covers.
@@ -59,19 +66,35 @@ def bars(
 
 def _common(title: str, unit: str) -> dict[str, object]:
     return {
-        "js": [], "style": _STYLE, "disable_xml_declaration": True, "no_prefix": False,
-        "width": 640, "height": 240, "margin": 8, "legend_at_bottom": True, "title": None,
-        "legend_box_size": 10, "show_minor_x_labels": False, "truncate_label": -1,
-        "truncate_legend": -1, "show_y_guides": True, "include_x_axis": True,
-        "no_data_text": "nothing yet", "value_formatter": lambda number: f"{number:g} {unit}",
-        "pretty_print": False, "x_title": None, "classes": (title.replace(" ", "-"),),
-    }  # fmt: skip
+        "js": [],
+        "style": _STYLE,
+        "disable_xml_declaration": True,
+        "no_prefix": False,
+        "width": 640,
+        "height": 240,
+        "margin": 8,
+        "legend_at_bottom": True,
+        "title": None,
+        "legend_box_size": 10,
+        "show_minor_x_labels": False,
+        "truncate_label": -1,
+        "truncate_legend": -1,
+        "show_y_guides": True,
+        "include_x_axis": True,
+        "no_data_text": "nothing yet",
+        "value_formatter": lambda number: f"{number:g} {unit}",
+        "pretty_print": False,
+        "x_title": None,
+        "classes": (title.replace(" ", "-"),),
+    }
 
 
 def _drawn(
-    chart: pygal.graph.graph.Graph, title: str, moments: Sequence[datetime],
+    chart: pygal.graph.graph.Graph,
+    title: str,
+    moments: Sequence[datetime],
     series: Mapping[str, Sequence[float | None]],
-) -> Markup:  # fmt: skip
+) -> Markup:
     # not the random one: the same numbers are the same drawing
     chart.uuid = re.sub(r"\W+", "-", title)
     chart.x_labels = [f"{at.astimezone(UTC):%H:%M}" for at in moments]

@@ -35,10 +35,16 @@ class Panels:
         self._calls = calls
         self._watch = watch
         self.by_name: dict[str, Panel] = {
-            "health": self._health, "layers": self._layers, "kpis": self._kpis,
-            "flow": self._flow, "performance": self._performance, "promotions": self._promotions,
-            "alerts": self._alerts, "jobs": self._jobs, "backups": self._backups,
-        }  # fmt: skip
+            "health": self._health,
+            "layers": self._layers,
+            "kpis": self._kpis,
+            "flow": self._flow,
+            "performance": self._performance,
+            "promotions": self._promotions,
+            "alerts": self._alerts,
+            "jobs": self._jobs,
+            "backups": self._backups,
+        }
 
     async def _health(self) -> dict[str, Any]:
         # a database that is away is to be seen before whoever looks goes on believing the last "ok"

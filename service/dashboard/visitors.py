@@ -41,9 +41,13 @@ class Visitors:
         token = secrets.token_urlsafe(32)
         self._keys[token] = key
         return Cookie(
-            key=COOKIE, value=token, httponly=True, samesite="strict", secure=https,
+            key=COOKIE,
+            value=token,
+            httponly=True,
+            samesite="strict",
+            secure=https,
             max_age=_HOURS * 3600,
-        )  # fmt: skip
+        )
 
     async def caller(self, ring: KeyRing, token: str | None) -> ApiKey | None:
         """Whose session it is; None when there is none, or its key may no longer be used."""

@@ -41,39 +41,65 @@ class BackupRoutes(Controller):
             backups=await services.backups.backups(), runs=await services.backups.runs()
         )
 
-    @post("/backups", status_code=202, summary="Take a backup", operation_id="take_backup",
-          responses=problems(404, 409, 413))  # fmt: skip
+    @post(
+        "/backups",
+        status_code=202,
+        summary="Take a backup",
+        operation_id="take_backup",
+        responses=problems(404, 409, 413),
+    )
     async def take_backup(self, data: JSONBody[BackupRequest], services: Services) -> Begun:
         """Begin a backup."""
         run = await services.backups.begin("backup", {"kind": data.kind})
         return Begun(run=run)
 
-    @post("/backups/{backup_id:str}/verify", status_code=202, summary="Verify a backup",
-          operation_id="verify_backup", responses=problems(404, 409))  # fmt: skip
+    @post(
+        "/backups/{backup_id:str}/verify",
+        status_code=202,
+        summary="Verify a backup",
+        operation_id="verify_backup",
+        responses=problems(404, 409),
+    )
     async def verify_backup(self, backup_id: FromPath[str], services: Services) -> Begun:
         """Begin to read a backup in full."""
         return Begun(run=await services.backups.begin("verify", {"id": backup_id}))
 
-    @post("/backups/drill", status_code=202, summary="Prove the newest chain",
-          operation_id="drill_backup", responses=problems(404, 409))  # fmt: skip
+    @post(
+        "/backups/drill",
+        status_code=202,
+        summary="Prove the newest chain",
+        operation_id="drill_backup",
+        responses=problems(404, 409),
+    )
     async def drill_backup(self, services: Services) -> Begun:
         """Begin to restore the newest chain aside, to check and compare it."""
         return Begun(run=await services.backups.begin("drill", {}))
 
-    @get("/backups/runs/{run_id:uuid}", summary="A run", operation_id="backup_run",
-         responses=problems(404))  # fmt: skip
+    @get(
+        "/backups/runs/{run_id:uuid}",
+        summary="A run",
+        operation_id="backup_run",
+        responses=problems(404),
+    )
     async def run(self, run_id: FromPath[UUID], services: Services) -> Run:
         """How a backup, verification, restore or drill gets on, or ended."""
         rows = await services.backups.runs(run_id)
         if not rows:
             raise ProblemDetailsException(
-                status_code=404, title="there is no such run", detail=f"Asked for {run_id}.",
+                status_code=404,
+                title="there is no such run",
+                detail=f"Asked for {run_id}.",
                 extra={"code": "ML404", "hint": "GET /v1/backups"},
-            )  # fmt: skip
+            )
         return msgspec.convert(rows[0], Run)
 
-    @post("/restores", status_code=202, summary="Restore an instant", operation_id="restore",
-          responses=problems(404, 409, 413))  # fmt: skip
+    @post(
+        "/restores",
+        status_code=202,
+        summary="Restore an instant",
+        operation_id="restore",
+        responses=problems(404, 409, 413),
+    )
     async def restore(self, data: JSONBody[RestoreRequest], services: Services) -> Begun:
         """Begin to restore beside the live database; it is held back until it is released."""
         target = parse_target(

@@ -68,9 +68,11 @@ class TallyCollector(_Registered):
             upto += count
             buckets.append((f"{bound / 1000:g}" if bound < float("inf") else "+Inf", upto))
         yield HistogramMetricFamily(
-            "magray_search_seconds", "Searches over HTTP, embedding included.",
-            buckets=buckets, sum_value=self._tally.search_ms / 1000,
-        )  # fmt: skip
+            "magray_search_seconds",
+            "Searches over HTTP, embedding included.",
+            buckets=buckets,
+            sum_value=self._tally.search_ms / 1000,
+        )
 
 
 class KpiCollector(_Registered):

@@ -44,12 +44,14 @@ def store_everything(url: str) -> dict[str, list[Any]]:
             "kpi": [row["kpi"] for row in rows(db, "select kpi from memory.kpi_catalogue")],
             "layer": list(LAYERS),
             "kind": list(LAYERS.values()),
-            "action": [row["action"] for row in rows(
-                db, "select distinct action from memory_data.decision")],
+            "action": [
+                row["action"]
+                for row in rows(db, "select distinct action from memory_data.decision")
+            ],
             "rule": [value(db, "select min(name) from memory_data.alert_rule")],
             "session": ["s"],
             "since": [(now - timedelta(days=400)).isoformat()],
-        }  # fmt: skip
+        }
 
 
 def _memories(db: Connection[Any], now: datetime) -> list[str]:
@@ -85,8 +87,16 @@ def _memories(db: Connection[Any], now: datetime) -> list[str]:
         )
         ids += [*made, pinned["id"]]
         assert stays in ids
-    ids.append(one(db, "remember", **at, content="over", ttl=timedelta(seconds=1),
-                   now=now - timedelta(minutes=5))["id"])  # fmt: skip
+    ids.append(
+        one(
+            db,
+            "remember",
+            **at,
+            content="over",
+            ttl=timedelta(seconds=1),
+            now=now - timedelta(minutes=5),
+        )["id"]
+    )
     ids.append(_promoted(db, now))
     # a partition that nobody writes to any more by then, and small enough to be done at once
     fill(db, "insights", 3, namespace="cold")
@@ -98,9 +108,14 @@ def _promoted(db: Connection[Any], now: datetime) -> Any:
     """A memory that was kept once, and then had passed everything."""
     call(db, "make_partitions", now=now - timedelta(hours=20))
     made = one(
-        db, "remember", namespace=NAMESPACE, content="a way that works", session="s",
-        kind="session_data", now=now - timedelta(hours=20),
-    )  # fmt: skip
+        db,
+        "remember",
+        namespace=NAMESPACE,
+        content="a way that works",
+        session="s",
+        kind="session_data",
+        now=now - timedelta(hours=20),
+    )
     db.execute(
         "insert into memory_data.usage (namespace, id, access_count, first_access, last_access,"
         " rating_sum, rating_count, context_relevance) values (%s, %s, 50, %s, %s, 2, 2, 1)",
@@ -128,9 +143,15 @@ def _jobs(db: Connection[Any]) -> None:
 def _keys(db: Connection[Any]) -> None:
     for name, expires in (("over", timedelta(days=-1)), ("valid", timedelta(days=1))):
         call(
-            db, "create_key", name=name, prefix=f"magray_{name}", digest=secrets.token_bytes(32),
-            namespaces=[NAMESPACE, "b"], scopes=["read"], expires_at=datetime.now(UTC) + expires,
-        )  # fmt: skip
+            db,
+            "create_key",
+            name=name,
+            prefix=f"magray_{name}",
+            digest=secrets.token_bytes(32),
+            namespaces=[NAMESPACE, "b"],
+            scopes=["read"],
+            expires_at=datetime.now(UTC) + expires,
+        )
     call(db, "revoke_key", prefix="magray_valid")
 
 
@@ -163,20 +184,24 @@ def _backups(db: Connection[Any]) -> list[str]:
     """A chain that was proved, and a backup that is damaged."""
     proven = "2026-11-20T12:00:00Z"
     call(
-        db, "mirror_backups", windows=[WINDOW],
+        db,
+        "mirror_backups",
+        windows=[WINDOW],
         backups=[
             backup("first", 0, proven_at=proven, verified_at=proven),
             backup("second", 5, kind="incremental", parent="first", chain="first", bytes=1 << 40),
             backup("third", 6, kind="compressed", tier="cold", fault="a pack is missing"),
         ],
-    )  # fmt: skip
+    )
     return ["first", "second", "third"]
 
 
 def _runs(db: Connection[Any]) -> list[Any]:
     """One that goes on, one that ended well, one that failed."""
-    ids = [value(db, "select memory.begin_backup_run(%s, '{}')", action)
-           for action in ("backup", "verify", "restore")]  # fmt: skip
+    ids = [
+        value(db, "select memory.begin_backup_run(%s, '{}')", action)
+        for action in ("backup", "verify", "restore")
+    ]
     note = "select memory.note_backup_run(%s, 'copying', 5, 10, %s, %s)"
     db.execute(note, (ids[0], None, None))
     db.execute(note, (ids[1], Jsonb({"id": "first"}), None))

@@ -124,9 +124,13 @@ def bearer(key: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    url: str, *, pool_size: int = 4, memory: dict[str, Any] | None = None,
-    server: EmbeddedServer | None = None, **more: Any,
-) -> AsyncIterator[Running]:  # fmt: skip
+    url: str,
+    *,
+    pool_size: int = 4,
+    memory: dict[str, Any] | None = None,
+    server: EmbeddedServer | None = None,
+    **more: Any,
+) -> AsyncIterator[Running]:
     """The service on the database at `url`.
 
     `memory` is the section of that name in magray.toml, `more` are settings of their own. With a

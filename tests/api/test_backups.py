@@ -216,9 +216,13 @@ SETTINGS = BackupSettings()
 def moment(**changed: Any) -> Moment:
     at = now()
     usual = {
-        "now": at, "newest_full": at - timedelta(hours=1), "newest_compressed": None,
-        "unread": at - timedelta(days=1), "proven": at - timedelta(days=1), "wal_bytes": 0,
-    }  # fmt: skip
+        "now": at,
+        "newest_full": at - timedelta(hours=1),
+        "newest_compressed": None,
+        "unread": at - timedelta(days=1),
+        "proven": at - timedelta(days=1),
+        "wal_bytes": 0,
+    }
     ago = {name: at - value for name, value in changed.items() if isinstance(value, timedelta)}
     return Moment(**{**usual, **changed, **ago})
 
@@ -249,17 +253,22 @@ def test_when_it_will_be_due_is_known_where_a_clock_decides() -> None:
     asked = moment()
     hour, day = timedelta(hours=1), timedelta(days=1)
     assert due_at(asked, SETTINGS) == {
-        "full": asked.now + 23 * hour, "verify": asked.now + 6 * day, "drill": asked.now + 6 * day,
-    }  # fmt: skip
+        "full": asked.now + 23 * hour,
+        "verify": asked.now + 6 * day,
+        "drill": asked.now + 6 * day,
+    }
     assert due_at(moment(newest_full=None), SETTINGS) == {}
 
 
 def test_what_is_due_comes_in_order_of_urgency() -> None:
     long_ago = timedelta(days=30)
     everything = moment(
-        newest_full=long_ago, unread=long_ago, proven=long_ago, wal_bytes=1 << 40,
+        newest_full=long_ago,
+        unread=long_ago,
+        proven=long_ago,
+        wal_bytes=1 << 40,
         pressure_at=timedelta(0),
-    )  # fmt: skip
+    )
     assert what(everything) == ["full", "compressed", "incremental", "verify", "drill"]
     never = BackupSettings(full_hours=0, incremental_mb=0, verify_days=0, drill_days=0)
     assert what(everything, never) == ["compressed"]

@@ -86,11 +86,18 @@ async def test_the_tag_of_an_answer_is_the_tag_of_the_next_request(
 @pytest.mark.parametrize(
     ("header", "matches"),
     [
-        ("TAG", True), ("*", True), ('"x" ,TAG', True), ('W/"x", TAG,', True),
-        ('"a,b", TAG', True), ("W/TAG", False), ('"x"', False), ('""', False), ('"*"', False),
+        ("TAG", True),
+        ("*", True),
+        ('"x" ,TAG', True),
+        ('W/"x", TAG,', True),
+        ('"a,b", TAG', True),
+        ("W/TAG", False),
+        ('"x"', False),
+        ('""', False),
+        ('"*"', False),
         ('W/"x", W/TAG', False),
     ],
-)  # fmt: skip
+)
 async def test_which_tags_match(
     api: httpx2.AsyncClient, memory: dict[str, Any], header: str, *, matches: bool
 ) -> None:

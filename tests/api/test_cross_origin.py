@@ -37,10 +37,14 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
 @pytest.mark.parametrize("origin", [APP, "https://a.example.com"])
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/memories"), ("PATCH", "/v1/memories/01a209d9-e3e3-77da-be23-e6d3b884dc3e"),
-     ("DELETE", "/v1/memories/01a209d9-e3e3-77da-be23-e6d3b884dc3e"), ("GET", "/v1/layers"),
-     ("PUT", "/v1/alerts/silence")],
-)  # fmt: skip
+    [
+        ("POST", "/v1/memories"),
+        ("PATCH", "/v1/memories/01a209d9-e3e3-77da-be23-e6d3b884dc3e"),
+        ("DELETE", "/v1/memories/01a209d9-e3e3-77da-be23-e6d3b884dc3e"),
+        ("GET", "/v1/layers"),
+        ("PUT", "/v1/alerts/silence"),
+    ],
+)
 async def test_a_preflight_of_a_known_origin_is_answered_without_a_key(
     open_to: Running, origin: str, method: str, path: str
 ) -> None:

@@ -33,14 +33,20 @@ def seed(url: str) -> None:
     with session(url) as db:
         for namespace in ("n", "m"):
             for number in range(3):
-                made = one(db, "remember", namespace=namespace, content=f"{number}",
-                           kind="session_data", importance=1.0,
-                           now=NOW - timedelta(hours=20))  # fmt: skip
+                made = one(
+                    db,
+                    "remember",
+                    namespace=namespace,
+                    content=f"{number}",
+                    kind="session_data",
+                    importance=1.0,
+                    now=NOW - timedelta(hours=20),
+                )
                 db.execute(
                     "insert into memory_data.usage (namespace, id, access_count, first_access,"
                     " last_access, context_relevance) values (%s, %s, 50, %s, %s, %s)",
                     (namespace, made["id"], NOW - timedelta(hours=20), NOW, (1, 0.5, 0.5)[number]),
-                )  # fmt: skip
+                )
             gone = [
                 one(db, "remember", namespace=namespace, content=f"x{n}")["id"] for n in range(5)
             ]
@@ -124,12 +130,17 @@ async def test_only_ones_own_namespace(service: Running) -> None:
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ({"layer": "attic"}, 422), ({"cursor": "no cursor"}, 422),
-        ({"cursor": "YSBiIGMgZA=="}, 422), ({"action": "explode"}, 400), ({"limit": 0}, 400),
-        ({"id": "x"}, 400), ({"since": "x"}, 422), ({"since": "0.5"}, 422),
+        ({"layer": "attic"}, 422),
+        ({"cursor": "no cursor"}, 422),
+        ({"cursor": "YSBiIGMgZA=="}, 422),
+        ({"action": "explode"}, 400),
+        ({"limit": 0}, 400),
+        ({"id": "x"}, 400),
+        ({"since": "x"}, 422),
+        ({"since": "0.5"}, 422),
         ({"layer": "a\x00"}, 422),
     ],
-)  # fmt: skip
+)
 async def test_what_cannot_be_is_refused(
     service: Running, query: dict[str, Any], status: int
 ) -> None:

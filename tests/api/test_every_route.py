@@ -28,8 +28,7 @@ pytestmark = pytest.mark.anyio
 
 # Where no other backup can be taken: the service of these tests knows no place for any.
 WITHOUT_A_PLACE = {"take_backup", "verify_backup", "drill_backup", "restore"}
-ACTIONS = {"promote", "keep", "evict", "compress", "archive", "expire", "forget",
-           "restore"}  # fmt: skip
+ACTIONS = {"promote", "keep", "evict", "compress", "archive", "expire", "forget", "restore"}
 BODIES: dict[str, list[dict[str, Any]]] = {
     "remember": [
         {"memories": [{"namespace": NAMESPACE, "content": "new", "kind": kind, "pinned": pinned}]}
@@ -45,8 +44,20 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "run_lifecycle": [{"dry_run": True}, {"dry_run": False}],
 }
 # Of what no document tells; those of the API's names mean the same.
-DASHBOARD = {"name": ["health", "layers", "kpis", "flow", "performance", "promotions", "alerts",
-                      "jobs", "backups"], "path": ["openapi.json"]}  # fmt: skip
+DASHBOARD = {
+    "name": [
+        "health",
+        "layers",
+        "kpis",
+        "flow",
+        "performance",
+        "promotions",
+        "alerts",
+        "jobs",
+        "backups",
+    ],
+    "path": ["openapi.json"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +142,11 @@ def smallest(document: dict[str, Any], schema: dict[str, Any], values: dict[str,
     if "enum" in schema:
         return schema["enum"][0]
     if "anyOf" in schema:
-        return None if {"type": "null"} in schema["anyOf"] else smallest(
-            document, schema["anyOf"][0], values)  # fmt: skip
+        return (
+            None
+            if {"type": "null"} in schema["anyOf"]
+            else smallest(document, schema["anyOf"][0], values)
+        )
     match schema["type"]:
         case "object":
             return {

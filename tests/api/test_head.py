@@ -55,9 +55,12 @@ async def test_every_route_that_answers_get_answers_head(
 ) -> None:
     (memory,) = await store(outside, namespace, "there", embedding=[1.0] * 8)
     fillings = {
-        "memory_id:uuid": memory, "run_id:uuid": memory, "name:str": "alerts",
-        "file_path:path": "swagger-ui.css", "path:str": "nothing",
-    }  # fmt: skip
+        "memory_id:uuid": memory,
+        "run_id:uuid": memory,
+        "name:str": "alerts",
+        "file_path:path": "swagger-ui.css",
+        "path:str": "nothing",
+    }
     tried = {}
     for route in service.app.routes:
         if "GET" not in route.methods:

@@ -77,11 +77,14 @@ class Caller:
         path = f"/v1/memories/{self.random.choice(self.ids[self.other])}"
         method, rest, body = self.random.choice(
             [
-                ("GET", "", None), ("DELETE", "", None), ("PATCH", "", {"pinned": True}),
-                ("GET", "/explain", None), ("GET", "/history", None),
+                ("GET", "", None),
+                ("DELETE", "", None),
+                ("PATCH", "", {"pinned": True}),
+                ("GET", "/explain", None),
+                ("GET", "/history", None),
                 ("POST", "/feedback", {"rating": 1}),
             ]
-        )  # fmt: skip
+        )
         answer = await self.client.request(method, path + rest, json=body)
         assert answer.status_code == 404, (method, rest, answer.text)
         named = await self.client.request(
@@ -125,11 +128,13 @@ async def fill(service: Running, clients: dict[str, httpx2.AsyncClient]) -> dict
         texts = [f"{name} shared number {number}" for number in range(40)]
         memories = [
             {
-                "namespace": name, "content": text, "kind": KINDS[number % 3],
+                "namespace": name,
+                "content": text,
+                "kind": KINDS[number % 3],
                 "embedding": vector_of(text).tolist(),
             }
             for number, text in enumerate(texts)
-        ]  # fmt: skip
+        ]
         answer = await client.post("/v1/memories", json={"memories": memories})
         assert answer.status_code == 201
         ids[name] = [row["id"] for row in answer.json()["memories"]]

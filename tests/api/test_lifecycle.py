@@ -19,8 +19,11 @@ async def expired_asset(service: Running, namespace: str) -> str:
     """A memory whose time is up and whose partition stays."""
     client = service.client(await service.key())
     memory = {
-        "namespace": namespace, "content": "x", "kind": "core_concept", "ttl": 0.001,
-    }  # fmt: skip
+        "namespace": namespace,
+        "content": "x",
+        "kind": "core_concept",
+        "ttl": 0.001,
+    }
     answer = await client.post("/v1/memories", json={"memories": [memory]})
     one_id: str = answer.json()["memories"][0]["id"]
     return one_id
@@ -35,9 +38,10 @@ async def test_a_dry_run_tells_and_a_run_does(service: Running) -> None:
         told = (await client.post("/v1/lifecycle/run", json={"dry_run": True})).json()
         assert told["dry_run"] is True
         mine = [
-            one["change"] for one in told["changes"]
+            one["change"]
+            for one in told["changes"]
             if one["step"] == "expire" and one["change"]["from_id"] == memory
-        ]  # fmt: skip
+        ]
         assert [(one["action"], one["namespace"]) for one in mine] == [("delete", "lifecycle")]
         done = (await client.post("/v1/lifecycle/run", json={})).json()
         assert done == {**told, "dry_run": False}

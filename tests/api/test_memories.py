@@ -205,9 +205,16 @@ async def test_explain_tells_every_criterion(api: httpx2.AsyncClient, namespace:
     assert answer.status_code == 200
     criteria = {one["criterion"]: one for one in answer.json()["criteria"]}
     assert set(criteria) >= {
-        "relevance", "recency", "frequency", "importance", "ml_score", "access_count", "time_span",
-        "user_rating", "context_relevance",
-    }  # fmt: skip
+        "relevance",
+        "recency",
+        "frequency",
+        "importance",
+        "ml_score",
+        "access_count",
+        "time_span",
+        "user_rating",
+        "context_relevance",
+    }
     assert criteria["access_count"]["passed"] is False
     assert criteria["access_count"]["threshold"] == 3
     assert criteria["user_rating"]["passed"] is True  # nobody rated it

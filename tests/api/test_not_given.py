@@ -108,9 +108,16 @@ async def test_an_edit_leaves_what_says_nothing_as_it_is(
     api: httpx2.AsyncClient, namespace: str
 ) -> None:
     (memory,) = await store(
-        api, namespace, "stays", metadata={"a": 1}, importance=0.25, kind="snippet",
-        language="german", session="s", ttl="3 days",
-    )  # fmt: skip
+        api,
+        namespace,
+        "stays",
+        metadata={"a": 1},
+        importance=0.25,
+        kind="snippet",
+        language="german",
+        session="s",
+        ttl="3 days",
+    )
     path, params = f"/v1/memories/{memory}", {"namespace": namespace}
     before = await record(api, path, namespace)
     for nothing in NOTHING:
@@ -195,9 +202,13 @@ async def test_every_optional_parameter_of_every_route_may_be_empty(
             assert answer.is_success, (method, path, optional, answer.text)
             tried.update((route.path, name) for name in optional)
     assert {
-        ("/v1/memories", "kind"), ("/v1/memories", "cursor"), ("/v1/memories", "limit"),
-        ("/v1/decisions", "action"), ("/v1/decisions", "id"), ("/v1/kpis/history", "hours"),
-    } <= tried  # fmt: skip
+        ("/v1/memories", "kind"),
+        ("/v1/memories", "cursor"),
+        ("/v1/memories", "limit"),
+        ("/v1/decisions", "action"),
+        ("/v1/decisions", "id"),
+        ("/v1/kpis/history", "hours"),
+    } <= tried
     listed = await client.get(f"/v1/memories?kind={nothing}&kind=snippet&layer=&session=")
     assert listed.json()["memories"] == []
     listed = await client.get("/v1/memories?kind=&layer=&session=")

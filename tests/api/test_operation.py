@@ -72,11 +72,33 @@ async def test_the_document_names_every_route_and_its_problems(service: Running)
         for operation in path.values()
     }
     assert set(operations) == {
-        "remember", "list_memories", "get", "update", "forget", "rate", "explain", "history",
-        "search", "layers", "list_decisions", "run_lifecycle", "list_backups", "take_backup",
-        "verify_backup", "drill_backup", "backup_run", "restore", "kpis", "kpi_history", "alerts",
-        "acknowledge_alert", "silence_alert", "live", "ready", "health",
-    }  # fmt: skip
+        "remember",
+        "list_memories",
+        "get",
+        "update",
+        "forget",
+        "rate",
+        "explain",
+        "history",
+        "search",
+        "layers",
+        "list_decisions",
+        "run_lifecycle",
+        "list_backups",
+        "take_backup",
+        "verify_backup",
+        "drill_backup",
+        "backup_run",
+        "restore",
+        "kpis",
+        "kpi_history",
+        "alerts",
+        "acknowledge_alert",
+        "silence_alert",
+        "live",
+        "ready",
+        "health",
+    }
     for name, operation in operations.items():
         assert operation["summary"]
         assert operation["tags"]

@@ -50,12 +50,14 @@ def serving(url: str) -> Iterator[Server]:
             found.headers = bearer(await service.key(NAMESPACE))
             memories = [
                 {
-                    "namespace": NAMESPACE, "content": f"{kind} {n}", "kind": kind,
+                    "namespace": NAMESPACE,
+                    "content": f"{kind} {n}",
+                    "kind": kind,
                     "embedding": [1.0] + [0.0] * (DIM - 1),
                 }
                 for kind in ("recent_query", "snippet", "core_concept")
                 for n in range(10)
-            ]  # fmt: skip
+            ]
             stored = await service.http.post(
                 "/v1/memories", json={"memories": memories}, headers=found.headers
             )

@@ -75,15 +75,18 @@ async def test_every_filter_narrows(api: httpx2.AsyncClient, namespace: str) -> 
         api,
         [
             {
-                "namespace": namespace, "content": f"word number {n}", "session": f"s{n}",
-                "kind": kind, "metadata": {"speaker": name, "nested": {"n": n}},
+                "namespace": namespace,
+                "content": f"word number {n}",
+                "session": f"s{n}",
+                "kind": kind,
+                "metadata": {"speaker": name, "nested": {"n": n}},
                 "created_at": f"2024-0{n + 1}-01T00:00:00Z",
             }
             for n, (kind, name) in enumerate(
                 [("recent_query", "Ann"), ("snippet", "Bob"), ("core_concept", "Eve")]
             )
         ],
-    )  # fmt: skip
+    )
     cases: list[tuple[dict[str, Any], set[int]]] = [
         ({}, {0, 1, 2}),
         ({"layers": ["insights"]}, {1}),

@@ -205,11 +205,16 @@ async def test_deep_metadata_is_stored_or_refused(
 @pytest.mark.parametrize(
     "odd",
     [
-        "9" * 6000, "-" + "9" * 6000, "1e400", "1" + "0" * 400 + ".5", "0." + "3" * 6000,
-        "[" * 1200 + "]" * 1200, '{"x":' * 3000 + "1" + "}" * 3000,
+        "9" * 6000,
+        "-" + "9" * 6000,
+        "1e400",
+        "1" + "0" * 400 + ".5",
+        "0." + "3" * 6000,
+        "[" * 1200 + "]" * 1200,
+        '{"x":' * 3000 + "1" + "}" * 3000,
     ],
     ids=range(7),
-)  # fmt: skip
+)
 async def test_what_is_there_already_is_shown_whatever_it_is(
     service: Running, api: httpx2.AsyncClient, namespace: str, odd: str
 ) -> None:
@@ -269,9 +274,11 @@ async def test_a_parameter_that_cannot_be_is_named(
         "0001-01-01T00:00:00Z",
         "0001-01-01T00:00:00+14:00",
         "0001-01-01T00:00:00-14:00",
-        "1900-02-28T23:59:59.999999Z", "1970-01-01T00:00:00", "2024-02-29T12:00:00+05:45",
+        "1900-02-28T23:59:59.999999Z",
+        "1970-01-01T00:00:00",
+        "2024-02-29T12:00:00+05:45",
     ],
-)  # fmt: skip
+)
 async def test_an_old_memory_is_read_back_wherever_it_is_shown(
     api: httpx2.AsyncClient, namespace: str, moment: str
 ) -> None:
@@ -304,11 +311,24 @@ async def test_a_memory_of_the_future_is_refused(
         (kind, ttl)
         for kind in ("recent_query", "snippet", "core_concept")
         for ttl in (
-            1, 10**10, "1 microsecond", "100 years", "7000 years", "8000 years", "250000 years",
-            "1000000 years", "infinity", "-infinity", "P1D", "1 day -1 day", "soon", "", "0x10",
+            1,
+            10**10,
+            "1 microsecond",
+            "100 years",
+            "7000 years",
+            "8000 years",
+            "250000 years",
+            "1000000 years",
+            "infinity",
+            "-infinity",
+            "P1D",
+            "1 day -1 day",
+            "soon",
+            "",
+            "0x10",
         )
     ],
-)  # fmt: skip
+)
 async def test_any_ttl_is_kept_or_refused_and_never_spoils_a_list(
     api: httpx2.AsyncClient, namespace: str, kind: str, ttl: int | str
 ) -> None:
@@ -344,12 +364,22 @@ async def test_extreme_times_filter(
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[]", "null", '"x"', "{}", '{"memories": {}}', '{"memories": [null]}',
-     '{"memories": [{"namespace": "n"}]}', '{"memories": [{"namespace": 1, "content": "x"}]}',
-     '{"memories": [{"namespace": "n", "content": "\\ud800"}]}',
-     '{"memories": [{"namespace": "n", "content": "x", "wait": 1}]}',
-     '{"memories": [{"namespace": "n", "content": "x"}], "wait": "true"}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"x"',
+        "{}",
+        '{"memories": {}}',
+        '{"memories": [null]}',
+        '{"memories": [{"namespace": "n"}]}',
+        '{"memories": [{"namespace": 1, "content": "x"}]}',
+        '{"memories": [{"namespace": "n", "content": "\\ud800"}]}',
+        '{"memories": [{"namespace": "n", "content": "x", "wait": 1}]}',
+        '{"memories": [{"namespace": "n", "content": "x"}], "wait": "true"}',
+    ],
+)
 async def test_a_body_of_another_shape_is_refused(api: httpx2.AsyncClient, body: str) -> None:
     found = problem(await api.post("/v1/memories", **raw(body)), 400, code="ML400")
     assert found["detail"]
@@ -375,10 +405,13 @@ async def test_unknown_paths_ids_and_methods_are_problems_too(
     problem(await api.get("/v1/memories/not-an-id", params=params), 404)
     unknown = f"/v1/memories/{uuid.uuid4()}"
     for method, path, body in (
-        ("GET", unknown, None), ("PATCH", unknown, {}), ("DELETE", unknown, None),
-        ("GET", f"{unknown}/explain", None), ("GET", f"{unknown}/history", None),
+        ("GET", unknown, None),
+        ("PATCH", unknown, {}),
+        ("DELETE", unknown, None),
+        ("GET", f"{unknown}/explain", None),
+        ("GET", f"{unknown}/history", None),
         ("POST", f"{unknown}/feedback", {"rating": 3}),
-    ):  # fmt: skip
+    ):
         problem(await api.request(method, path, params=params, json=body), 404, code="ML404")
     not_allowed = await api.put("/v1/search", json={})
     problem(not_allowed, 405)

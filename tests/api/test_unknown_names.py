@@ -84,9 +84,11 @@ async def test_no_route_that_takes_no_body_ignores_one(
         if handler.parsed_data_field is None and method != "OPTIONS"
     }
     assert {
-        ("POST", "/v1/backups/drill"), ("POST", "/v1/backups/x/verify"),
-        ("POST", "/v1/alerts/7/acknowledge"), ("GET", "/health"),
-    } <= bodiless  # fmt: skip
+        ("POST", "/v1/backups/drill"),
+        ("POST", "/v1/backups/x/verify"),
+        ("POST", "/v1/alerts/7/acknowledge"),
+        ("GET", "/health"),
+    } <= bodiless
     for method, path in sorted(bodiless):
         for body in (b'{"nmespace": "x"}', b"[]", b"null", b"words"):
             answer = await api.request(method, path, content=body)

@@ -119,13 +119,18 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
         while value(db, "select count(*) = 0 from memory.alerts where severity = 'critical'"):
             call(db, "check_alerts", now=now)
     alerts = (await api.get("/v1/alerts")).json()["alerts"]
-    (high,) = [one for one in alerts if one["rule"] == "memory pressure high"
-               and one["scope"] == "interact"]  # fmt: skip
+    (high,) = [
+        one
+        for one in alerts
+        if one["rule"] == "memory pressure high" and one["scope"] == "interact"
+    ]
     assert (high["state"], high["severity"]) == ("open", "critical")
     health = (await service.http.get("/health")).json()
     assert health["status"] == "failing"
     assert {reason["rule"] for reason in health["reasons"]} == {
-        "memory pressure high", "check of alerts"}  # fmt: skip
+        "memory pressure high",
+        "check of alerts",
+    }
     for one in alerts:
         answer = await api.post(f"/v1/alerts/{one['id']}/acknowledge")
         assert answer.status_code == 200
@@ -135,8 +140,11 @@ async def test_alerts_are_listed_acknowledged_and_silenced(
     silenced = await api.put(
         "/v1/alerts/silence", json={"rule": "memory pressure high", "until": until}
     )
-    assert {one["silenced_until"] is not None for one in silenced.json()["alerts"]
-            if one["rule"] == "memory pressure high"} == {True}  # fmt: skip
+    assert {
+        one["silenced_until"] is not None
+        for one in silenced.json()["alerts"]
+        if one["rule"] == "memory pressure high"
+    } == {True}
     unknown = await api.put("/v1/alerts/silence", json={"rule": "x", "until": None})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "ML404")
     for beyond in (10**19, -(10**30)):

@@ -39,9 +39,10 @@ def magray(*arguments: str, may_fail: bool = False) -> None:
 def ask(base: str, path: str, body: object) -> None:
     key = Path(".magray/key").read_text().strip()
     request = urllib.request.Request(  # noqa: S310
-        base + path, json.dumps(body).encode(),
+        base + path,
+        json.dumps(body).encode(),
         {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
         print(path, answer.status, answer.read()[:300], flush=True)
 

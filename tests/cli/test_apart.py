@@ -25,9 +25,13 @@ def begin(home: Home, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
     log = home.path / f"{arguments[0]}-{time.monotonic_ns()}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [PROGRAM, *arguments], cwd=home.path, env=home.environment, text=True,
-            stdout=errors, stderr=errors,
-        )  # fmt: skip
+            [PROGRAM, *arguments],
+            cwd=home.path,
+            env=home.environment,
+            text=True,
+            stdout=errors,
+            stderr=errors,
+        )
     home.started.append(process)
     return process, log
 
@@ -54,11 +58,14 @@ def postgres(home: Home, port: int) -> subprocess.Popen[str]:
 def reached(home: Home, port: int, login: str, **more: str) -> Home:
     """A place from which the database is reached by password."""
     secret = "postgres_password" if login == "postgres" else "magray_password"
-    return Home(home.path, {
-        "MAGRAY_DATABASE_URL": f"postgresql://{login}@127.0.0.1:{port}/magray",
-        "MAGRAY_DATABASE_PASSWORD_FILE": str(home.path / "secrets" / secret),
-        **more,
-    })  # fmt: skip
+    return Home(
+        home.path,
+        {
+            "MAGRAY_DATABASE_URL": f"postgresql://{login}@127.0.0.1:{port}/magray",
+            "MAGRAY_DATABASE_PASSWORD_FILE": str(home.path / "secrets" / secret),
+            **more,
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +73,13 @@ def admin(home: Home, port: int, postgres: subprocess.Popen[str]) -> Home:
     """Where migrations and backups are run; the database is migrated."""
     del postgres
     made = reached(
-        home, port, "postgres", MAGRAY_DATA_DIR=str(home.path / "work"),
+        home,
+        port,
+        "postgres",
+        MAGRAY_DATA_DIR=str(home.path / "work"),
         MAGRAY_BACKUP__DIRECTORY=str(home.path / "repository"),
         MAGRAY_BACKUP__WAL_DIRECTORY=str(home.path / "wal"),
-    )  # fmt: skip
+    )
     made.run("migrate", "--secrets", "secrets")
     return made
 
@@ -107,8 +117,10 @@ def test_service_and_jobs_work_apart(home: Home, admin: Home, port: int) -> None
         assert refused.status_code == 404
         assert "magray jobs" in refused.json()["detail"]
         assert client.get("/health/ready").status_code == 200
-    until(lambda: admin.psql("select runner from memory.jobs where name = 'heartbeat'") ==
-          "service", "a heartbeat")  # fmt: skip
+    until(
+        lambda: admin.psql("select runner from memory.jobs where name = 'heartbeat'") == "service",
+        "a heartbeat",
+    )
     # the service itself ran none: it only answers
     assert "runs the jobs" in log.read_text()
     assert "runs the jobs" not in service.log.read_text()

@@ -196,8 +196,9 @@ def test_a_file_that_is_gone_is_settled_when_told(
     assert would["action"] == "missing, would settle: 1 erased, 1 lost, 0 copies"
     (done,) = rows(place.run("archive", "clean", "--accept-missing", "--json").stdout)
     assert (done["file"], done["action"]) == (
-        would["file"], "missing, settled: 1 erased, 1 lost, 0 copies",
-    )  # fmt: skip
+        would["file"],
+        "missing, settled: 1 erased, 1 lost, 0 copies",
+    )
     place.run("archive", "run")
     checked = {row["condition"]: row for row in rows(place.run("check", "--json").stdout)}
     assert checked["archive files"]["ok"]

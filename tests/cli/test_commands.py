@@ -86,7 +86,9 @@ def test_psql_obeys_its_own_arguments(service: Service, home: Home) -> None:
 def test_a_password_is_offered_to_its_own_host_and_user_only(tmp_path: Path) -> None:
     variables = where_to(r"postgresql://ann:a:b\c@one,two:5433/memory?connect_timeout=3", tmp_path)
     assert Path(variables["PGPASSFILE"]).read_text().splitlines() == [
-        r"one:*:*:ann:a\:b\\c", r"two:*:*:ann:a\:b\\c"]  # fmt: skip
+        r"one:*:*:ann:a\:b\\c",
+        r"two:*:*:ann:a\:b\\c",
+    ]
     assert "a:b" not in Path(variables["PGSERVICEFILE"]).read_text()
     assert "connect_timeout=3" in Path(variables["PGSERVICEFILE"]).read_text()
     assert "PGPASSFILE" not in where_to("postgresql://ann@one/memory", tmp_path)
@@ -168,10 +170,17 @@ def test_ctrl_c_is_for_psql_and_not_for_the_database(service: Service, home: Hom
 def test_keys_are_made_listed_used_and_revoked(service: Service, home: Home) -> None:
     (made,) = rows(
         home.run(
-            "keys", "create", "--name", "app [red]", "--namespace", "mine", "--scope", "read",
+            "keys",
+            "create",
+            "--name",
+            "app [red]",
+            "--namespace",
+            "mine",
+            "--scope",
+            "read",
             "--json",
         ).stdout
-    )  # fmt: skip
+    )
     assert made["namespaces"] == ["mine"]
     assert made["scopes"] == ["read"]
     with service.client(made["key"]) as client:
@@ -379,11 +388,17 @@ run()
 
 @pytest.mark.parametrize(
     "command",
-    [["check"], ["keys", "list"], ["logins", "list"], ["psql", "-c", "select 1"],
-     ["export", "--output", "new.jsonl"], ["archive", "list"],
-     ["forget", "--namespace", "ann", "--yes"]],
+    [
+        ["check"],
+        ["keys", "list"],
+        ["logins", "list"],
+        ["psql", "-c", "select 1"],
+        ["export", "--output", "new.jsonl"],
+        ["archive", "list"],
+        ["forget", "--namespace", "ann", "--yes"],
+    ],
     ids=lambda command: command[0],
-)  # fmt: skip
+)
 def test_where_there_is_no_database_none_is_made(command: list[str], tmp_path: Path) -> None:
     """A mistyped directory is named, and stays as it is."""
     place = Home(tmp_path, {"MAGRAY_DATA_DIR": str(tmp_path / "mistyped")})
@@ -397,7 +412,18 @@ def test_where_there_is_no_database_none_is_made(command: list[str], tmp_path: P
 
 def test_help_names_every_command(home: Home) -> None:
     text = home.run("--help").stdout
-    for command in ("serve", "demo", "migrate", "check", "psql", "import", "export", "archive",
-                    "forget", "keys", "sql"):  # fmt: skip
+    for command in (
+        "serve",
+        "demo",
+        "migrate",
+        "check",
+        "psql",
+        "import",
+        "export",
+        "archive",
+        "forget",
+        "keys",
+        "sql",
+    ):
         assert command in text
     assert re.search(r"\d+\.\d+", home.run("--version").stdout)

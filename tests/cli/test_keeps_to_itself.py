@@ -66,8 +66,10 @@ class Place:
         environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(home),
-            **{f"XDG_{name}_HOME": str(home / name.lower())
-               for name in ("CACHE", "CONFIG", "DATA", "STATE")},
+            **{
+                f"XDG_{name}_HOME": str(home / name.lower())
+                for name in ("CACHE", "CONFIG", "DATA", "STATE")
+            },
             "XDG_RUNTIME_DIR": str(home / "run"),
             "TMPDIR": str(self.folder / "tmp"),
             "PYTHONPATH": f"{self.folder / 'watch'}:{ROOT}",
@@ -76,7 +78,7 @@ class Place:
             "KEEPING_LOG": str(self.folder / "log"),
             "KEEPING_COUNTS": str(self.folder / "counts"),
             **more,
-        }  # fmt: skip
+        }
         command = [sys.executable, *arguments]
         if may_be_alone():
             command = [*ALONE, "bash", "-c", INSIDE, "inside", *command]
@@ -161,10 +163,11 @@ def test_the_watch_sees_what_it_looks_for(place: Place) -> None:
 @pytest.mark.parametrize("first", ["", "import onnxruntime; "])
 def test_the_library_keeps_to_itself(place: Place, first: str) -> None:
     place.run(
-        "-c", f"{first}import service\n"
+        "-c",
+        f"{first}import service\n"
         "from service.core.embedding.minilm import load_minilm\n"
-        "import time; model = load_minilm(); model.embed_query('hello'); time.sleep(0.5)"
-    )  # fmt: skip
+        "import time; model = load_minilm(); model.embed_query('hello'); time.sleep(0.5)",
+    )
     if first:  # what its import alone leaves is not ours; that nothing is sent is
         assert place.tried()["Ip OutNoRoutes"] == 0
     else:
@@ -173,9 +176,10 @@ def test_the_library_keeps_to_itself(place: Place, first: str) -> None:
 
 def test_what_the_user_sets_himself_is_obeyed(place: Place) -> None:
     said = place.run(
-        "-c", "import service, os; print(os.environ['ORT_DISABLE_TELEMETRY'])",
+        "-c",
+        "import service, os; print(os.environ['ORT_DISABLE_TELEMETRY'])",
         ORT_DISABLE_TELEMETRY="0",
-    )  # fmt: skip
+    )
     assert said == "0\n"
 
 

@@ -28,8 +28,10 @@ def test_no_value_is_folded_in_a_pipe(
 ) -> None:
     """Somebody searches in it: a word cut in two is not found."""
     monkeypatch.delenv("COLUMNS", raising=False)
-    for show in (lambda: print_facts(LONG, as_json=False),
-                 lambda: print_rows([LONG], as_json=False, empty="")):  # fmt: skip
+    for show in (
+        lambda: print_facts(LONG, as_json=False),
+        lambda: print_rows([LONG], as_json=False, empty=""),
+    ):
         show()
         told = capsys.readouterr().out
         assert LONG["checks"] in told

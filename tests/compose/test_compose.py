@@ -55,15 +55,21 @@ class Compose:
 
     def __init__(self) -> None:
         self.environment = {
-            **os.environ, "COMPOSE_PROJECT_NAME": PROJECT, "MAGRAY_PORT": PORT,
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "MAGRAY_PORT": PORT,
             "COMPOSE_FILE": str(ROOT / "docker-compose.yml"),
-        }  # fmt: skip
+        }
 
     def __call__(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
-            ["docker", "compose", *arguments], cwd=ROOT, env=self.environment, text=True,
-            capture_output=True, check=False,
-        )  # fmt: skip
+            ["docker", "compose", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -72,9 +78,12 @@ class Compose:
         key = self("exec", "-T", "service", "cat", "/secrets/key", check=False).strip()
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace(":8080", f":{PORT}")],
-            cwd=cwd, env={**self.environment, "MAGRAY_API_KEY": key}, text=True,
-            capture_output=True, check=False,
-        )  # fmt: skip
+            cwd=cwd,
+            env={**self.environment, "MAGRAY_API_KEY": key},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -83,8 +92,10 @@ class Compose:
         container = self("ps", "--all", "--quiet", service).strip()
         return subprocess.run(
             ["docker", "inspect", "--format", shape, container],
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
 
     def sql(self, statement: str) -> str:
         return self("exec", "-T", "jobs", "magray", "psql", "-Atc", statement).strip()
@@ -92,9 +103,10 @@ class Compose:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         key = self("exec", "-T", "service", "cat", "/secrets/key").strip()
         request = urllib.request.Request(
-            f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(),
+            f"http://127.0.0.1:{PORT}{path}",
+            json.dumps(body).encode(),
             {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-        )  # fmt: skip
+        )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             found: dict[str, Any] = json.load(answer)
             return found
@@ -144,19 +156,23 @@ def test_containers_are_confined(compose: Compose, service: str) -> None:
 
 
 def test_the_service_has_no_special_rights(compose: Compose) -> None:
-    facts = compose.sql("select rolsuper, rolreplication, rolbypassrls from pg_roles"
-                        " where rolname = 'magray'")  # fmt: skip
+    facts = compose.sql(
+        "select rolsuper, rolreplication, rolbypassrls from pg_roles where rolname = 'magray'"
+    )
     assert facts == "f|f|f"
-    users = compose.sql("select distinct usename from pg_stat_activity where application_name ="
-                        " 'memory_app' or usename = 'magray'")  # fmt: skip
+    users = compose.sql(
+        "select distinct usename from pg_stat_activity where application_name ="
+        " 'memory_app' or usename = 'magray'"
+    )
     assert "magray" in users
 
 
 def test_pg_cron_runs_the_jobs(compose: Compose) -> None:
     until(
         lambda: compose.sql("select runner from memory.jobs where name = 'heartbeat'") == "pg_cron",
-        "a heartbeat of pg_cron", passing=PASSING,
-    )  # fmt: skip
+        "a heartbeat of pg_cron",
+        passing=PASSING,
+    )
     assert compose.sql("select runner from memory.job_runner()") == "pg_cron"
 
 
@@ -176,17 +192,29 @@ def test_a_killed_container_comes_back_and_nothing_is_lost(compose: Compose, vic
     before = compose.inspect(victim, "{{.State.StartedAt}}")
     # the process itself: `docker kill` would mean that somebody wanted it so
     os.kill(int(compose.inspect(victim, "{{.State.Pid}}")), signal.SIGKILL)
-    until(lambda: compose.inspect(victim, "{{.State.StartedAt}}") != before, "a new start",
-          passing=PASSING)  # fmt: skip
-    until(lambda: compose.inspect(victim, "{{.State.Health.Status}}") == "healthy", "health",
-          passing=PASSING)  # fmt: skip
     until(
-        lambda: stored["memories"][0]["id"] in [
-            row["id"]
-            for row in compose.post("/v1/search", {"namespace": "k", "query": victim})["results"]
-        ],
-        "what was written before", passing=PASSING,
-    )  # fmt: skip
+        lambda: compose.inspect(victim, "{{.State.StartedAt}}") != before,
+        "a new start",
+        passing=PASSING,
+    )
+    until(
+        lambda: compose.inspect(victim, "{{.State.Health.Status}}") == "healthy",
+        "health",
+        passing=PASSING,
+    )
+    until(
+        lambda: (
+            stored["memories"][0]["id"]
+            in [
+                row["id"]
+                for row in compose.post("/v1/search", {"namespace": "k", "query": victim})[
+                    "results"
+                ]
+            ]
+        ),
+        "what was written before",
+        passing=PASSING,
+    )
     assert compose.post(
         "/v1/memories", {"memories": [{"namespace": "k", "content": f"And after {victim}."}]}
     )["memories"][0]["created"]
@@ -222,5 +250,6 @@ def test_the_data_of_make_serve_moves_in(compose: Compose) -> None:
     assert compose.sql("select count(*) from memory.records") == "2"
     until(
         lambda: compose.sql("select runner from memory.jobs where name = 'heartbeat'") == "pg_cron",
-        "a heartbeat of pg_cron", passing=PASSING,
-    )  # fmt: skip
+        "a heartbeat of pg_cron",
+        passing=PASSING,
+    )

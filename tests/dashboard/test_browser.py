@@ -43,10 +43,17 @@ def service(shared_data: Path) -> Iterator[Running]:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with serving() as running:
         subprocess.run(
-            [BIN / "magray", "import", "--format", "locomo",
-             shared_data / "locomo" / "locomo-dev.json"],
-            cwd=running.folder, env=running.environment, check=True,
-        )  # fmt: skip
+            [
+                BIN / "magray",
+                "import",
+                "--format",
+                "locomo",
+                shared_data / "locomo" / "locomo-dev.json",
+            ],
+            cwd=running.folder,
+            env=running.environment,
+            check=True,
+        )
         yield running
 
 
@@ -107,8 +114,9 @@ def test_an_alert_opens_and_ends_without_a_reload(service: Running) -> None:
         db.execute(
             "update memory_data.alert_rule set lasts = '0' where name like 'memory pressure%'"
         )
-        db.execute("update memory_data.layer set eviction_policy = 'manual'"
-                   " where name = 'insights'")  # fmt: skip
+        db.execute(
+            "update memory_data.layer set eviction_policy = 'manual' where name = 'insights'"
+        )
         overfill(db, "insights")
         db.execute("select * from memory.measure_pressure()")
         db.execute("select * from memory.check_alerts()")

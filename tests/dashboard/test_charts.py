@@ -62,8 +62,9 @@ class Sampled:
         moments = [since + timedelta(seconds=every * one) for one in range(90, 181)]
         return [
             KpiPoint(at=at, kpi="search_rate", scope="all", value=1.0)
-            for one, at in enumerate(moments) if not 30 <= one < 60
-        ]  # fmt: skip
+            for one, at in enumerate(moments)
+            if not 30 <= one < 60
+        ]
 
 
 @pytest.mark.anyio

@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PARTS = ("health", "layers", "kpis", "flow", "performance", "promotions", "alerts", "jobs",
-         "backups")  # fmt: skip
+PARTS = (
+    "health",
+    "layers",
+    "kpis",
+    "flow",
+    "performance",
+    "promotions",
+    "alerts",
+    "jobs",
+    "backups",
+)
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -142,9 +151,20 @@ async def test_what_callers_wrote_is_text_and_never_markup(
     service: Running, visitor: httpx2.AsyncClient
 ) -> None:
     api = service.client(await service.key())
-    stored = (await api.post("/v1/memories", json={"memories": [
-        {"namespace": SCRIPT, "content": f"{SCRIPT} fox", "metadata": {"speaker": SCRIPT}}
-    ]})).json()["memories"][0]  # fmt: skip
+    stored = (
+        await api.post(
+            "/v1/memories",
+            json={
+                "memories": [
+                    {
+                        "namespace": SCRIPT,
+                        "content": f"{SCRIPT} fox",
+                        "metadata": {"speaker": SCRIPT},
+                    }
+                ]
+            },
+        )
+    ).json()["memories"][0]
     found = await visitor.get("/search", params={"namespace": SCRIPT, "query": "fox"})
     assert "fox" in balanced(found.text)
     assert "<script" not in found.text
@@ -186,13 +206,30 @@ async def test_a_key_without_scope_admin_only_looks(service: Running) -> None:
 
 def test_words_for_numbers() -> None:
     assert [size(number) for number in (None, 0, 1023, 1536, 5 << 30)] == [
-        "\N{EN DASH}", "0 B", "1023 B", "1.5 kB", "5.0 GB"]  # fmt: skip
+        "\N{EN DASH}",
+        "0 B",
+        "1023 B",
+        "1.5 kB",
+        "5.0 GB",
+    ]
     assert [span(length) for length in (None, 0.25, 59, 3700, timedelta(days=2, hours=3))] == [
-        "\N{EN DASH}", "250 ms", "59 s", "1 h 1 min", "2 d 3 h"]  # fmt: skip
+        "\N{EN DASH}",
+        "250 ms",
+        "59 s",
+        "1 h 1 min",
+        "2 d 3 h",
+    ]
     assert [span(length) for length in (-3600, timedelta(seconds=-0.25))] == ["-1 h", "-250 ms"]
     values = (None, 0.0, 0.1234567, 12.5, 1234.4, 691_200, 2e-5)
     assert [words.number(value) for value in values] == [
-        "\N{EN DASH}", "0", "0.1235", "12.5", "1,234", "691,200", "0.00002"]  # fmt: skip
+        "\N{EN DASH}",
+        "0",
+        "0.1235",
+        "12.5",
+        "1,234",
+        "691,200",
+        "0.00002",
+    ]
     assert moment(datetime(2026, 6, 1, 12, 30, tzinfo=UTC)) == "2026-06-01 12:30"
 
 

@@ -79,9 +79,10 @@ def test_a_long_word_does_not_widen_the_page(service: Running, page: Page) -> No
     word = "w" * 300
     with httpx2.Client(base_url=service.base, timeout=60) as client:
         stored = client.post(
-            "/v1/memories", headers={"Authorization": f"Bearer {service.key}"},
+            "/v1/memories",
+            headers={"Authorization": f"Bearer {service.key}"},
             json={"memories": [{"namespace": "phone", "content": f"fox {word}"}]},
-        )  # fmt: skip
+        )
         assert stored.is_success
     page.get_by_label("Namespace").fill("phone")
     page.get_by_label("Question").fill("fox")

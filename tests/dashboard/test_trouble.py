@@ -59,9 +59,12 @@ def told(answer: httpx2.Response, *, status: int) -> str:
     ],
 )
 async def test_a_part_that_fails_says_so_in_its_place_and_once(
-    service: Running, visitor: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch,
-    error: Exception, words: str,
-) -> None:  # fmt: skip
+    service: Running,
+    visitor: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    words: str,
+) -> None:
     monkeypatch.setattr(service.backend.memory.housekeeping, "connection", failing(error))
     answer = await visitor.get("/panel/health", headers=HTMX)
     assert words in told(answer, status=200)

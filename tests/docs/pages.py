@@ -56,8 +56,8 @@ def commands(page: str) -> list[str]:
     """Every `magray …` of a page, in blocks and in sentences, with its arguments."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     found = [
-        re.split(r" # | <<|  +#", line[line.index("magray "):])[0].strip()
+        re.split(r" # | <<|  +#", line[line.index("magray ") :])[0].strip()
         for line in lines
         if re.search(r"(^|\s)magray \w", line)
-    ]  # fmt: skip
+    ]
     return [*found, *(span for span in spans(page) if re.search(r"(^|=\S* )magray [a-z]", span))]

@@ -36,9 +36,13 @@ def test_every_command_runs() -> None:
     def shell(script: str) -> str:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=folder, env=home.environment, text=True, capture_output=True, check=False,
+            cwd=folder,
+            env=home.environment,
+            text=True,
+            capture_output=True,
+            check=False,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, (script, done.stdout, done.stderr)
         return done.stdout
 

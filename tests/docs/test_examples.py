@@ -67,8 +67,9 @@ def test_every_block_is_run_by_some_test() -> None:
     for (_, words), test in ELSEWHERE.items():
         assert words in (ROOT / test).read_text()
     assert [page for page in GUIDES if "toml" in languages(page)] == [
-        "docs/backup.md", "docs/operating.md",
-    ]  # fmt: skip
+        "docs/backup.md",
+        "docs/operating.md",
+    ]
     assert [page for page in GUIDES if "python" in languages(page)] == ["docs/lifecycle.md"]
     assert [page for page in GUIDES if "json" in languages(page)] == [README]
 

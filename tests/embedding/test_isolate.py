@@ -70,9 +70,14 @@ def when(is_bad: Callable[[str], bool], fault: Answering) -> Answering:
 @pytest.fixture
 def embedder(endpoint: Endpoint) -> Iterator[CachedEmbedder]:
     made = OpenAIEmbedder(
-        "m", url=endpoint.url, dim=4, batch_size=16, document_timeout_s=1.5, query_timeout_s=1.5,
+        "m",
+        url=endpoint.url,
+        dim=4,
+        batch_size=16,
+        document_timeout_s=1.5,
+        query_timeout_s=1.5,
         stuck_timeout_s=1.5,
-    )  # fmt: skip
+    )
     embedder = CachedEmbedder(made, 100)
     yield embedder
     embedder.close()

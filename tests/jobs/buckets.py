@@ -107,11 +107,13 @@ def serve_bucket() -> Iterator[Bucket]:
         yield Bucket(
             url=f"s3://{name}/archive",
             environment={
-                "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL": endpoint,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_REGION": "us-east-1",
             },
             faults=faults,
-        )  # fmt: skip
+        )
     finally:
         server.shutdown()
         thread.join()

@@ -82,9 +82,10 @@ async def test_a_file_is_read_by_duckdb_and_pandas(
         params={"files": str(folder / "**" / "*.parquet")},
     ).fetchall()
     assert told == [
-        ("assets", 3, 2, 8, 9.0, None), ("insights", 2, 2, 8, 9.0, True),
+        ("assets", 3, 2, 8, 9.0, None),
+        ("insights", 2, 2, 8, 9.0, True),
         ("interact", 2, 2, 8, 9.0, True),
-    ]  # fmt: skip
+    ]
     version = duckdb.sql(
         "select value from parquet_kv_metadata($file) where key = 'magray.archive.version'",
         params={"file": str(path)},
@@ -114,9 +115,11 @@ async def test_numbers_in_json_keep_every_digit(clone_url: str, store: Store) ->
     metadata = '{"n": 0.1000000000000000055511151231257827, "big": 123456789012345678901234567890}'
     with session(clone_url) as db:
         made = value(
-            db, "select id from memory.remember_many('n', jsonb_build_array(jsonb_build_object("
-            "'content', 'x', 'metadata', %s::jsonb)))", metadata,
-        )  # fmt: skip
+            db,
+            "select id from memory.remember_many('n', jsonb_build_array(jsonb_build_object("
+            "'content', 'x', 'metadata', %s::jsonb)))",
+            metadata,
+        )
         hand(db, [made], value(db, "select now()"))
         await run(clone_url, store)
         async with archive_of(clone_url) as archive:
@@ -154,8 +157,10 @@ async def test_of_equal_memories_in_two_files_one_comes_back(clone_url: str, sto
         assert (told.restored, told.live, told.same_content) == (1, [], ids[1:])
         assert await restore(archive, store, "n") == told
         assert [bool(one["memory"]) for one in pictures(clone_url, ids).values()] == [
-            True, False, False,
-        ]  # fmt: skip
+            True,
+            False,
+            False,
+        ]
         # the same memory at two places: restored, and then its copy is what lives
         with session(clone_url) as db:
             db.execute("update memory_data.archived set restored_at = null")
@@ -176,8 +181,11 @@ async def test_a_damaged_file_stops_a_restore_before_anything(
     name = str(newest.relative_to(folder))
     async with archive_of(clone_url) as archive:
         for bad in (
-            good[:100] + bytes([good[100] ^ 1]) + good[101:], good[:-1], b"", good + b"\0",
-        ):  # fmt: skip
+            good[:100] + bytes([good[100] ^ 1]) + good[101:],
+            good[:-1],
+            b"",
+            good + b"\0",
+        ):
             newest.write_bytes(bad)
             with pytest.raises(DamagedObjectError, match="damaged") as caught:
                 await restore(archive, store, "n")
@@ -222,9 +230,12 @@ async def test_the_forgotten_leave_files_and_the_rest_stays(
     assert [str(path.relative_to(folder)) for path in stored(folder)] == [now]
     assert str(gone) not in set(pd.read_parquet(folder / now)["id"])
     assert counts(clone_url) == {
-        "archive_outbox": 0, "archive": 1, "archived": 11, "archive_erasure": 0,
+        "archive_outbox": 0,
+        "archive": 1,
+        "archived": 11,
+        "archive_erasure": 0,
         "archive_deletion": 0,
-    }  # fmt: skip
+    }
     async with archive_of(clone_url) as archive:
         assert {row["state"] for row in await check.verify(archive, store)} == {"ok"}
         assert (await restore(archive, store, "n")).restored == len(rest)
@@ -259,9 +270,10 @@ async def test_a_forgotten_namespace_is_nowhere(clone_url: str, store: Store, fo
     assert set(pd.read_parquet(stored(folder)[0])["namespace"]) == {"m"}
     with session(clone_url) as db:
         decided = rows(
-            db, "select action, count(*) from memory_data.decision"
+            db,
+            "select action, count(*) from memory_data.decision"
             " where namespace = 'n' and action = 'forget' group by 1",
-        )  # fmt: skip
+        )
         assert decided == [{"action": "forget", "count": 9}]
         for table in ("usage", "revision", "access_event"):
             assert value(

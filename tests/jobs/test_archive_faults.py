@@ -147,9 +147,16 @@ async def test_a_refused_deletion_is_told_and_tried_again(
         )
     # a user who wants to be forgotten is told that it is not done yet
     told = magray(
-        clone_url, "forget", "--namespace", "n", "--id", rest[0], "--yes", "--json",
+        clone_url,
+        "forget",
+        "--namespace",
+        "n",
+        "--id",
+        rest[0],
+        "--yes",
+        "--json",
         more=more(bucket),
-    )  # fmt: skip
+    )
     assert told.returncode == StorageError.exit_code
     assert '"waiting":2' in told.stdout
     assert len(await store.names("")) == 3

@@ -113,9 +113,13 @@ def test_without_the_extra_it_says_what_to_install(
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *arguments], env=hiding, cwd=tmp_path, capture_output=True, text=True,
+            [*COMMAND, *arguments],
+            env=hiding,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
 
     done = run("bench", "recall", "--data", write([TALK], name="talk.json"))
     assert done.returncode == PlatformError.exit_code

@@ -26,9 +26,18 @@ def folder() -> Iterator[Path]:
 @pytest.mark.timeout(900)
 def test_everything_is_compared_and_nothing_stays(clone_url: str, folder: Path) -> None:
     done = magray(
-        clone_url, "bench", "backup", "--memories", "1000", "--rounds", "1",
-        "--scratch", folder, "--json", patience=800,
-    )  # fmt: skip
+        clone_url,
+        "bench",
+        "backup",
+        "--memories",
+        "1000",
+        "--rounds",
+        "1",
+        "--scratch",
+        folder,
+        "--json",
+        patience=800,
+    )
     told = {row["name"]: row for row in rows(done)}
     full = told["full"]
     assert full["ratio"] == pytest.approx(full["value"] / full["reference"])

@@ -56,19 +56,36 @@ def test_metrics_by_hand() -> None:
     values = dict(zip(names, metrics(ranking, frozenset("abc"), [1, 2, 4, 10]), strict=True))
     third, two_thirds = pytest.approx(1 / 3), pytest.approx(2 / 3)
     assert values == {
-        "R@1": 0, "R@2": third, "R@4": two_thirds, "R@10": two_thirds,
-        "any@1": 0, "any@2": 1, "any@4": 1, "any@10": 1,
-        "all@1": 0, "all@2": 0, "all@4": 0, "all@10": 0,
+        "R@1": 0,
+        "R@2": third,
+        "R@4": two_thirds,
+        "R@10": two_thirds,
+        "any@1": 0,
+        "any@2": 1,
+        "any@4": 1,
+        "any@10": 1,
+        "all@1": 0,
+        "all@2": 0,
+        "all@4": 0,
+        "all@10": 0,
         "MRR": 0.5,
-    }  # fmt: skip
+    }
     assert metrics(ranking, frozenset("ab"), [4]) == [1, 1, 1, 0.5]
     assert metrics(ranking, frozenset("q"), [4]) == [0, 0, 0, 0]
     assert metrics([], frozenset("q"), [4]) == [0, 0, 0, 0]
 
 
 def test_questions_without_evidence_are_counted_not_asked() -> None:
-    turn = Turn(session=1, dia_id="D1:1", speaker="A", text="x", date=None, said_at=None,
-                caption=None, query=None)  # fmt: skip
+    turn = Turn(
+        session=1,
+        dia_id="D1:1",
+        speaker="A",
+        text="x",
+        date=None,
+        said_at=None,
+        caption=None,
+        query=None,
+    )
     questions = [
         Question(question="good", evidence=["D1:1"], category=4),
         Question(question="mended", evidence=["D:1:01"], category=1),
@@ -89,8 +106,12 @@ def test_groups_hold_the_questions_of_their_categories() -> None:
     rankings = {FUSED: [["a"], ["x", "a"], ["a"], []], BM25: [["a"], [], [], []]}
     groups = {group.name: group for group in evaluate(asked, rankings, [1, 2])}
     assert {name: group.questions for name, group in groups.items()} == {
-        HEADLINE: 2, "1 multi-hop": 1, "4 single-hop": 1, "5 adversarial": 2, OVERALL: 4,
-    }  # fmt: skip
+        HEADLINE: 2,
+        "1 multi-hop": 1,
+        "4 single-hop": 1,
+        "5 adversarial": 2,
+        OVERALL: 4,
+    }
     assert groups[HEADLINE].results[FUSED]["R@1"].value == 0.5
     assert groups[HEADLINE].results[FUSED]["MRR"].value == 0.75
     assert groups[HEADLINE].gains[BM25]["R@2"].value == 0.5

@@ -31,15 +31,27 @@ TURN = {"speaker": "Ann", "dia_id": "D1:1", "text": "Hello!"}
 
 
 async def bring(
-    memory: Memory, transfer: Transfer, path: Path, form: str = "jsonl", *, batch: int = 4,
-    report: Path | None = None, dry_run: bool = False, **choice: Any,
-) -> Outcome:  # fmt: skip
+    memory: Memory,
+    transfer: Transfer,
+    path: Path,
+    form: str = "jsonl",
+    *,
+    batch: int = 4,
+    report: Path | None = None,
+    dry_run: bool = False,
+    **choice: Any,
+) -> Outcome:
     chosen = Choice(**choice)
     with open_source(str(path)) as source, open_report(report and str(report)) as told:
         return await store(
-            memory, READERS[form](source, chosen), batch=batch, transfer=transfer, report=told,
-            skip_faults=chosen.skip_faults, dry_run=dry_run,
-        )  # fmt: skip
+            memory,
+            READERS[form](source, chosen),
+            batch=batch,
+            transfer=transfer,
+            report=told,
+            skip_faults=chosen.skip_faults,
+            dry_run=dry_run,
+        )
 
 
 def fault(path: Path, form: str = "jsonl", **choice: Any) -> FileError:
@@ -52,8 +64,10 @@ def fault(path: Path, form: str = "jsonl", **choice: Any) -> FileError:
     ("line", "words"),
     [
         (b'{"namespace": "n", "content": "a\\u0000b"}', ["$.content", "NUL"]),
-        (b'{"namespace": "n", "content": "x", "metadata": {"a": [1, {"b": "\\u0000"}]}}',
-         ["$.metadata.a[1].b", "NUL"]),
+        (
+            b'{"namespace": "n", "content": "x", "metadata": {"a": [1, {"b": "\\u0000"}]}}',
+            ["$.metadata.a[1].b", "NUL"],
+        ),
         (b'{"namespace": "n", "content": "x", "metadata": {"\\u0000": 1}}', ["a key", "NUL"]),
         (b'{"namespace": "n\\u0000", "content": "x"}', ["$.namespace", "NUL"]),
         (b'{"namespace": "n", "content": "a\\ud800"}', ["$.content", "d800", "surrogate"]),
@@ -69,12 +83,16 @@ def fault(path: Path, form: str = "jsonl", **choice: Any) -> FileError:
         (b'{"content": "x"}', ["namespace"]),
         (b'{"namespace": "n", "content": "\xff"}', ["not JSON"]),
         (b"[" * 2000, ["not JSON", "nested too deep"]),
-        (b'{"namespace": "n", "content": "x", "ttl": 5, "expires_at": "2999-01-01"}',
-         ["$.expires_at"]),
-        (b'{"namespace": "n", "content": "x", "ttl": 5, "expires_at": "2999-01-01T00:00:00Z"}',
-         ["ttl and expires_at"]),
+        (
+            b'{"namespace": "n", "content": "x", "ttl": 5, "expires_at": "2999-01-01"}',
+            ["$.expires_at"],
+        ),
+        (
+            b'{"namespace": "n", "content": "x", "ttl": 5, "expires_at": "2999-01-01T00:00:00Z"}',
+            ["ttl and expires_at"],
+        ),
     ],
-)  # fmt: skip
+)
 async def test_a_faulty_line_is_named_with_its_field(
     write: Callable[..., Path], line: bytes, words: list[str]
 ) -> None:
@@ -97,17 +115,22 @@ async def test_it_goes_on_past_faults_of_every_kind_and_reports_each(
     memory: Memory, transfer: Transfer, write: Callable[..., Path], tmp_path: Path
 ) -> None:
     lines = [
-        b'{"namespace": "n", "content": "one"}', b"{no json", b'{"namespace": "n", "content": ""}',
-        b'{"namespace": "n", "content": " "}', b'{"namespace": "m", "content": "two"}',
+        b'{"namespace": "n", "content": "one"}',
+        b"{no json",
+        b'{"namespace": "n", "content": ""}',
+        b'{"namespace": "n", "content": " "}',
+        b'{"namespace": "m", "content": "two"}',
         b'{"namespace": "n", "content": "x", "kind": "gossip"}',
-        b'{"namespace": "n", "content": "a\\u0000"}', b'{"namespace": "n", "content": "three"}',
+        b'{"namespace": "n", "content": "a\\u0000"}',
+        b'{"namespace": "n", "content": "three"}',
         b'{"namespace": "n", "content": "x", "embedding": [1.0]}',
         b'{"namespace": "n", "content": "x", "embedding": [1e9, 0, 0, 0, 0, 0, 0, 0]}',
         b'{"namespace": "n", "content": "x", "created_at": "2999-01-01T00:00:00Z"}',
         b'{"namespace": "n", "content": "x", "ttl": "never ever"}',
-        b'{"namespace": "n", "content": "four"}', b'{"namespace": "n", "content": "one"}',
+        b'{"namespace": "n", "content": "four"}',
+        b'{"namespace": "n", "content": "one"}',
         b'{"namespace": "n", "content": "' + b"x" * 70_000 + b'"}',
-    ]  # fmt: skip
+    ]
     path, report = write(raw=b"\n".join(lines)), tmp_path / "report.jsonl"
     outcome = await bring(memory, transfer, path, report=report, skip_faults=True)
     assert (outcome.read, outcome.stored, outcome.known, outcome.faults) == (15, 4, 1, 8)
@@ -158,8 +181,9 @@ async def test_byte_order_mark_line_ends_blank_lines_and_gzip(
     write: Callable[..., Path], ending: bytes, mark: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
     for form, value in (("jsonl", GOOD), ("mem0", FACT)):
-        text = mark + ending.join([b"", msgspec.json.encode(value), b"  ", b"",
-                                   msgspec.json.encode(value), b""])  # fmt: skip
+        text = mark + ending.join(
+            [b"", msgspec.json.encode(value), b"  ", b"", msgspec.json.encode(value), b""]
+        )
         with open_source(str(write(raw=pack(text)))) as source:
             assert [one.place for one in READERS[form](source, Choice())] == ["line 2", "line 5"]
 

@@ -70,8 +70,9 @@ async def test_who_decided_moves_with_what_was_decided(
         for actor in ("key ann", None):
             db.execute(
                 "insert into memory_data.decision (namespace, id, at, action, layer, actor)"
-                " values ('n', %s, clock_timestamp(), 'keep', 'interact', %s)", (at["id"], actor),
-            )  # fmt: skip
+                " values ('n', %s, clock_timestamp(), 'keep', 'interact', %s)",
+                (at["id"], actor),
+            )
     output = io.BytesIO()
     await export(memory, ["n"], output)
     lines = [msgspec.json.decode(line) for line in output.getvalue().splitlines()]
@@ -109,9 +110,13 @@ async def test_an_id_that_is_another_memory_here_is_named(
 
 
 async def test_content_under_another_id_is_told(
-    memory: Memory, transfer: Transfer, write: Callable[..., Path], lines: list[dict[str, Any]],
-    tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    memory: Memory,
+    transfer: Transfer,
+    write: Callable[..., Path],
+    lines: list[dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     other = "0196ac00-0000-7000-8000-000000000001"
     path, report = write(lines[0] | {"id": other}), tmp_path / "report"
     outcome = await bring(memory, transfer, path, report=report)
@@ -120,18 +125,28 @@ async def test_content_under_another_id_is_told(
     assert told in msgspec.json.decode(report.read_bytes())["reason"]
     print_import(
         summarise(outcome)
-        | {"file": "x", "model": "m", "dry_run": False, "vectors": 0, "seconds": 1.0,
-           "stored_per_second": 1, "vectors_missing": None}
-    )  # fmt: skip
+        | {
+            "file": "x",
+            "model": "m",
+            "dry_run": False,
+            "vectors": 0,
+            "seconds": 1.0,
+            "stored_per_second": 1,
+            "vectors_missing": None,
+        }
+    )
     assert f"1 of the known ones live under another id, first at line 1: {told}" in (
         capsys.readouterr().out
     )
 
 
 async def test_what_lies_in_the_archive_is_known_and_told(
-    memory: Memory, transfer: Transfer, write: Callable[..., Path], lines: list[dict[str, Any]],
+    memory: Memory,
+    transfer: Transfer,
+    write: Callable[..., Path],
+    lines: list[dict[str, Any]],
     clone_url: str,
-) -> None:  # fmt: skip
+) -> None:
     with session(clone_url) as db:
         hand(db, [lines[0]["id"]], NOW)
     outcome = await bring(memory, transfer, write(*lines))
@@ -158,22 +173,46 @@ async def test_vectors_of_another_model_are_left_out_and_counted(
         ({"id": "x"}, {}, ["$.id"]),
         ({"entered_att": 1}, {}, ["did you mean entered_at"]),
         ({"usage": {"acces_count": 1}}, {}, ["$.usage", "did you mean access_count"]),
-        ({"decisions": [{"at": "2026-01-01T00:00:00Z", "action": "x", "layer": "y", "lyer": 1}]},
-         {}, ["$.decisions[", "did you mean layer"]),
+        (
+            {"decisions": [{"at": "2026-01-01T00:00:00Z", "action": "x", "layer": "y", "lyer": 1}]},
+            {},
+            ["$.decisions[", "did you mean layer"],
+        ),
         ({"events": [{"at": "soon", "source": "get"}]}, {}, ["$.events[0].at"]),
-        ({"decisions": [{"at": "2026-11-01T00:00:00Z", "action": "eat", "layer": "y"}]},
-         {"namespace": "copy"}, ["line 1", "decision"]),
+        (
+            {"decisions": [{"at": "2026-11-01T00:00:00Z", "action": "eat", "layer": "y"}]},
+            {"namespace": "copy"},
+            ["line 1", "decision"],
+        ),
         ({"content": "a\0b"}, {}, ["$.content", "NUL"]),
-        ({"revisions": [{"at": "2026-01-01T00:00:00Z", "content": "a\0", "kind": "pattern",
-                         "metadata": {}, "importance": 1, "pinned": False}]},
-         {}, ["$.revisions[0].content", "NUL"]),
+        (
+            {
+                "revisions": [
+                    {
+                        "at": "2026-01-01T00:00:00Z",
+                        "content": "a\0",
+                        "kind": "pattern",
+                        "metadata": {},
+                        "importance": 1,
+                        "pinned": False,
+                    }
+                ]
+            },
+            {},
+            ["$.revisions[0].content", "NUL"],
+        ),
         ({"expires_at": None}, {"namespace": "copy"}, ["line 1: expires_at lies further"]),
     ],
-)  # fmt: skip
+)
 async def test_what_does_not_fit_is_named(
-    memory: Memory, transfer: Transfer, write: Callable[..., Path], lines: list[dict[str, Any]],
-    change: dict[str, Any], choice: dict[str, Any], words: list[str],
-) -> None:  # fmt: skip
+    memory: Memory,
+    transfer: Transfer,
+    write: Callable[..., Path],
+    lines: list[dict[str, Any]],
+    change: dict[str, Any],
+    choice: dict[str, Any],
+    words: list[str],
+) -> None:
     with pytest.raises(FileError) as caught:
         await bring(memory, transfer, write(lines[0] | change, *lines[1:]), **choice)
     error = caught.value
@@ -239,7 +278,10 @@ async def test_new_memories_may_be_kept_for_good_or_to_their_own_end(
     assert (outcome.lives["interact"].forever, outcome.lives["interact"].ending) == (1, 2)
     rows = {row.content: row for row in await memory.list_memories("n", limit=5)}
     assert {name: row.pinned for name, row in rows.items()} == {
-        "kept": True, "short": False, "to the end": False}  # fmt: skip
+        "kept": True,
+        "short": False,
+        "to the end": False,
+    }
     end = rows["to the end"].expires_at
     assert end is not None
     assert abs(end - ends) < timedelta(minutes=2)

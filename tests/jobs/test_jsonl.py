@@ -88,7 +88,7 @@ def test_text_that_says_nothing_is_skipped_with_a_reason(write: Callable[..., Pa
         (b'{"namespace": "n", "content": "x", "contnt": 1}', "line 2 has the wrong", "contnt"),
         (b'{"namespace": "n", "content": "x", "pinned": 2}', "line 2 has the wrong", "$.pinned"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("choice", [Choice(), Choice(namespace="mine")])
 def test_a_broken_line_is_named(
     write: Callable[..., Path], line: bytes, message: str, detail: str, choice: Choice

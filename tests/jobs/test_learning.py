@@ -46,17 +46,24 @@ def test_chance_is_not_mistaken_for_a_signal() -> None:
 
 
 def test_probabilities_are_calibrated(learned: Learned) -> None:
-    assert sum(one.records for one in learned.evaluation.calibration) == learned.slices["evaluate"][
-        "rows"
-    ]  # fmt: skip
+    assert (
+        sum(one.records for one in learned.evaluation.calibration)
+        == learned.slices["evaluate"]["rows"]
+    )
     for one in learned.evaluation.calibration:
         assert one.foretold == pytest.approx(one.came, abs=0.15)
 
 
 def test_features_that_say_nothing_are_left_out(learned: Learned) -> None:
     assert learned.features == [
-        "recency", "frequency", "signal", "noise", "sometimes", "kind=pattern", "kind=solution",
-    ]  # fmt: skip
+        "recency",
+        "frequency",
+        "signal",
+        "noise",
+        "sometimes",
+        "kind=pattern",
+        "kind=solution",
+    ]
 
 
 def test_slices_follow_each_other_and_no_label_looks_into_the_next() -> None:
@@ -78,10 +85,13 @@ def test_each_layer_is_split_by_its_own_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[], made_rows(learnable=True, count=60).values, [
-        (*row[:6], False, *row[7:]) for row in made_rows(learnable=True).values
-    ]],
-)  # fmt: skip
+    "values",
+    [
+        [],
+        made_rows(learnable=True, count=60).values,
+        [(*row[:6], False, *row[7:]) for row in made_rows(learnable=True).values],
+    ],
+)
 def test_too_little_is_said_so(values: list[Any]) -> None:
     with pytest.raises(TrainingError, match="too little") as caught:
         learn(Rows(COLUMNS, values))

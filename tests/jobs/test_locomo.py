@@ -34,13 +34,19 @@ TALK: dict[str, Any] = {
         "session_1_date_time": "1:56 pm on 8 May, 2023",
         "session_1": [
             {"speaker": "Ann", "dia_id": "D1:1", "text": "Hello!"},
-            {"speaker": "Bob", "dia_id": "D1:2", "text": "Look.", "blip_caption": "a dog",
-             "query": "dog photo", "img_url": ["x"]},
+            {
+                "speaker": "Bob",
+                "dia_id": "D1:2",
+                "text": "Look.",
+                "blip_caption": "a dog",
+                "query": "dog photo",
+                "img_url": ["x"],
+            },
         ],
         "session_3_date_time": "1:00 pm on 1 June, 2023",
     },
     "qa": [{"question": "Who greets?", "answer": 7, "evidence": ["D1:1"], "category": 4}],
-}  # fmt: skip
+}
 
 
 def read(path: Path, choice: Choice | None = None) -> list[Entry]:
@@ -51,15 +57,22 @@ def read(path: Path, choice: Choice | None = None) -> list[Entry]:
 def test_turns_come_in_order_with_all_that_is_known_of_them(write: Callable[..., Path]) -> None:
     entries = read(write([TALK]))
     assert [entry.place.split()[1] for entry in entries] == [
-        "D1:1", "D1:2", "D2:1", "D2:2", "D10:1",
-    ]  # fmt: skip
+        "D1:1",
+        "D1:2",
+        "D2:1",
+        "D2:2",
+        "D10:1",
+    ]
     assert entries[2] == Skip("conv-1 D2:1", "no text")
     items = [entry.memory for entry in entries if isinstance(entry, Item)]
     assert {memory.namespace for memory in items} == {"conv-1"}
     assert {memory.kind for memory in items} == {"learned_context"}
     assert [memory.session for memory in items] == [
-        "session_1", "session_1", "session_2", "session_10",
-    ]  # fmt: skip
+        "session_1",
+        "session_1",
+        "session_2",
+        "session_10",
+    ]
     assert items[1].metadata == {
         "speaker": "Bob",
         "dia_id": "D1:2",
@@ -80,8 +93,9 @@ def test_one_conversation_needs_no_list(write: Callable[..., Path]) -> None:
 
 def test_one_namespace_for_all_keeps_sessions_apart(write: Callable[..., Path]) -> None:
     path = write([TALK, {**TALK, "sample_id": "conv-2"}])
-    items = [e.memory for e in read(path, Choice(namespace="all", kind="pattern"))
-             if isinstance(e, Item)]  # fmt: skip
+    items = [
+        e.memory for e in read(path, Choice(namespace="all", kind="pattern")) if isinstance(e, Item)
+    ]
     assert {memory.namespace for memory in items} == {"all"}
     assert {memory.kind for memory in items} == {"pattern"}
     assert len({memory.session for memory in items}) == 6
@@ -103,9 +117,12 @@ def test_times_are_read_as_they_are_spelled(text: str, expected: datetime | None
 
 
 def test_a_story_of_the_future_has_no_time(write: Callable[..., Path]) -> None:
-    talk = {"conversation": {
-        "session_1_date_time": "1:00 pm on 1 June, 2999",
-        "session_1": [{"speaker": "A", "dia_id": "D1:1", "text": "x"}]}}  # fmt: skip
+    talk = {
+        "conversation": {
+            "session_1_date_time": "1:00 pm on 1 June, 2999",
+            "session_1": [{"speaker": "A", "dia_id": "D1:1", "text": "x"}],
+        }
+    }
     (entry,) = read(write(talk))
     assert isinstance(entry, Item)
     assert entry.memory.namespace == "conversation-1"

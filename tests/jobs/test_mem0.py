@@ -21,11 +21,18 @@ if TYPE_CHECKING:
     from service.core.model.memories import NewMemory
 
 FACT: dict[str, Any] = {
-    "id": "bf4d4092", "memory": "Likes tea", "hash": "c0ffee", "user_id": "alice",
-    "agent_id": "barista", "run_id": "run-1", "metadata": {"mood": "calm"},
-    "categories": ["food"], "created_at": "2024-07-26T01:10:36.131-07:00",
-    "updated_at": "2024-07-27T00:00:00", "score": 0.3,
-}  # fmt: skip
+    "id": "bf4d4092",
+    "memory": "Likes tea",
+    "hash": "c0ffee",
+    "user_id": "alice",
+    "agent_id": "barista",
+    "run_id": "run-1",
+    "metadata": {"mood": "calm"},
+    "categories": ["food"],
+    "created_at": "2024-07-26T01:10:36.131-07:00",
+    "updated_at": "2024-07-27T00:00:00",
+    "score": 0.3,
+}
 
 
 def read(path: Path, choice: Choice | None = None) -> list[Entry]:
@@ -100,9 +107,11 @@ def test_the_user_may_stand_in_the_metadata(write: Callable[..., Path]) -> None:
         ("2024-07-26", "2024-07-26T00:00:00+00:00"),
         ("20240726", "2024-07-26T00:00:00+00:00"),
         ("2024-07-26T02:00:00+02:00", "2024-07-26T00:00:00+00:00"),
-        ("", None), (None, None), (1e300, None),
+        ("", None),
+        (None, None),
+        (1e300, None),
     ],
-)  # fmt: skip
+)
 def test_times_come_in_many_spellings(
     write: Callable[..., Path], created: Any, moment: str | None
 ) -> None:

@@ -233,8 +233,13 @@ def test_a_killed_import_is_finished_by_running_it_again(
     ]
     if whole:
         now = datetime.now(UTC).isoformat()
-        more = {"magray": 1, "layer": "assets", "kind": "core_concept", "created_at": now,
-                "entered_at": now}  # fmt: skip
+        more = {
+            "magray": 1,
+            "layer": "assets",
+            "kind": "core_concept",
+            "created_at": now,
+            "entered_at": now,
+        }
         lines = [line | more | {"id": str(uuid.uuid4())} for line in lines]
     path = write(*lines)
     text = path.read_bytes().splitlines(keepends=True)

@@ -50,12 +50,19 @@ class LifecycleMachine(MemoryMachine):
     @initialize(
         target=MemoryMachine.known,
         archive_first=st.fixed_dictionaries({layer: st.booleans() for layer in TTL}),
-        pinned=_SOME, filed=_SOME, restored=_SOME, sent=_SOME,
-    )  # fmt: skip
+        pinned=_SOME,
+        filed=_SOME,
+        restored=_SOME,
+        sent=_SOME,
+    )
     def fill(
-        self, archive_first: dict[str, bool], pinned: set[int], filed: set[int],
-        restored: set[int], sent: set[int],
-    ) -> Any:  # fmt: skip
+        self,
+        archive_first: dict[str, bool],
+        pinned: set[int],
+        filed: set[int],
+        restored: set[int],
+        sent: set[int],
+    ) -> Any:
         """Memories of each layer, some with an equal one above them, some in the archive."""
         self.archive_first = archive_first
         for layer in TTL:
@@ -93,9 +100,10 @@ class LifecycleMachine(MemoryMachine):
     # --- what is done
 
     @rule(
-        layer=st.sampled_from(sorted(TTL)), bytes=st.sampled_from((1, 3000, 1 << 40)),
+        layer=st.sampled_from(sorted(TTL)),
+        bytes=st.sampled_from((1, 3000, 1 << 40)),
         limit=st.sampled_from((1, 2, 1000)),
-    )  # fmt: skip
+    )
     def evict(self, layer: str, bytes: int, limit: int) -> None:  # noqa: A002
         """What is worth least goes, until enough is free; nothing pinned or expired."""
         fit = self._evictable(layer)
@@ -117,10 +125,11 @@ class LifecycleMachine(MemoryMachine):
         """What nobody used for long leaves for the archive, longest unused first."""
         cold = {
             one_id: memory
-            for name in TTL if layer in (None, name)
+            for name in TTL
+            if layer in (None, name)
             for one_id, memory in self._evictable(name).items()
             if memory.idle_since <= self.world.now - _ARCHIVE_AFTER[name]
-        }  # fmt: skip
+        }
         gone = call(self.db, "archive", layer=layer, limit=limit, now=self.world.now)
         assert {row["id"] for row in gone} <= set(cold)
         assert len(gone) == min(limit, len(cold))
@@ -135,9 +144,14 @@ class LifecycleMachine(MemoryMachine):
             here = [one_id for one_id in memories if one_id in self._evictable(layer)]
             spaces = [self.world.homes[one_id] for one_id in memories]
             gone = call(
-                self.db, "_hand_to_archive", layer=layer, namespaces=spaces, ids=memories,
-                reason="test", now=self.world.now,
-            )  # fmt: skip
+                self.db,
+                "_hand_to_archive",
+                layer=layer,
+                namespaces=spaces,
+                ids=memories,
+                reason="test",
+                now=self.world.now,
+            )
             assert sorted(row["id"] for row in gone) == sorted(here)
             for one_id in here:
                 self.world.archive(one_id)
@@ -155,10 +169,11 @@ class LifecycleMachine(MemoryMachine):
             self._files_hold_what_they_should()
 
     @rule(
-        namespace=st.sampled_from(NAMESPACES), dry_run=st.booleans(),
+        namespace=st.sampled_from(NAMESPACES),
+        dry_run=st.booleans(),
         ids=st.none() | st.lists(MemoryMachine.known, min_size=1, max_size=3, unique=True),
         forgotten=st.booleans(),
-    )  # fmt: skip
+    )
     def restore(
         self, namespace: str, ids: list[UUID] | None, *, dry_run: bool, forgotten: bool
     ) -> None:

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 NAMESPACES = ("ann", "bob")
 KINDS = ("user_interaction", "recent_query", "pattern", "solution", "core_concept")
 ABOVE = {
-    "user_interaction": "solution", "recent_query": "learned_context", "pattern": "documentation",
+    "user_interaction": "solution",
+    "recent_query": "learned_context",
+    "pattern": "documentation",
     "solution": "core_concept",
-}  # fmt: skip
+}
 LAYERS = ("interact", "insights", "assets")
 
 _TABLES = """
@@ -85,11 +87,17 @@ class Lives:
 
     def _remember(self, word: str, kind: str, *, vector: bool) -> None:
         made = one(
-            self.db, "remember", namespace=self.namespace(word), content=f"{word} said", kind=kind,
-            metadata={"speaker": word, "tags": [word]}, session=f"s {word}",
+            self.db,
+            "remember",
+            namespace=self.namespace(word),
+            content=f"{word} said",
+            kind=kind,
+            metadata={"speaker": word, "tags": [word]},
+            session=f"s {word}",
             embedding=HalfVector([1.0] * DIM) if vector else None,
-            idempotency_key=f"{kind} {word[4:-1]}", now=self.now,
-        )  # fmt: skip
+            idempotency_key=f"{kind} {word[4:-1]}",
+            now=self.now,
+        )
         known = self.ids.setdefault(word, [])
         if made["id"] not in known:
             known.append(made["id"])
@@ -98,9 +106,11 @@ class Lives:
 
     def _live(self, word: str) -> list[UUID]:
         found = rows(
-            self.db, "select id from memory._memories where id = any (%s) and expires_at > %s",
-            self.ids[word], self.now,
-        )  # fmt: skip
+            self.db,
+            "select id from memory._memories where id = any (%s) and expires_at > %s",
+            self.ids[word],
+            self.now,
+        )
         return [row["id"] for row in found]
 
     def use(self, word: str) -> None:
@@ -124,13 +134,25 @@ class Lives:
             self._change(word, one_id, {"pinned": False})
 
     def _change(self, word: str, one_id: UUID, changes: dict[str, Any]) -> None:
-        call(self.db, "update_memory", namespace=self.namespace(word), id=one_id, changes=changes,
-             now=self.now)  # fmt: skip
+        call(
+            self.db,
+            "update_memory",
+            namespace=self.namespace(word),
+            id=one_id,
+            changes=changes,
+            now=self.now,
+        )
 
     def fail(self, word: str) -> None:
         for one_id in self._live(word):
-            call(self.db, "note_embedding_failure", namespace=self.namespace(word), id=one_id,
-                 error=f"cannot embed {word}", now=self.now)  # fmt: skip
+            call(
+                self.db,
+                "note_embedding_failure",
+                namespace=self.namespace(word),
+                id=one_id,
+                error=f"cannot embed {word}",
+                now=self.now,
+            )
 
     def again(self, word: str) -> None:
         self._remember(word, "user_interaction", vector=False)
@@ -138,8 +160,15 @@ class Lives:
     def send(self, word: str) -> None:
         for layer in LAYERS:
             live = self._live(word)
-            call(self.db, "_hand_to_archive", layer=layer, ids=live, reason="test", now=self.now,
-                 namespaces=[self.namespace(word)] * len(live))  # fmt: skip
+            call(
+                self.db,
+                "_hand_to_archive",
+                layer=layer,
+                ids=live,
+                reason="test",
+                now=self.now,
+                namespaces=[self.namespace(word)] * len(live),
+            )
 
     def restore(self, word: str) -> None:
         self.archiver.restore(self.now, self.namespace(word), self.ids[word], dry_run=False)
@@ -156,14 +185,23 @@ class Lives:
     def embed(self) -> None:
         waiting = call(self.db, "pending_embeddings", limit=100, now=self.now)
         call(
-            self.db, "write_embeddings", namespaces=[row["namespace"] for row in waiting],
-            ids=[row["id"] for row in waiting], documents=[row["document"] for row in waiting],
-            embeddings=[HalfVector([1.0] * DIM) for _ in waiting], model="test-model",
-        )  # fmt: skip
+            self.db,
+            "write_embeddings",
+            namespaces=[row["namespace"] for row in waiting],
+            ids=[row["id"] for row in waiting],
+            documents=[row["document"] for row in waiting],
+            embeddings=[HalfVector([1.0] * DIM) for _ in waiting],
+            model="test-model",
+        )
 
     def ask(self) -> None:
-        call(self.db, "note_queries", namespaces=list(NAMESPACES),
-             embeddings=[HalfVector([1.0] * DIM)] * 2, now=self.now)  # fmt: skip
+        call(
+            self.db,
+            "note_queries",
+            namespaces=list(NAMESPACES),
+            embeddings=[HalfVector([1.0] * DIM)] * 2,
+            now=self.now,
+        )
 
     def file(self) -> None:
         self.archiver.run(self.now, file_rows=2, calls=None)
@@ -200,11 +238,12 @@ class Lives:
     def told(self, word: str) -> set[UUID]:
         """Ids of a word that are in a layer, in the outbox or in a file."""
         found = rows(
-            self.db, "select id from memory._memories where id = any (%s)"
+            self.db,
+            "select id from memory._memories where id = any (%s)"
             " union select id from memory_data.archive_outbox where id = any (%s)"
             " union select id from memory_data.archived where id = any (%s)",
             *[self.ids[word]] * 3,
-        )  # fmt: skip
+        )
         return {row["id"] for row in found}
 
     def ids_of(self, namespace: str) -> list[UUID]:

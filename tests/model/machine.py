@@ -65,28 +65,48 @@ class MemoryMachine(RuleBasedStateMachine):
     # --- what is done
 
     @rule(
-        target=known, namespace=st.sampled_from(NAMESPACES), word=st.sampled_from(WORDS),
-        number=st.integers(0, 5), kind=st.sampled_from(KINDS),
-        session=st.sampled_from((None, "s")), ttl=st.sampled_from(TTLS),
+        target=known,
+        namespace=st.sampled_from(NAMESPACES),
+        word=st.sampled_from(WORDS),
+        number=st.integers(0, 5),
+        kind=st.sampled_from(KINDS),
+        session=st.sampled_from((None, "s")),
+        ttl=st.sampled_from(TTLS),
         vector=st.none() | st.integers(0, 63),
-    )  # fmt: skip
+    )
     def remember(
-        self, namespace: str, word: str, number: int, kind: str, session: str | None,
-        ttl: timedelta | None, vector: int | None,
-    ) -> Any:  # fmt: skip
+        self,
+        namespace: str,
+        word: str,
+        number: int,
+        kind: str,
+        session: str | None,
+        ttl: timedelta | None,
+        vector: int | None,
+    ) -> Any:
         life = ttl or TTL[LAYERS[kind]]
         memory = Memory(
-            namespace=namespace, word=word, number=number, kind=kind, known_as=kind,
+            namespace=namespace,
+            word=word,
+            number=number,
+            kind=kind,
+            known_as=kind,
             session=session,
             vector=None if vector is None else tuple(self.vectors[vector].tolist()),
             entered_at=self.world.now,
             expires_at=None if life is None else self.world.now + life,
-        )  # fmt: skip
+        )
         row = one(
-            self.db, "remember", namespace=namespace, content=memory.content, kind=kind,
-            session=session, ttl=ttl, now=self.world.now,
+            self.db,
+            "remember",
+            namespace=namespace,
+            content=memory.content,
+            kind=kind,
+            session=session,
+            ttl=ttl,
+            now=self.world.now,
             embedding=None if memory.vector is None else HalfVector(list(memory.vector)),
-        )  # fmt: skip
+        )
         same = [
             known
             for known, other in self.world.stored(namespace).items()
@@ -114,14 +134,19 @@ class MemoryMachine(RuleBasedStateMachine):
             assert [row["id"] for row in gone] == expected
 
     @rule(
-        memories=st.lists(known, min_size=1, max_size=4), session=st.sampled_from((None, "s")),
+        memories=st.lists(known, min_size=1, max_size=4),
+        session=st.sampled_from((None, "s")),
         namespace=st.sampled_from(NAMESPACES),
-    )  # fmt: skip
+    )
     def touch(self, memories: list[UUID], session: str | None, namespace: str) -> None:
         answer = call(
-            self.db, "touch", namespace=namespace, ids=memories, session=session,
+            self.db,
+            "touch",
+            namespace=namespace,
+            ids=memories,
+            session=session,
             now=self.world.now,
-        )  # fmt: skip
+        )
         live = {one_id for one_id in memories if one_id in self.world.live(namespace)}
         assert {row["id"] for row in answer} == live
         minute = self.world.now.replace(second=0, microsecond=0)
@@ -145,9 +170,11 @@ class MemoryMachine(RuleBasedStateMachine):
                 assert row["rating"] == pytest.approx(np.mean(mine.ratings))
 
     @rule(
-        memory=known, word=st.none() | st.sampled_from(WORDS), number=st.integers(0, 5),
+        memory=known,
+        word=st.none() | st.sampled_from(WORDS),
+        number=st.integers(0, 5),
         ttl=st.sampled_from(TTLS),
-    )  # fmt: skip
+    )
     def update(self, memory: UUID, word: str | None, number: int, ttl: timedelta | None) -> None:
         """What says something else is known as what it is now; nothing becomes another's equal."""
         for namespace in NAMESPACES:
@@ -186,9 +213,13 @@ class MemoryMachine(RuleBasedStateMachine):
         mine = self.world.memories.get(memory)
         if mine is not None and self.world.lives(mine):
             one(
-                self.db, "update_memory", namespace=mine.namespace, id=memory,
-                changes={"pinned": pinned}, now=self.world.now,
-            )  # fmt: skip
+                self.db,
+                "update_memory",
+                namespace=mine.namespace,
+                id=memory,
+                changes={"pinned": pinned},
+                now=self.world.now,
+            )
             self.world.memories[memory] = self.world.held(
                 replace(mine, pinned=pinned, edits=mine.edits + 1)
             )
@@ -208,10 +239,11 @@ class MemoryMachine(RuleBasedStateMachine):
         # from interact first: one may be merged into another that moves on in the same call
         for layer in ("interact", "insights"):
             above = {
-                one_id for one_id, memory in self.world.memories.items()
+                one_id
+                for one_id, memory in self.world.memories.items()
                 if (self.world.lives(memory) or memory.pinned)
                 and memory.layer == {"interact": "insights", "insights": "assets"}[layer]
-            }  # fmt: skip
+            }
             for row in moved:
                 if row["layer"] == layer:
                     memory = self.world.memories[row["id"]]
@@ -221,9 +253,12 @@ class MemoryMachine(RuleBasedStateMachine):
     def _rise(self, memory_id: UUID, memory: Memory, above: set[UUID]) -> None:
         """It moves, or is merged into its equal `above`, which `merged_into` names."""
         twin = value(
-            self.db, "select merged_into from memory.promotions where id = %s and kind = %s"
-            " order by at desc limit 1", memory_id, memory.kind,
-        )  # fmt: skip
+            self.db,
+            "select merged_into from memory.promotions where id = %s and kind = %s"
+            " order by at desc limit 1",
+            memory_id,
+            memory.kind,
+        )
         equals = {
             one_id
             for one_id in above
@@ -249,10 +284,14 @@ class MemoryMachine(RuleBasedStateMachine):
         assert [row["id"] for row in pending] == sorted(waiting)[:limit]
         vectors = self.vectors[: len(pending)]
         written = call(
-            self.db, "write_embeddings", namespaces=[row["namespace"] for row in pending],
-            ids=[row["id"] for row in pending], documents=[row["document"] for row in pending],
-            embeddings=[HalfVector(one_vector) for one_vector in vectors], model="test-model",
-        )  # fmt: skip
+            self.db,
+            "write_embeddings",
+            namespaces=[row["namespace"] for row in pending],
+            ids=[row["id"] for row in pending],
+            documents=[row["document"] for row in pending],
+            embeddings=[HalfVector(one_vector) for one_vector in vectors],
+            model="test-model",
+        )
         assert {row["id"] for row in written} == {row["id"] for row in pending}
         for row, one_vector in zip(pending, vectors, strict=True):
             memory = self.world.memories[row["id"]]
@@ -303,7 +342,7 @@ class MemoryMachine(RuleBasedStateMachine):
                 self.world.decisions[one_id, "expire"] += 1
             told = call(
                 self.db, "history", namespace=memory.namespace, id=one_id, now=self.world.now
-            )  # fmt: skip
+            )
             assert (told[-1]["event"], told[-1]["at"]) == ("expire", self.world.now)
         assert sum(row["records"] for row in done if row["action"] != "renew") == len(gone)
         self.world.dropped += sum(memory.layer != "assets" for memory in gone.values())
@@ -321,17 +360,26 @@ class MemoryMachine(RuleBasedStateMachine):
                 assert events.count("rated") <= len(mine.ratings)
 
     @rule(
-        namespace=st.sampled_from(NAMESPACES), word=st.sampled_from(WORDS),
+        namespace=st.sampled_from(NAMESPACES),
+        word=st.sampled_from(WORDS),
         layers=st.none() | st.sampled_from((["interact"], ["insights", "assets"])),
-    )  # fmt: skip
+    )
     def search_by_words(self, namespace: str, word: str, layers: list[str] | None) -> None:
         hits = call(
-            self.db, "search", namespace=namespace, query=word, layers=layers, top_k=1000,
+            self.db,
+            "search",
+            namespace=namespace,
+            query=word,
+            layers=layers,
+            top_k=1000,
             now=self.world.now,
-        )  # fmt: skip
+        )
         live = self.world.live(namespace)
-        allowed = {one_id for one_id, memory in live.items()
-                   if layers is None or LAYERS[memory.kind] in layers}  # fmt: skip
+        allowed = {
+            one_id
+            for one_id, memory in live.items()
+            if layers is None or LAYERS[memory.kind] in layers
+        }
         said = {one_id for one_id in allowed if live[one_id].word == word}
         found = {row["id"] for row in hits}
         assert len(found) == len(hits)
@@ -345,11 +393,18 @@ class MemoryMachine(RuleBasedStateMachine):
     def search_by_vector(self, namespace: str, probe: int, k: int) -> None:
         question = self.vectors[probe].astype(np.float64)
         hits = call(
-            self.db, "search", namespace=namespace, embedding=HalfVector(question), top_k=k,
+            self.db,
+            "search",
+            namespace=namespace,
+            embedding=HalfVector(question),
+            top_k=k,
             now=self.world.now,
-        )  # fmt: skip
-        known = {one_id: np.array(memory.vector) for one_id, memory in
-                 self.world.live(namespace).items() if memory.vector is not None}  # fmt: skip
+        )
+        known = {
+            one_id: np.array(memory.vector)
+            for one_id, memory in self.world.live(namespace).items()
+            if memory.vector is not None
+        }
         similarity = {
             one_id: one_vector @ question / np.linalg.norm(one_vector) / np.linalg.norm(question)
             for one_id, one_vector in known.items()

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
 _OF_ONE = ("use", "edit", "pin", "unpin", "fail", "again", "send", "restore")
 _OF_ALL = (
-    "evict", "promote", "embed", "ask", "file", "drop_copies", "compress", "wait", "expire",
+    "evict",
+    "promote",
+    "embed",
+    "ask",
+    "file",
+    "drop_copies",
+    "compress",
+    "wait",
+    "expire",
     "purge_edits",
-)  # fmt: skip
+)
 _STEPS = st.tuples(st.sampled_from(_OF_ONE), st.integers(0, 3)) | st.tuples(
     st.sampled_from(_OF_ALL), st.none()
 )
@@ -113,17 +121,24 @@ def test_what_is_forgotten_is_nowhere_whatever_became_of_it(
     db.execute("select")  # one transaction around all examples
 
     @settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(
-        memories=_MEMORIES, archive_first=st.sets(st.sampled_from(LAYERS)),
-        steps=st.lists(_STEPS, min_size=3, max_size=14), way=_WAYS,
-    )  # fmt: skip
+        memories=_MEMORIES,
+        archive_first=st.sets(st.sampled_from(LAYERS)),
+        steps=st.lists(_STEPS, min_size=3, max_size=14),
+        way=_WAYS,
+    )
     @example(
-        memories=[("user_interaction", True, False)] * 3, archive_first={"interact"},
-        steps=[("evict", None)], way=("files", 1000),
-    )  # fmt: skip
+        memories=[("user_interaction", True, False)] * 3,
+        archive_first={"interact"},
+        steps=[("evict", None)],
+        way=("files", 1000),
+    )
     def whatever(memories: Memories, archive_first: set[str], steps: Steps, way: Way) -> None:
         _check(db, memories, archive_first, steps, way)
 

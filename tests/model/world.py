@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 NAMESPACES = ("ann", "bob")
 TTL = {"interact": timedelta(hours=24), "insights": timedelta(days=90), "assets": None}
 LAYERS = {
-    "user_interaction": "interact", "recent_query": "interact", "pattern": "insights",
-    "core_concept": "assets", "solution": "insights", "learned_context": "insights",
-    "documentation": "assets", "system_knowledge": "assets",
-}  # fmt: skip
+    "user_interaction": "interact",
+    "recent_query": "interact",
+    "pattern": "insights",
+    "core_concept": "assets",
+    "solution": "insights",
+    "learned_context": "insights",
+    "documentation": "assets",
+    "system_knowledge": "assets",
+}
 ABOVE = {
-    "user_interaction": "solution", "recent_query": "learned_context", "pattern": "documentation",
-    "solution": "core_concept", "learned_context": "system_knowledge",
-}  # fmt: skip
+    "user_interaction": "solution",
+    "recent_query": "learned_context",
+    "pattern": "documentation",
+    "solution": "core_concept",
+    "learned_context": "system_knowledge",
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,11 @@ class Memory:
 
     def is_same(self, other: Memory, *known_as: str) -> bool:
         """Whether the other one says the same, under one of these kinds."""
-        return (
-            (other.namespace, other.content, other.session)
-            == (self.namespace, self.content, self.session)
-            and other.known_as in known_as
-        )  # fmt: skip
+        return (other.namespace, other.content, other.session) == (
+            self.namespace,
+            self.content,
+            self.session,
+        ) and other.known_as in known_as
 
 
 @dataclass

@@ -42,9 +42,10 @@ def vacuum(db: Connection[Any]) -> None:
     for _ in range(10):
         db.execute("vacuum (freeze, analyze)")
         if not rows(
-            db, "select from pg_class where relnamespace = 'memory_data'::regnamespace"
+            db,
+            "select from pg_class where relnamespace = 'memory_data'::regnamespace"
             " and relkind = 'r' and relallvisible < relpages",
-        ):  # fmt: skip
+        ):
             return
 
 
@@ -56,18 +57,22 @@ def seed(url: str) -> Seeded:
             memories = [
                 {
                     "content": f"memory {i} about {'tea' if i % 50 == 0 else 'trains'}",
-                    "kind": KINDS[i % 3], "session": f"s{i % 20}",
+                    "kind": KINDS[i % 3],
+                    "session": f"s{i % 20}",
                     # every six hours, so that no partition that is closed holds too few to count
                     # as written to, whatever the hour
                     "ttl": f"{2 + i % 60 // 6 * 6} hours" if i % 3 == 0 else None,
                 }
                 for i in range(ROWS)
-            ]  # fmt: skip
+            ]
             vectors = random.normal(size=(ROWS, DIM)).astype(np.float16)
             answer = call(
-                db, "remember_many", namespace=namespace, memories=memories,
+                db,
+                "remember_many",
+                namespace=namespace,
+                memories=memories,
                 embeddings=[HalfVector(one) for one in vectors],
-            )  # fmt: skip
+            )
             call(db, "touch", namespace=namespace, ids=[row["id"] for row in answer[:100]])
             if namespace == NAMESPACES[0]:
                 ids = {row["layer"]: row["id"] for row in answer}
@@ -75,11 +80,12 @@ def seed(url: str) -> Seeded:
         filled = {
             row["name"]
             for row in rows(
-                db, "select distinct tableoid::regclass::text as name from memory_data.interact"
+                db,
+                "select distinct tableoid::regclass::text as name from memory_data.interact"
                 " union select distinct tableoid::regclass::text from memory_data.insights"
                 " union select distinct tableoid::regclass::text from memory_data.assets",
             )
-        }  # fmt: skip
+        }
         assert value(db, "select count(*) from memory._memories") == ROWS * len(NAMESPACES)
     return Seeded(url=url, ids=ids, filled={name.split(".")[-1] for name in filled})
 

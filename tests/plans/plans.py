@@ -72,9 +72,10 @@ class Plans:
         return [
             node
             for node in self.nodes()
-            if node.get("Relation Name", "").startswith(relation) and "Scan" in node["Node Type"]
+            if node.get("Relation Name", "").startswith(relation)
+            and "Scan" in node["Node Type"]
             and "Relation Name" in node
-        ]  # fmt: skip
+        ]
 
     def indexes(self, relation: str = "") -> set[str]:
         """Names of the indexes these scans used."""
@@ -105,11 +106,19 @@ def _lines(node: Node, depth: int = 0) -> Iterator[str]:
     said = [
         f"{node[key]}" if key == "Node Type" else f"{key}: {node[key]}"
         for key in (
-            "Node Type", "Relation Name", "Index Name", "Index Cond", "Filter", "Order By",
-            "Actual Rows", "Actual Loops", "Heap Fetches", "Subplans Removed",
+            "Node Type",
+            "Relation Name",
+            "Index Name",
+            "Index Cond",
+            "Filter",
+            "Order By",
+            "Actual Rows",
+            "Actual Loops",
+            "Heap Fetches",
+            "Subplans Removed",
         )
         if key in node
-    ]  # fmt: skip
+    ]
     yield "  " * depth + ", ".join(said)
     for child in node.get("Plans", []):
         yield from _lines(child, depth + 1)

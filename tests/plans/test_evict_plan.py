@@ -26,6 +26,7 @@ def test_one_pass_ranks_and_the_rest_goes_by_key(seeded: Seeded) -> None:
     assert not [node for node in rank.nodes() if "Subplan Name" in node], str(rank)
     assert not rank.scans("interact") + rank.scans("assets"), str(rank)
     assert {node["Sort Method"] for node in rank.nodes() if "Sort Method" in node} <= {
-        "top-N heapsort", "quicksort",
-    }, str(rank)  # fmt: skip
+        "top-N heapsort",
+        "quicksort",
+    }, str(rank)
     assert {node["Actual Loops"] for node in rank.scans("usage")} == {1}, str(rank)

@@ -63,9 +63,13 @@ def test_those_somebody_waits_for_are_looked_up(worker: Connection[Any]) -> None
     for _ in range(8):
         with Plans(worker) as plans:
             batch = call(
-                worker, "pending_embeddings", limit=10, namespaces=["c"], ids=[one["id"]],
+                worker,
+                "pending_embeddings",
+                limit=10,
+                namespaces=["c"],
+                ids=[one["id"]],
                 others=False,
-            )  # fmt: skip
+            )
     assert [row["id"] for row in batch] == [one["id"]]
     assert _rows_read(plans) < 10, str(plans)
 

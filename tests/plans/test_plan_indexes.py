@@ -60,11 +60,12 @@ def graphs(db: Connection[Any]) -> set[str]:
     return {
         row["name"]
         for row in rows(
-            db, "select indrelid::regclass::text as name from pg_index as x"
+            db,
+            "select indrelid::regclass::text as name from pg_index as x"
             " join pg_class as c on c.oid = x.indexrelid join pg_am as a on a.oid = c.relam"
             " where c.relnamespace = 'memory_data'::regnamespace and a.amname in ('hnsw', 'gin')",
         )
-    }  # fmt: skip
+    }
 
 
 def build(db: Connection[Any], **arguments: Any) -> list[str]:
@@ -95,9 +96,11 @@ def test_only_partitions_with_many_memories_of_the_large_one_get_theirs(
     assert {name.split(".")[1].split("_")[0] for name in graphs(db)} == {"insights", "assets"}
     question = vector(*[0.3] * 8)
     exact = rows(
-        db, "select content from memory._memories where namespace = 'n0'"
-        " order by embedding <=> %s limit 20", question,
-    )  # fmt: skip
+        db,
+        "select content from memory._memories where namespace = 'n0'"
+        " order by embedding <=> %s limit 20",
+        question,
+    )
     got = call(db, "search", namespace="n0", embedding=question, top_k=20, explain=True)
     assert len(got) == 20
     assert {row["explain"]["vectors"] for row in got} == {"hnsw"}
@@ -123,8 +126,10 @@ def test_one_that_stands_unused_is_dropped(db: Connection[Any]) -> None:
     dropped = build(db)
     assert dropped
     assert all(statement.startswith("drop index concurrently") for statement in dropped)
-    closed = rows(db, "select 'memory_data.' || name as name from memory._layer_partitions(now())"
-                  " where closed")  # fmt: skip
+    closed = rows(
+        db,
+        "select 'memory_data.' || name as name from memory._layer_partitions(now()) where closed",
+    )
     assert graphs(db) <= {row["name"] for row in closed}
     assert found(db, "n0", embedding=vector(1), top_k=5) == before
 
@@ -141,11 +146,15 @@ def test_one_that_is_closed_and_still_written_to_is_as_an_open_one(db: Connectio
     """Memories with a ttl of their own enter a partition that is closed for all others."""
     fill(db, "interact", 1200, namespace="brief", seed=8, ttl="1 hour")
     (partition,) = rows(
-        db, "select distinct tableoid::regclass::text as name from memory_data.interact"
+        db,
+        "select distinct tableoid::regclass::text as name from memory_data.interact"
         " where namespace = 'brief'",
-    )  # fmt: skip
-    assert value(db, "select closed from memory._layer_partitions(now()) where name = %s",
-                 partition["name"].split(".")[1])  # fmt: skip
+    )
+    assert value(
+        db,
+        "select closed from memory._layer_partitions(now()) where name = %s",
+        partition["name"].split(".")[1],
+    )
     assert planned(db) == []
     # ten minutes later nobody writes to it any more
     later = datetime.now(UTC) + timedelta(minutes=11)
@@ -162,9 +171,11 @@ def test_without_an_index_a_large_namespace_is_compared_exactly(db: Connection[A
     db.execute("update memory_data.setting set value = '100' where key = 'exact_rows'")
     question = vector(*[0.3] * 8)
     exact = rows(
-        db, "select content from memory._memories where namespace = 'n0'"
-        " order by embedding <=> %s limit 50", question,
-    )  # fmt: skip
+        db,
+        "select content from memory._memories where namespace = 'n0'"
+        " order by embedding <=> %s limit 50",
+        question,
+    )
     got = call(db, "search", namespace="n0", embedding=question, top_k=50, explain=True)
     assert [row["content"] for row in got] == [row["content"] for row in exact]
     assert {row["explain"]["vectors"] for row in got} == {"exact"}
@@ -179,11 +190,12 @@ def test_built_concurrently_they_are_used_and_not_planned_again(db: Connection[A
         db.execute(statement)
     assert planned(db) == []
     built = rows(
-        db, "select a.amname::text as method, count(*) from pg_index as x"
+        db,
+        "select a.amname::text as method, count(*) from pg_index as x"
         " join pg_class as c on c.oid = x.indexrelid join pg_am as a on a.oid = c.relam"
         " where c.relnamespace = 'memory_data'::regnamespace and a.amname in ('hnsw', 'gin')"
         " and x.indisvalid group by 1 order by 1",
-    )  # fmt: skip
+    )
     assert [row["method"] for row in built] == ["gin", "hnsw"]
     assert sum(row["count"] for row in built) == len(statements)
     assert found(db, "n0", embedding=vector(1), top_k=5) == before
@@ -216,8 +228,14 @@ def test_new_memories_are_found_beside_an_index(db: Connection[Any]) -> None:
     count_as_large(db)
     build(db)
     for i, kind in enumerate(("user_interaction", "pattern", "core_concept")):
-        one(db, "remember", namespace="n0", content=f"newest {i}", kind=kind,
-            embedding=vector(*[9.0] * 8))  # fmt: skip
+        one(
+            db,
+            "remember",
+            namespace="n0",
+            content=f"newest {i}",
+            kind=kind,
+            embedding=vector(*[9.0] * 8),
+        )
     assert set(found(db, "n0", embedding=vector(*[9.0] * 8), top_k=3)) == {
         f"newest {i}" for i in range(3)
     }

@@ -73,8 +73,11 @@ def test_exact_search_is_index_only_on_the_covering_index(
 ) -> None:
     plans = taken(app, "search", embedding=vector(1), top_k=10)
     assert_no_big_scan(plans, seeded.filled)
-    covering = [node for node in plans.scans() if node["Node Type"] == "Index Only Scan"
-                and node["Relation Name"] in seeded.filled]  # fmt: skip
+    covering = [
+        node
+        for node in plans.scans()
+        if node["Node Type"] == "Index Only Scan" and node["Relation Name"] in seeded.filled
+    ]
     assert {node["Relation Name"] for node in covering} == seeded.filled, str(plans)
     for node in covering:
         assert node["Index Name"].endswith("_exact"), str(plans)
@@ -84,8 +87,11 @@ def test_exact_search_is_index_only_on_the_covering_index(
 
 def test_results_are_fetched_by_namespace_and_id(app: Connection[Any], seeded: Seeded) -> None:
     plans = taken(app, "search", embedding=vector(1), top_k=10)
-    fetched = [node for node in plans.scans() if node["Node Type"] == "Index Scan"
-               and node["Relation Name"] in seeded.filled]  # fmt: skip
+    fetched = [
+        node
+        for node in plans.scans()
+        if node["Node Type"] == "Index Scan" and node["Relation Name"] in seeded.filled
+    ]
     assert fetched, str(plans)
     # the key, or another index that holds namespace and id in a partition of a few rows
     assert all("(id = ANY" in node["Index Cond"] for node in fetched), str(plans)
@@ -118,8 +124,11 @@ def test_partitions_made_ahead_are_left_out_of_exact_search(
     app: Connection[Any], seeded: Seeded
 ) -> None:
     plans = taken(app, "search", embedding=vector(1), top_k=10)
-    ahead = [node for node in plans.scans("assets_")
-             if node["Relation Name"] > f"assets_{datetime.now(UTC).year + 1}"]  # fmt: skip
+    ahead = [
+        node
+        for node in plans.scans("assets_")
+        if node["Relation Name"] > f"assets_{datetime.now(UTC).year + 1}"
+    ]
     assert not ahead, str(plans)
 
 
@@ -132,8 +141,11 @@ def test_words_are_ranked_without_a_sequential_scan(app: Connection[Any], seeded
 def test_filtered_search_stays_within_the_namespace(app: Connection[Any], seeded: Seeded) -> None:
     plans = taken(app, "search", embedding=vector(1), kinds=["pattern"])
     assert_no_big_scan(plans, seeded.filled)
-    assert all("namespace" in node.get("Index Cond", "") for node in plans.scans()
-               if node["Relation Name"] in seeded.filled), str(plans)  # fmt: skip
+    assert all(
+        "namespace" in node.get("Index Cond", "")
+        for node in plans.scans()
+        if node["Relation Name"] in seeded.filled
+    ), str(plans)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -163,8 +175,11 @@ def test_listing_walks_the_index_of_its_order(app: Connection[Any], seeded: Seed
         for layer in LAYERS:
             assert any(name.startswith(layer) and "created_at" in name for name in used), str(plans)
         # a page reads about a page of each partition, not the namespace
-        read = sum(node["Actual Rows"] * node["Actual Loops"] for node in plans.scans()
-                   if node["Relation Name"] in seeded.filled)  # fmt: skip
+        read = sum(
+            node["Actual Rows"] * node["Actual Loops"]
+            for node in plans.scans()
+            if node["Relation Name"] in seeded.filled
+        )
         assert read <= 10 + 2 * len(seeded.filled), str(plans)
 
 
@@ -222,9 +237,13 @@ def test_large_namespaces_say_so_and_give_all_rows(large: Connection[Any], index
 
 def test_a_filter_that_leaves_few_rows_is_exact(large: Connection[Any], indexed: Seeded) -> None:
     (hit, *_) = call(
-        large, "search", namespace="n0", embedding=vector(1), filters={"session": "s1"},
+        large,
+        "search",
+        namespace="n0",
+        embedding=vector(1),
+        filters={"session": "s1"},
         explain=True,
-    )  # fmt: skip
+    )
     assert hit["explain"]["vectors"] == "exact"
 
 

@@ -28,8 +28,9 @@ def operator(seeded: Seeded) -> Iterator[Connection[Any]]:
             "update memory_data.usage as u set access_count = 50"
             " from (select namespace, id, row_number() over (partition by namespace order by id)"
             "           as n from memory_data.usage) as o"
-            " where o.namespace = u.namespace and o.id = u.id and o.n <= %s", (USED_OFTEN,),
-        )  # fmt: skip
+            " where o.namespace = u.namespace and o.id = u.id and o.n <= %s",
+            (USED_OFTEN,),
+        )
         yield db
         changes.force_rollback = True
 

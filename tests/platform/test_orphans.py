@@ -43,13 +43,21 @@ class Place:
     def starting(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         """A program that has just been started, in a session of its own; it ends in the block."""
         clean = {name: value for name, value in os.environ.items() if name[:7] != "MAGRAY_"}
-        more = {"MAGRAY_DATA_DIR": str(self.path / "data"), "MAGRAY_PORT": "0",
-                "MAGRAY_EMBEDDING__PROVIDER": "none"}  # fmt: skip
+        more = {
+            "MAGRAY_DATA_DIR": str(self.path / "data"),
+            "MAGRAY_PORT": "0",
+            "MAGRAY_EMBEDDING__PROVIDER": "none",
+        }
         with self.log.open("w") as log:
             process = subprocess.Popen(
-                [PROGRAM, *(command or ["serve"])], cwd=self.path, env={**clean, **more},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                [PROGRAM, *(command or ["serve"])],
+                cwd=self.path,
+                env={**clean, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         try:
             yield process
             process.wait(120)
@@ -97,8 +105,12 @@ def comes_to(place: Place, moment: str) -> None:
 
 
 MOMENTS = ("starting", "embedded_postgres_ready", "migrated", "serves on")
-SIGNALS = {"two TERM": (TERM, TERM), "three INT": (INT, INT, INT), "HUP and TERM": (HUP, TERM),
-           "KILL": (KILL,)}  # fmt: skip
+SIGNALS = {
+    "two TERM": (TERM, TERM),
+    "three INT": (INT, INT, INT),
+    "HUP and TERM": (HUP, TERM),
+    "KILL": (KILL,),
+}
 
 
 def begin_and_send(place: Place, moment: str, pause: float, numbers: tuple[Signals, ...]) -> None:
@@ -114,9 +126,9 @@ def begin_and_send(place: Place, moment: str, pause: float, numbers: tuple[Signa
 
 
 @pytest.mark.parametrize(
-    ("moment", "told"), [("starting", "two TERM"), ("serves on", "HUP and TERM"),
-                         ("embedded_postgres_ready", "KILL")]
-)  # fmt: skip
+    ("moment", "told"),
+    [("starting", "two TERM"), ("serves on", "HUP and TERM"), ("embedded_postgres_ready", "KILL")],
+)
 def test_signals_in_the_midst_of_a_start_leave_nothing(
     place: Place, moment: str, told: str
 ) -> None:

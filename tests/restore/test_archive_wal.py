@@ -129,7 +129,10 @@ def test_it_starts_without_this_project(archive: Path) -> None:
     source.write_bytes(segment())
     done = subprocess.run(
         [sys.executable, "-I", "-S", program, source, NAME, archive, "--owner", "me"],
-        capture_output=True, text=True, check=False, cwd="/",
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert unpack((archive / "00000001" / f"{NAME}.z").read_bytes()) == segment()

@@ -74,10 +74,17 @@ def test_single_memories_come_back_into_the_live_database(make_place: Callable[.
     place.close_window()
 
     def back(ids: list[UUID] | None, *, dry_run: bool = False) -> dict[str, str]:
-        rows = asyncio.run(bring_back(
-            place.repository, place.database, Target(at=before), NAMESPACE, ids,
-            dry_run=dry_run, **options(place.folder),
-        ))  # fmt: skip
+        rows = asyncio.run(
+            bring_back(
+                place.repository,
+                place.database,
+                Target(at=before),
+                NAMESPACE,
+                ids,
+                dry_run=dry_run,
+                **options(place.folder),
+            )
+        )
         return {str(row.id): row.outcome for row in rows}
 
     assert back([UUID(made[0])]) == {made[0]: "brought back"}
@@ -103,9 +110,13 @@ def test_the_database_shows_the_catalogue(make_place: Callable[..., Place]) -> N
     ]
     lines = {one.condition: one.ok for one in _conditions(place)}
     assert lines == {
-        "backups": True, "archived WAL": True, "archiving": True, "verification": True,
-        "proof": False, "place of backups": False,
-    }  # fmt: skip
+        "backups": True,
+        "archived WAL": True,
+        "archiving": True,
+        "verification": True,
+        "proof": False,
+        "place of backups": False,
+    }
     _tell_of_their_place(place)
     shutil.rmtree(place.server.home / "repository" / "backups" / full.id)
     asyncio.run(mirror(place.repository, place.database))

@@ -206,8 +206,11 @@ def test_fault_46_the_bucket_alone(chain: Chain, folder: Path) -> None:
 def _rot(chain: Chain, folder: Path, seeds: range) -> None:
     """One random bit of one random object; every byte has the same chance."""
     kept = chain.copy(folder / "rot")
-    found = [path for path in objects(kept.folder) if path.name != "OWNER"
-             and "/timelines/" not in str(path) and "/locks/" not in str(path)]  # fmt: skip
+    found = [
+        path
+        for path in objects(kept.folder)
+        if path.name != "OWNER" and "/timelines/" not in str(path) and "/locks/" not in str(path)
+    ]
     sizes = [path.stat().st_size for path in found]
     assert len(found) > 10
     for seed in seeds:

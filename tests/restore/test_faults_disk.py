@@ -124,8 +124,9 @@ def test_fault_16_the_disk_of_the_archive_is_full(based: Place) -> None:
             assert time.monotonic() < deadline + 120
             time.sleep(0.2)
         assert line_of(based, "archiving").ok
-        ((failing,),) = based.sql("select value from memory.kpis()"
-                                  " where kpi = 'wal_archive_failing'")  # fmt: skip
+        ((failing,),) = based.sql(
+            "select value from memory.kpis() where kpi = 'wal_archive_failing'"
+        )
         assert failing == 0
         assert based.take("incremental").kind == "incremental"
         at = based.instant()

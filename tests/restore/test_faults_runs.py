@@ -98,8 +98,10 @@ def test_fault_02_the_service_killed_in_the_middle(place: Place) -> None:
     folder = programs(place, SLOW)
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVICE, str(place.folder), str(folder)],
-        stdout=subprocess.PIPE, env=os.environ, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        env=os.environ,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
     locks = place.server.home / "repository" / "locks"
     while not (locks.is_dir() and list(locks.iterdir()) and time.sleep(2) is None):
@@ -215,9 +217,12 @@ def test_fault_30_a_minor_upgrade_between_full_and_incremental(based: Place) -> 
 
     def kind(**changed: object) -> tuple[str, str]:
         decided = decide_incremental(
-            structs.replace(facts, **changed), known.backups, True,
-            allow_untrusted=True, max_chain=14,
-        )  # fmt: skip
+            structs.replace(facts, **changed),
+            known.backups,
+            True,
+            allow_untrusted=True,
+            max_chain=14,
+        )
         return decided.kind, decided.reason
 
     assert kind() == ("incremental", "")

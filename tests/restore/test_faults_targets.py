@@ -67,9 +67,16 @@ def _commits(place: Place, start: str) -> list[datetime]:
     (system,) = {int(one.manifest.system) for one in repository.catalogue().backups}
     scratch = place.folder / "commits"
     reader = Reader(
-        repository, repository.wal.listing(system), 1, {}, parse_lsn(start), 1 << 24,
-        scratch / "wal", scratch / "scan", lambda _done, _total: None,
-    )  # fmt: skip
+        repository,
+        repository.wal.listing(system),
+        1,
+        {},
+        parse_lsn(start),
+        1 << 24,
+        scratch / "wal",
+        scratch / "scan",
+        lambda _done, _total: None,
+    )
     return [event.at for event in reader.events() if event.at is not None]
 
 

@@ -31,11 +31,25 @@ def backup(
     at = NOW - timedelta(days=days)
     kind = "full" if parent is None else "incremental"
     manifest = Manifest(
-        id=f"{number:04}-{kind}", kind=kind, reason="", parent=parent.id if parent else None,
-        system="1", timeline=1, started_at=at, stopped_at=at, start_lsn=f"0/{number:X}000000",
-        stop_lsn=f"0/{number:X}000100", segment_size=1 << 24, bytes=0, stored=0, packs=[],
-        pg_manifest=Pack(name="m", bytes=0, stored=0, sha256=""), key=None, server={}, witness=None,
-    )  # fmt: skip
+        id=f"{number:04}-{kind}",
+        kind=kind,
+        reason="",
+        parent=parent.id if parent else None,
+        system="1",
+        timeline=1,
+        started_at=at,
+        stopped_at=at,
+        start_lsn=f"0/{number:X}000000",
+        stop_lsn=f"0/{number:X}000100",
+        segment_size=1 << 24,
+        bytes=0,
+        stored=0,
+        packs=[],
+        pg_manifest=Pack(name="m", bytes=0, stored=0, sha256=""),
+        key=None,
+        server={},
+        witness=None,
+    )
     return Backup(manifest, NOWHERE, fault="broken" if fault else None)  # type: ignore[arg-type]
 
 
@@ -76,8 +90,9 @@ def test_what_is_kept_or_read_stays_with_all_it_builds_on() -> None:
 
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 40)), min_size=1, max_size=12),
-    st.integers(1, 4), st.integers(0, 30),
-)  # fmt: skip
+    st.integers(1, 4),
+    st.integers(0, 30),
+)
 def test_a_restorable_full_always_stays(
     plan: list[tuple[bool, bool, int]], keep_fulls: int, keep_days: int
 ) -> None:
@@ -112,9 +127,12 @@ def second_full(copy: Chain) -> str:
     first = repository.catalogue().get(copy.ids[0]).manifest
     last = repository.catalogue().get(copy.ids[2]).manifest
     made = msgspec.structs.replace(
-        first, id="20991231T000000Z-full", start_lsn=last.start_lsn, stop_lsn=last.stop_lsn,
+        first,
+        id="20991231T000000Z-full",
+        start_lsn=last.start_lsn,
+        stop_lsn=last.stop_lsn,
         stopped_at=now(),
-    )  # fmt: skip
+    )
     from jobs.backup.catalogue import encode
 
     for pack in first.objects():

@@ -55,9 +55,10 @@ def _clear(url: str) -> None:
 
 def _jobs_at_work(db: Connection[Any]) -> list[dict[str, Any]]:
     return rows(
-        db, "select pid from pg_stat_activity where usename = 'memory_operator'"
+        db,
+        "select pid from pg_stat_activity where usename = 'memory_operator'"
         " and datname = current_database() and pid <> pg_backend_pid()",
-    )  # fmt: skip
+    )
 
 
 def until_true(come_true: Callable[[], object], *, seconds: float = 90) -> None:

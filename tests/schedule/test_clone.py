@@ -43,15 +43,27 @@ class Debian:
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
         subprocess.run(
             ["chroot", str(self.root), *as_postgres, f"{BIN}/{program}", *arguments],
-            check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
 
     def start(self, name: str, **options: str) -> str:
         """Start a cluster; its URL."""
         words = [f"-c {key}={value}" for key, value in options.items()]
         socket = f"-c unix_socket_directories={self.inside}"
-        self.run("pg_ctl", "-D", f"{self.inside}/{name}", "-l", f"{self.inside}/{name}.log",
-                 "-o", " ".join([socket, *words]), "-w", "start")  # fmt: skip
+        self.run(
+            "pg_ctl",
+            "-D",
+            f"{self.inside}/{name}",
+            "-l",
+            f"{self.inside}/{name}.log",
+            "-o",
+            " ".join([socket, *words]),
+            "-w",
+            "start",
+        )
         return f"postgresql://postgres@/postgres?host={self.folder}"
 
     def stop(self, name: str) -> None:
@@ -89,8 +101,11 @@ def test_fault_29_a_clone_with_pg_cron_runs_no_jobs(debian: Debian) -> None:
     with psycopg.connect(debian.start("clone", **HELD_BACK_OPTIONS), autocommit=True) as db:
         before = _runs(db)
         assert before
-        until_true(lambda: _value(db, "select true from pg_stat_activity"
-                                      " where backend_type = 'pg_cron launcher'"))  # fmt: skip
+        until_true(
+            lambda: _value(
+                db, "select true from pg_stat_activity where backend_type = 'pg_cron launcher'"
+            )
+        )
         for _ in range(PATIENCE):
             db.execute("select pg_sleep(0.25)")
             assert _runs(db) == before

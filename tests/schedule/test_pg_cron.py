@@ -150,18 +150,22 @@ def test_pg_cron_follows_the_schedule(cron_db: Connection[Any]) -> None:
         "update cron.job set command = 'select 1' where jobname = 'magray housekeeping'"
     )
     assert {row["job"]: (row["action"], row["cron"]) for row in reconcile(cron_db)} == {
-        "expire": ("change", "30 seconds"), "logs": ("unschedule", None),
-        "traces": ("unschedule", None), "partitions": ("change", "*/15 * * * *"),
+        "expire": ("change", "30 seconds"),
+        "logs": ("unschedule", None),
+        "traces": ("unschedule", None),
+        "partitions": ("change", "*/15 * * * *"),
         "housekeeping": ("change", "17 * * * *"),
-    }  # fmt: skip
+    }
     assert reconcile(cron_db) == []
     found = rows(
-        cron_db, "select jobname, schedule, command, active, username from cron.job"
+        cron_db,
+        "select jobname, schedule, command, active, username from cron.job"
         " where jobname in ('magray expire', 'magray partitions') order by jobname",
-    )  # fmt: skip
+    )
     assert [(row["jobname"], row["schedule"], row["active"]) for row in found] == [
-        ("magray expire", "30 seconds", True), ("magray partitions", "*/15 * * * *", True),
-    ]  # fmt: skip
+        ("magray expire", "30 seconds", True),
+        ("magray partitions", "*/15 * * * *", True),
+    ]
     assert found[0]["command"] == "select * from memory.run_job('expire', 'pg_cron')"
     assert {row["username"] for row in found} == {"memory_operator"}
     with refused(cron_db, "ML403", "not yours"):
@@ -196,9 +200,7 @@ def test_a_restored_clone_runs_nothing_until_it_is_released(cron_db: Connection[
 
 
 def launcher(db: Connection[Any]) -> int | None:
-    pids = rows(
-        db, "select pid from pg_stat_activity where backend_type = 'pg_cron launcher'"
-    )  # fmt: skip
+    pids = rows(db, "select pid from pg_stat_activity where backend_type = 'pg_cron launcher'")
     return pids[0]["pid"] if pids else None
 
 
@@ -224,8 +226,9 @@ def test_a_dropped_role_stops_pg_cron_and_the_service_takes_over(
     cron_db.execute(f"create role {role} login")
     cron_db.execute(
         "select cron.schedule_in_database('stray', '0 0 1 1 *', 'select 1', current_database(),"
-        " %s, false)", (role,),
-    )  # fmt: skip
+        " %s, false)",
+        (role,),
+    )
     try:
         cron_db.execute(f"drop role {role}")
         cron_db.execute("select pg_terminate_backend(%s)", (launcher(cron_db),))
@@ -304,10 +307,11 @@ def test_two_runners_never_run_a_job_twice_at_once(cron_db: Connection[Any]) -> 
 
     serve_until(cron_db.info.dsn, both)
     overlaps = value(
-        cron_db, "select count(*) from memory_data.job_run as a join memory_data.job_run as b"
+        cron_db,
+        "select count(*) from memory_data.job_run as a join memory_data.job_run as b"
         " on a.job = 'test' and b.job = 'test' and a.id < b.id"
         " and tstzrange(a.started_at, a.finished_at) && tstzrange(b.started_at, b.finished_at)",
-    )  # fmt: skip
+    )
     assert overlaps == 0
 
 
@@ -327,14 +331,18 @@ async def test_how_often_the_service_stood_in_is_the_same_wherever_it_is_read(
                 " select 'expire', case when g <= 5 then 'service' else 'pg_cron' end, now(), now()"
                 " from generate_series(1, 20) as g"
             )
-            (in_sql,) = (row["value"] for row in call(db, "kpis")
-                         if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs"))  # fmt: skip
+            (in_sql,) = (
+                row["value"]
+                for row in call(db, "kpis")
+                if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs")
+            )
         over_http = (await service.client(key).get("/v1/kpis")).json()["kpis"]
         metrics = (await service.http.get("/metrics")).text
         shown = shown_kpis((await visitor.get("/panel/kpis")).text)
     assert in_sql == 0.25
-    assert [row["value"] for row in over_http
-            if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs")] == [0.25]  # fmt: skip
+    assert [
+        row["value"] for row in over_http if (row["kpi"], row["scope"]) == ("fallback_rate", "jobs")
+    ] == [0.25]
     assert 'magray_kpi_fallback_rate{scope="jobs"} 0.25' in metrics
     assert float(shown["fallback_rate", "jobs"]) == 0.25
 
@@ -356,12 +364,15 @@ def test_migrating_a_server_that_has_pg_cron_prepares_it(cron_url: str) -> None:
         assert value(db, "select count(*) from pg_extension where extname = 'pg_cron'") == 1
         assert value(db, "select rolcanlogin from pg_roles where rolname = 'memory_operator'")
         (settings,) = rows(
-            db, "select setconfig from pg_db_role_setting"
+            db,
+            "select setconfig from pg_db_role_setting"
             " where setrole = 'memory_operator'::regrole and setdatabase = 0",
-        )  # fmt: skip
+        )
         assert sorted(settings["setconfig"]) == ["lock_timeout=200ms", "statement_timeout=5min"]
-        assert value(db, "select value #>> '{}' from memory_data.setting"
-                         " where key = 'cron_timezone'") == "GMT"  # fmt: skip
+        assert (
+            value(db, "select value #>> '{}' from memory_data.setting where key = 'cron_timezone'")
+            == "GMT"
+        )
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
         session(cron_url, "memory_app") as app,

@@ -24,12 +24,17 @@ def ids(db: Connection[Any], request: pytest.FixtureRequest) -> list[Any]:
     )
     made = [
         one(
-            db, "remember", namespace=namespace, content=f"secret of {namespace}", kind=kind,
-            metadata={"speaker": "Ann"}, embedding=vector(1, place),
+            db,
+            "remember",
+            namespace=namespace,
+            content=f"secret of {namespace}",
+            kind=kind,
+            metadata={"speaker": "Ann"},
+            embedding=vector(1, place),
         )["id"]
         for namespace in ("n", "m")
         for place, kind in enumerate(KINDS)
-    ]  # fmt: skip
+    ]
     mine = made[:3]
     call(db, "touch", namespace="n", ids=mine[:2])
     call(db, "rate", namespace="n", id=mine[0], rating=4.0)

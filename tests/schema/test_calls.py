@@ -33,11 +33,21 @@ if TYPE_CHECKING:
 
 # What the driver makes of each type; `Any` stands for whatever JSON holds.
 PYTHON = {
-    "boolean": bool, "smallint": int, "integer": int, "bigint": int, "real": float,
-    "double precision": float, "text": str, "name": str, "uuid": UUID, "bytea": bytes,
-    "timestamp with time zone": datetime, "interval": timedelta, "jsonb": Any,
+    "boolean": bool,
+    "smallint": int,
+    "integer": int,
+    "bigint": int,
+    "real": float,
+    "double precision": float,
+    "text": str,
+    "name": str,
+    "uuid": UUID,
+    "bytea": bytes,
+    "timestamp with time zone": datetime,
+    "interval": timedelta,
+    "jsonb": Any,
     "halfvec": HalfVector,
-}  # fmt: skip
+}
 BY_NAME = {"rows", "row", "first", "run", "_samples"}
 
 
@@ -101,11 +111,12 @@ def described(db: Connection[Any], text: bytes) -> list[tuple[str, str]]:
     assert not prepared.error_message, f"{prepared.error_message} in {bare}"
     told = db.pgconn.describe_prepared(b"")
     return [
-        ((told.fname(place) or b"").decode(), rows(
-            db, "select format_type(%s, null) as name", told.ftype(place)
-        )[0]["name"])
+        (
+            (told.fname(place) or b"").decode(),
+            rows(db, "select format_type(%s, null) as name", told.ftype(place))[0]["name"],
+        )
         for place in range(told.nfields)
-    ]  # fmt: skip
+    ]
 
 
 def fits(declared: Any, sql: str) -> bool:
@@ -139,9 +150,11 @@ def test_every_statement_is_found() -> None:
 @pytest.mark.parametrize("call", [one for one in CALLS if one.function], ids=lambda one: one.place)
 def test_parameters_have_the_names_of_the_function(db: Connection[Any], call: Call) -> None:
     (found,) = rows(
-        db, "select proargnames[1 : pronargs] as names, pronargs - pronargdefaults as needed"
-        " from pg_proc where pronamespace = 'memory'::regnamespace and proname = %s", call.function,
-    )  # fmt: skip
+        db,
+        "select proargnames[1 : pronargs] as names, pronargs - pronargdefaults as needed"
+        " from pg_proc where pronamespace = 'memory'::regnamespace and proname = %s",
+        call.function,
+    )
     names = found["names"] or []
     assert call.given <= set(names)
     assert set(names[: found["needed"]]) <= call.given - call.optional

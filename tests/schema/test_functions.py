@@ -18,21 +18,43 @@ if TYPE_CHECKING:
 # Without a pinned search_path, because `set` would forbid to inline them: SQL expressions over
 # built-in functions and schema-qualified ones only.
 INLINED = {
-    "_content_stripe", "_criterion_bit", "_decayed_uses", "_detect_language", "_etag", "_idle_step",
-    "_lexeme_query", "_passes", "_pinned_until", "_reuse_class", "_speaker", "_text_to_embed",
-}  # fmt: skip
+    "_content_stripe",
+    "_criterion_bit",
+    "_decayed_uses",
+    "_detect_language",
+    "_etag",
+    "_idle_step",
+    "_lexeme_query",
+    "_passes",
+    "_pinned_until",
+    "_reuse_class",
+    "_speaker",
+    "_text_to_embed",
+}
 
 # What views an analyst reads compute from a row alone: no table, nothing but their arguments.
 PURE = {
-    "_backup_due", "_job_due", "_latest_plausible_start", "_next_due", "_parse_cron_field",
+    "_backup_due",
+    "_job_due",
+    "_latest_plausible_start",
+    "_next_due",
+    "_parse_cron_field",
     "_layer_usage",  # how full the layers are, for memory.layers
-}  # fmt: skip
+}
 
 # What an analyst may ask, and what answers it with the owner's rights.
 ANALYST = {
-    "search", "explain", "history", "kpis", "blocking_criteria", "_analyst_search",
-    "_analyst_explain", "_analyst_history", "_analyst_kpis", "_sees_content",
-}  # fmt: skip
+    "search",
+    "explain",
+    "history",
+    "kpis",
+    "blocking_criteria",
+    "_analyst_search",
+    "_analyst_explain",
+    "_analyst_history",
+    "_analyst_kpis",
+    "_sees_content",
+}
 
 # With their owner's rights, each for the reason it gives in its file.
 SECURITY_DEFINER = {
@@ -89,9 +111,10 @@ def test_a_file_is_a_function_of_its_name(
             by_folder[folder].append(path.stem)
     assert sorted(by_folder["functions"]) == sorted(row["name"] for row in routines)
     views = rows(
-        db, "select relname::text as name from pg_class"
+        db,
+        "select relname::text as name from pg_class"
         " where relnamespace = 'memory'::regnamespace and relkind in ('v', 'm')",
-    )  # fmt: skip
+    )
     assert sorted(by_folder["views"]) == sorted(row["name"] for row in views)
 
 
@@ -125,9 +148,10 @@ def test_every_routine_says_what_it_does(routines: list[dict[str, Any]]) -> None
 
 def test_every_view_says_what_it_shows(db: Connection[Any]) -> None:
     mute = rows(
-        db, "select relname::text from pg_class where relnamespace = 'memory'::regnamespace"
+        db,
+        "select relname::text from pg_class where relnamespace = 'memory'::regnamespace"
         " and relkind = 'v' and obj_description(oid, 'pg_class') is null",
-    )  # fmt: skip
+    )
     assert mute == []
 
 
@@ -149,22 +173,24 @@ def test_no_sum_is_handed_out_as_numeric(db: Connection[Any]) -> None:
 
 def test_every_column_of_a_view_says_what_it_is(db: Connection[Any]) -> None:
     columns = rows(
-        db, "select c.relname || '.' || a.attname as name,"
+        db,
+        "select c.relname || '.' || a.attname as name,"
         " col_description(c.oid, a.attnum) as comment from pg_class as c"
         " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0"
         " where c.relnamespace = 'memory'::regnamespace and c.relkind = 'v'"
         " and c.relname not like '\\_%%'",
-    )  # fmt: skip
+    )
     assert len(columns) > 150
     assert [row["name"] for row in columns if not (row["comment"] or "").endswith(".")] == []
 
 
 def test_every_table_says_what_it_holds(db: Connection[Any]) -> None:
     mute = rows(
-        db, "select relname::text from pg_class where relnamespace = 'memory_data'::regnamespace"
+        db,
+        "select relname::text from pg_class where relnamespace = 'memory_data'::regnamespace"
         " and relkind in ('r', 'p') and not relispartition and relname <> 'alembic_version'"
         " and obj_description(oid, 'pg_class') is null",
-    )  # fmt: skip
+    )
     assert mute == []
 
 
@@ -195,9 +221,10 @@ def test_owners_rights_are_an_explicit_list(routines: list[dict[str, Any]]) -> N
 
 def test_the_owner_is_no_superuser_and_cannot_log_in(db: Connection[Any]) -> None:
     roles = rows(
-        db, "select rolname::text, rolsuper or rolcanlogin or rolbypassrls or rolcreaterole"
+        db,
+        "select rolname::text, rolsuper or rolcanlogin or rolbypassrls or rolcreaterole"
         " or rolcreatedb or rolreplication as may from pg_roles where rolname like 'memory\\_%%'",
-    )  # fmt: skip
+    )
     assert len(roles) == 4
     assert [row["rolname"] for row in roles if row["may"]] == []
 
@@ -238,13 +265,14 @@ def test_plpgsql_check_finds_nothing(server_url: str, clone_url: str) -> None:
             pytest.skip("the server has no plpgsql_check; make test-full starts one that has")
         db.execute("create extension if not exists plpgsql_check")
         faults = rows(
-            db, "select f.functionid::text, f.lineno, f.level, f.message, f.detail"
+            db,
+            "select f.functionid::text, f.lineno, f.level, f.message, f.detail"
             " from pg_proc as p"
             " join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'"
             " cross join lateral plpgsql_check_function_tb(p.oid, other_warnings => true,"
             " extra_warnings => true, performance_warnings => false) as f"
             " where p.pronamespace = 'memory'::regnamespace and p.prorettype <> 'trigger'::regtype",
-        )  # fmt: skip
+        )
         db.rollback()
     # What dynamic SQL returns, plpgsql_check cannot know; memory._nearest_hnsw sets ef_search for
     # its own statement, which is why a stable function calls set_config.

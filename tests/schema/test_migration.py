@@ -66,8 +66,10 @@ def test_a_second_run_changes_nothing(empty_url: str) -> None:
         assert second.from_revision == second.to_revision == head_revision()
         assert second.digest == first.digest
         assert one(db, "get", namespace="n", id=memory["id"])["content"] == "stays"
-        partitions = {row["name"] for row in rows(
-            db, "select relname as name from pg_class where relispartition")}  # fmt: skip
+        partitions = {
+            row["name"]
+            for row in rows(db, "select relname as name from pg_class where relispartition")
+        }
         after = [row for row in picture(db) if not any(name in row["name"] for name in partitions)]
     assert after == before
 
@@ -138,8 +140,10 @@ def test_overloads_and_renamed_functions_are_dropped(clone_url: str) -> None:
         db.execute(
             "create function memory.get(p_id uuid) returns text language sql as 'select null::text'"
         )
-        db.execute("create function memory.gone() returns memory.records language sql as"
-                   " 'select * from memory.records limit 1'")  # fmt: skip
+        db.execute(
+            "create function memory.gone() returns memory.records language sql as"
+            " 'select * from memory.records limit 1'"
+        )
         db.execute("create procedure memory.done() language sql as 'select 1'")
         db.execute("create view memory.old as select * from memory.records")
         migrate(clone_url)
@@ -258,8 +262,10 @@ def revision_of(db: Connection[Any]) -> str:
 def identities(db: Connection[Any]) -> list[dict[str, Any]]:
     """The tables' own numbers: a table that is made anew, or rewritten, has another."""
     return rows(
-        db, "select oid::regclass::text, oid, relfilenode from pg_class"
-        " where relnamespace = 'memory_data'::regnamespace order by 1")  # fmt: skip
+        db,
+        "select oid::regclass::text, oid, relfilenode from pg_class"
+        " where relnamespace = 'memory_data'::regnamespace order by 1",
+    )
 
 
 def test_a_database_at_0014_has_these_tables_and_none_is_made_anew(clone_url: str) -> None:

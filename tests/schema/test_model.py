@@ -55,17 +55,22 @@ def test_replaced_vectors_wait_to_be_made_anew(clone_url: str, name: str, dim: i
         (active,) = rows(db, "select name, dim from memory_data.embedding_model where active")
         assert active == {"name": name, "dim": dim}
         sizes = rows(
-            db, "select size, octet_length(content) + pg_column_size(search)"
+            db,
+            "select size, octet_length(content) + pg_column_size(search)"
             " + pg_column_size(metadata) as bytes from memory._memories",
-        )  # fmt: skip
+        )
         assert all(abs(row["size"] - row["bytes"]) <= 9 for row in sizes)
         pending = call(db, "pending_embeddings")
         assert len(pending) == 4
         written = call(
-            db, "write_embeddings", namespaces=["n"] * 4, ids=[row["id"] for row in pending],
+            db,
+            "write_embeddings",
+            namespaces=["n"] * 4,
+            ids=[row["id"] for row in pending],
             documents=[row["document"] for row in pending],
-            embeddings=[vector(1, i, dim=dim) for i in range(4)], model=name,
-        )  # fmt: skip
+            embeddings=[vector(1, i, dim=dim) for i in range(4)],
+            model=name,
+        )
         assert len(written) == 4
         assert len(found(db, "n", embedding=vector(1, dim=dim))) == 4
         with refused(db, "ML422", str(dim)):

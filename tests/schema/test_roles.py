@@ -31,17 +31,23 @@ def seed(db: Connection[Any], namespace: str) -> list[Any]:
     model = make_model(db, f"of {namespace}")
     for kind in KINDS:
         made = one(
-            db, "remember", namespace=namespace, content=f"secret of {namespace}", kind=kind,
-            embedding=vector(1), idempotency_key=kind,
-        )  # fmt: skip
+            db,
+            "remember",
+            namespace=namespace,
+            content=f"secret of {namespace}",
+            kind=kind,
+            embedding=vector(1),
+            idempotency_key=kind,
+        )
         at = {"namespace": namespace, "id": made["id"]}
         call(db, "touch", namespace=namespace, ids=[made["id"]])
         call(db, "update_memory", **at, changes={"pinned": True})
         call(db, "note_embedding_failure", **at, error="x")
         db.execute(
             "insert into memory_data.score (namespace, id, relevance, model, scored_at)"
-            " values (%s, %s, 0.5, %s, now())", (namespace, made["id"], model),
-        )  # fmt: skip
+            " values (%s, %s, 0.5, %s, now())",
+            (namespace, made["id"], model),
+        )
         ids.append(made["id"])
     call(db, "note_queries", namespaces=[namespace], embeddings=[vector(1)])
     extra = one(db, "remember", namespace=namespace, content="to be forgotten")
@@ -61,18 +67,27 @@ def seed_archive(db: Connection[Any], namespace: str) -> None:
     ]
     for moved in (archived[:2], archived[2:]):
         call(
-            db, "_hand_to_archive", layer="interact", namespaces=[namespace] * len(moved),
-            ids=moved, reason="test",
-        )  # fmt: skip
+            db,
+            "_hand_to_archive",
+            layer="interact",
+            namespaces=[namespace] * len(moved),
+            ids=moved,
+            reason="test",
+        )
         if len(moved) == 2:
             seqs = [
                 row["seq"] for row in call(db, "archive_batch") if row["namespace"] == namespace
             ]
             file = uuid.uuid4()
             call(
-                db, "register_archive", id=file, file=f"{file}.parquet", tier="local", bytes=1,
+                db,
+                "register_archive",
+                id=file,
+                file=f"{file}.parquet",
+                tier="local",
+                bytes=1,
                 seqs=seqs,
-            )  # fmt: skip
+            )
     call(db, "forget", namespace=namespace, ids=archived[:1])
 
 
@@ -86,18 +101,19 @@ def test_row_security_is_forced_on_every_table_of_a_namespace(db: Connection[Any
     assert sum(row["relispartition"] for row in tables) > 40
     assert sum(not row["relispartition"] for row in tables) >= 10
     open_ones = [
-        row["name"] for row in tables
-        if not (row["relrowsecurity"] and row["relforcerowsecurity"])
-    ]  # fmt: skip
+        row["name"] for row in tables if not (row["relrowsecurity"] and row["relforcerowsecurity"])
+    ]
     assert open_ones == []
 
 
 def test_every_table_of_a_namespace_has_the_services_policy(db: Connection[Any]) -> None:
     for row in rows(db, TENANT_TABLES):
         policies = rows(
-            db, "select roles::text[], cmd, permissive, qual, with_check from pg_policies"
-            " where schemaname || '.' || tablename = %s", row["name"],
-        )  # fmt: skip
+            db,
+            "select roles::text[], cmd, permissive, qual, with_check from pg_policies"
+            " where schemaname || '.' || tablename = %s",
+            row["name"],
+        )
         by_role = {tuple(policy["roles"]): policy for policy in policies}
         assert set(by_role) == {("memory_app",), ("memory_owner",), ("memory_operator",)}
         app = by_role[("memory_app",)]
@@ -262,19 +278,31 @@ def test_the_service_cannot_change_the_house(db: Connection[Any], statement: str
 def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any]) -> None:
     seed(db, "n")
     relations = rows(
-        db, "select c.oid::regclass::text as name from pg_class as c"
+        db,
+        "select c.oid::regclass::text as name from pg_class as c"
         " where c.relnamespace in ('memory'::regnamespace, 'memory_data'::regnamespace)"
         " and c.relkind in ('r', 'p', 'v', 'S')"
         " and has_schema_privilege('memory_analyst', c.relnamespace, 'usage')"
         " and has_table_privilege('memory_analyst', c.oid,"
         "     'select, insert, update, delete, truncate, references, trigger')",
-    )  # fmt: skip
+    )
     views = [
-        "memory.alerts", "memory.archives", "memory.backups", "memory.decisions",
-        "memory.evictions", "memory.jobs", "memory.kpi_catalogue", "memory.kpi_history",
-        "memory.layers", "memory.models", "memory.outages", "memory.promotions", "memory.records",
-        "memory.shortened", "memory.unembedded",
-    ]  # fmt: skip
+        "memory.alerts",
+        "memory.archives",
+        "memory.backups",
+        "memory.decisions",
+        "memory.evictions",
+        "memory.jobs",
+        "memory.kpi_catalogue",
+        "memory.kpi_history",
+        "memory.layers",
+        "memory.models",
+        "memory.outages",
+        "memory.promotions",
+        "memory.records",
+        "memory.shortened",
+        "memory.unembedded",
+    ]
     assert sorted(row["name"] for row in relations) == views
     for name in views:
         assert not value(
@@ -288,13 +316,16 @@ def test_an_analyst_reads_the_public_views_and_nothing_else(db: Connection[Any])
     assert all(row["next_due"] for row in jobs if row["kind"] != "backup")
     assert not any(row["next_due"] for row in jobs if row["kind"] == "backup")
     for statement in (
-        "select * from memory_data.interact", "select * from memory_data.api_key",
+        "select * from memory_data.interact",
+        "select * from memory_data.api_key",
         "select * from memory_data.schedule",
-        "select * from memory._live", "select * from memory._decided",
+        "select * from memory._live",
+        "select * from memory._decided",
         "select * from memory._memories",
         "select * from memory.get('n', gen_random_uuid())",
-        "select * from memory.forget_namespace('n')", "select * from memory.touch('n', '{}')",
-    ):  # fmt: skip
+        "select * from memory.forget_namespace('n')",
+        "select * from memory.touch('n', '{}')",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), db.transaction():
             db.execute(statement)
 
@@ -323,11 +354,12 @@ def test_an_analyst_answers_per_namespace_and_kind_how_old_big_and_used(
     one(db, "remember", namespace="n", content="unused", kind="pattern")
     become(db, "memory_analyst")
     told = rows(
-        db, "select namespace, layer, kind, count(*) as memories, max(age) >= '0' as aged,"
+        db,
+        "select namespace, layer, kind, count(*) as memories, max(age) >= '0' as aged,"
         " sum(bytes) > 0 as sized, sum(access_count) as uses, max(rating) as rating,"
         " bool_or(last_access is null) as some_never"
         " from memory.records group by 1, 2, 3 order by 2, 3",
-    )  # fmt: skip
+    )
     by_kind = {row["kind"]: row for row in told}
     assert set(by_kind) == set(KINDS)
     pattern = by_kind["pattern"]

@@ -60,19 +60,27 @@ def schema(db: Connection[Any]) -> str:
 def seeds(db: Connection[Any], table: str, order: str) -> str:
     """The rows of a table as one insert, a line each."""
     columns = [
-        row["name"] for row in rows(
-            db, "select attname as name from pg_attribute where attnum > 0 and not attisdropped"
-            " and attrelid = %s::regclass order by attnum", f"memory_data.{table}")
+        row["name"]
+        for row in rows(
+            db,
+            "select attname as name from pg_attribute where attnum > 0 and not attisdropped"
+            " and attrelid = %s::regclass order by attnum",
+            f"memory_data.{table}",
+        )
         if row["name"] not in OF_THE_MOMENT.get(table, ())
-    ]  # fmt: skip
+    ]
     found = rows(
-        db, sql.SQL("select concat_ws(', ', {}) as text from memory_data.{} order by {}").format(
+        db,
+        sql.SQL("select concat_ws(', ', {}) as text from memory_data.{} order by {}")
+        .format(
             sql.SQL(", ").join(
                 sql.SQL("quote_nullable({}::text)").format(sql.Identifier(name)) for name in columns
             ),
-            sql.Identifier(table), sql.SQL(order),
-        ).as_string(db)
-    )  # fmt: skip
+            sql.Identifier(table),
+            sql.SQL(order),
+        )
+        .as_string(db),
+    )
     lines = ",\n".join(f"    ({row['text']})" for row in found)
     return f"insert into memory_data.{table} ({', '.join(columns)}) values\n{lines};\n"
 

@@ -47,9 +47,18 @@ def test_an_unknown_variable_is_named_with_the_nearest_one(name: str, meant: str
 
 @pytest.mark.parametrize(
     "name",
-    ["MAGRAY_XYZZY", "MAGRAY_X__Y", "MAGRAY_", "MAGRAY_EMBEDDING__", "MAGRAY_EMBEDDING__COLOUR",
-     "MAGRAY_PORT__X", "MAGRAY_PORT_", "MAGRAY__PORT", "MAGRAY_SERVICE"],
-)  # fmt: skip
+    [
+        "MAGRAY_XYZZY",
+        "MAGRAY_X__Y",
+        "MAGRAY_",
+        "MAGRAY_EMBEDDING__",
+        "MAGRAY_EMBEDDING__COLOUR",
+        "MAGRAY_PORT__X",
+        "MAGRAY_PORT_",
+        "MAGRAY__PORT",
+        "MAGRAY_SERVICE",
+    ],
+)
 def test_one_that_is_like_no_other_is_refused_too(name: str) -> None:
     error = refused(name)
     assert name in error.message
@@ -89,11 +98,22 @@ def test_one_that_means_something_is_let_be(name: str, value: str) -> None:
 def test_every_variable_this_repository_speaks_of_is_known() -> None:
     """Those of compose files, tools, tests and documents, and so none can be forgotten."""
     listed = subprocess.run(
-        ["git", "grep", "-hoE", r"\bMAGRAY_[A-Z0-9_]*[A-Z0-9]\b( = )?", "--", ".",
-         ":!tests/service/test_environment.py", ":!tests/service/test_settings.py",
-         ":!tests/cli/test_commands.py"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            "git",
+            "grep",
+            "-hoE",
+            r"\bMAGRAY_[A-Z0-9_]*[A-Z0-9]\b( = )?",
+            "--",
+            ".",
+            ":!tests/service/test_environment.py",
+            ":!tests/service/test_settings.py",
+            ":!tests/cli/test_commands.py",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     # what Python assigns to is a name of its own, no variable of the environment
     found = set(listed.stdout.split())
     named = {one for one in found if one != "=" and f"{one} = " not in listed.stdout}

@@ -93,11 +93,22 @@ def refusal(answer: bytes, expected: int) -> None:
         ([CHUNKED + b"2\r\n{}\r\n0\r\n", b"a: b\r\n" * 200_000], 431),
     ],
     ids=[
-        "one header", "one name", "many headers", "some headers", "cookies", "empty lines",
-        "request line", "query", "length", "expect", "extension", "extensions", "trailer",
+        "one header",
+        "one name",
+        "many headers",
+        "some headers",
+        "cookies",
+        "empty lines",
+        "request line",
+        "query",
+        "length",
+        "expect",
+        "extension",
+        "extensions",
+        "trailer",
         "trailers",
     ],
-)  # fmt: skip
+)
 def test_what_is_too_much_is_refused_while_it_comes(
     service: Running, sent: list[bytes], expected: int
 ) -> None:
@@ -145,9 +156,8 @@ def test_a_form_is_a_few_kilobytes(service: Running, closing: bytes) -> None:
     size = 62 * MB
     for head, sent in (
         (b"Content-Length: %d\r\n\r\n" % size, b"a" * size),
-        (b"Transfer-Encoding: chunked\r\n\r\n",
-         b"%x\r\n" % size + b"a" * size + b"\r\n0\r\n\r\n"),
-    ):  # fmt: skip
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n" % size + b"a" * size + b"\r\n0\r\n\r\n"),
+    ):
         with connect(service) as connection, connection.makefile("rb") as answers:
             connection.sendall(FORM + closing + head)
             connection.sendall(sent)
@@ -233,19 +243,47 @@ def test_who_asks_for_another_protocol_is_answered_in_this_one(
 
 
 NAMES = [
-    b"%00", b"%", b"%zz", b"%ff", b"%c0%af", b"%ed%a0%80", b"%f0%9f%99%82", b"a%00b", b"a" * 300,
-    b"a" * 5000, b"..%2f..%2fetc%2fpasswd", b"%2e%2e/%2e%2e/x", b"%0d%0aX:%20y", b"9" * 40, b"-1",
-]  # fmt: skip
+    b"%00",
+    b"%",
+    b"%zz",
+    b"%ff",
+    b"%c0%af",
+    b"%ed%a0%80",
+    b"%f0%9f%99%82",
+    b"a%00b",
+    b"a" * 300,
+    b"a" * 5000,
+    b"..%2f..%2fetc%2fpasswd",
+    b"%2e%2e/%2e%2e/x",
+    b"%0d%0aX:%20y",
+    b"9" * 40,
+    b"-1",
+]
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/{}", "/assets/{}", "/assets/htmx/{}", "/schema/{}", "/schema/assets/{}", "/panel/{}",
-     "/v1/memories/{}", "/v1/memories/{}/history", "/v1/backups/{}/verify", "/v1/backups/runs/{}",
-     "/v1/alerts/{}/acknowledge", "/v1/memories?namespace={}", "/v1/memories?namespace=n&cursor={}",
-     "/v1/decisions?namespace=n&id={}", "/v1/decisions?namespace=n&since={}",
-     "/v1/kpis/history?kpi={}", "/search?namespace={}&query=x", "/why?namespace=n&id={}"],
-)  # fmt: skip
+    [
+        "/{}",
+        "/assets/{}",
+        "/assets/htmx/{}",
+        "/schema/{}",
+        "/schema/assets/{}",
+        "/panel/{}",
+        "/v1/memories/{}",
+        "/v1/memories/{}/history",
+        "/v1/backups/{}/verify",
+        "/v1/backups/runs/{}",
+        "/v1/alerts/{}/acknowledge",
+        "/v1/memories?namespace={}",
+        "/v1/memories?namespace=n&cursor={}",
+        "/v1/decisions?namespace=n&id={}",
+        "/v1/decisions?namespace=n&since={}",
+        "/v1/kpis/history?kpi={}",
+        "/search?namespace={}&query=x",
+        "/why?namespace=n&id={}",
+    ],
+)
 def test_no_name_is_too_odd(service: Running, path: str) -> None:
     """404 for what is not there, 400 for what cannot be: never a fault of ours."""
     key, cookie = service.key.encode(), logged_in(service)
@@ -260,17 +298,48 @@ def test_no_name_is_too_odd(service: Running, path: str) -> None:
                 assert 200 <= answered(answers) < 500, (method, name)
 
 
-VALUES = [b"", b"\xff\xfe", b"\xd0\xbf", b"a" * 8000, b"a, b", b";;;=", b"%00", b'"', b"-1",
-          b"[::1", b"a:99999999", b"multipart/form-data; boundary=\xff", b"text/plain; charset=x",
-          b"magray=" + b"\xff" * 10, b"Bearer \xff", b"bytes=9-", b'W/"a"']  # fmt: skip
+VALUES = [
+    b"",
+    b"\xff\xfe",
+    b"\xd0\xbf",
+    b"a" * 8000,
+    b"a, b",
+    b";;;=",
+    b"%00",
+    b'"',
+    b"-1",
+    b"[::1",
+    b"a:99999999",
+    b"multipart/form-data; boundary=\xff",
+    b"text/plain; charset=x",
+    b"magray=" + b"\xff" * 10,
+    b"Bearer \xff",
+    b"bytes=9-",
+    b'W/"a"',
+]
 
 
 @pytest.mark.parametrize(
     "name",
-    [b"Host", b"Authorization", b"Cookie", b"Content-Type", b"Accept", b"Idempotency-Key",
-     b"X-Request-ID", b"X-Forwarded-Proto", b"Origin", b"If-Match", b"If-None-Match", b"Range",
-     b"If-Modified-Since", b"Content-Encoding", b"hx-request", b"traceparent"],
-)  # fmt: skip
+    [
+        b"Host",
+        b"Authorization",
+        b"Cookie",
+        b"Content-Type",
+        b"Accept",
+        b"Idempotency-Key",
+        b"X-Request-ID",
+        b"X-Forwarded-Proto",
+        b"Origin",
+        b"If-Match",
+        b"If-None-Match",
+        b"Range",
+        b"If-Modified-Since",
+        b"Content-Encoding",
+        b"hx-request",
+        b"traceparent",
+    ],
+)
 def test_no_header_is_too_odd(service: Running, name: bytes) -> None:
     """Nor too often there."""
     key = service.key.encode()
@@ -280,9 +349,12 @@ def test_no_header_is_too_odd(service: Running, name: bytes) -> None:
             for times in (1, 2):
                 header = (name + b": " + value + b"\r\n") * times
                 for line, body in (
-                    (b"GET /", b""), (b"GET /assets/style.css", b""), (b"POST /login", b"key=a"),
-                    (b"GET /v1/layers?namespace=odd", b""), (b"POST /v1/memories", memory),
-                ):  # fmt: skip
+                    (b"GET /", b""),
+                    (b"GET /assets/style.css", b""),
+                    (b"POST /login", b"key=a"),
+                    (b"GET /v1/layers?namespace=odd", b""),
+                    (b"POST /v1/memories", memory),
+                ):
                     connection.sendall(
                         b"%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s"
                         b"Content-Length: %d\r\n\r\n%s" % (line, key, header, len(body), body)
@@ -313,10 +385,13 @@ def logged_in(service: Running) -> bytes:
 @pytest.mark.parametrize("path", [b"/v1/memories", b"/login", b"/v1/search"])
 @pytest.mark.parametrize(
     "rest",
-    [b"Content-Length: 5000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n9\r\n{",
-     b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"],
+    [
+        b"Content-Length: 5000\r\n\r\n{",
+        b"Transfer-Encoding: chunked\r\n\r\n9\r\n{",
+        b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+    ],
     ids=["length", "chunked", "expect"],
-)  # fmt: skip
+)
 def test_an_upload_broken_off_is_the_callers(service: Running, path: bytes, rest: bytes) -> None:
     """It is in the log as that, and no error was counted: see goes_on."""
     request_id = uuid.uuid4().hex

@@ -21,17 +21,24 @@ WELL = encode(Report(ok=True, summary="3 rows"))
         (0, WELL, None, "3 rows"),
         (0, f"a warning\n{WELL}\n\n", None, "3 rows"),
         (7, f"a warning\n{FAILED}\n", "exit code 7: it is broken; try: magray check", ""),
-        (7, encode(Report(ok=False, message="broken", detail="By\n  two.")),
-         "exit code 7: broken; By two.", ""),
-        (1, "Traceback\n  File x\nValueError: y\n",
-         "exit code 1 without a report: Traceback; File x; ValueError: y", ""),
+        (
+            7,
+            encode(Report(ok=False, message="broken", detail="By\n  two.")),
+            "exit code 7: broken; By two.",
+            "",
+        ),
+        (
+            1,
+            "Traceback\n  File x\nValueError: y\n",
+            "exit code 1 without a report: Traceback; File x; ValueError: y",
+            "",
+        ),
         (-9, "", "killed by SIGKILL without a report: it said nothing", ""),
         (-9, WELL, "killed by SIGKILL: ", ""),
         (0, "", "exit code 0 without a report: it said nothing", ""),
-        (1, '{"level": "warning"}\n',
-         'exit code 1 without a report: {"level": "warning"}', ""),
+        (1, '{"level": "warning"}\n', 'exit code 1 without a report: {"level": "warning"}', ""),
     ],
-)  # fmt: skip
+)
 def test_how_a_program_ended(code: int, told: str, error: str | None, said: str) -> None:
     assert ended(code, told) == (error, said)
 
@@ -52,8 +59,10 @@ def reported(*arguments: str) -> tuple[int, str, dict[str, object]]:
     """Exit code, standard output and report of a command."""
     done = subprocess.run(
         [sys.executable, "-m", "service.cli.main", "--json-report", *arguments],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     report: dict[str, object] = json.loads(done.stderr.splitlines()[-1])
     return done.returncode, done.stdout, report
 

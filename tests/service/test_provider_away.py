@@ -113,13 +113,16 @@ async def test_settings_that_are_wrong_are_wrong_though_it_is_away(
 @pytest.fixture
 def place(tmp_path: Path, clone_url: str, endpoint: Endpoint) -> Home:
     """Where `magray check` finds this endpoint and database."""
-    return Home(tmp_path, {
-        "MAGRAY_DATABASE_URL": in_use(clone_url, "openai/m"),
-        "MAGRAY_EMBEDDING__PROVIDER": "openai",
-        "MAGRAY_EMBEDDING__MODEL": "m",
-        "MAGRAY_EMBEDDING__URL": endpoint.url,
-        "MAGRAY_EMBEDDING__DIM": str(DIM),
-    })  # fmt: skip
+    return Home(
+        tmp_path,
+        {
+            "MAGRAY_DATABASE_URL": in_use(clone_url, "openai/m"),
+            "MAGRAY_EMBEDDING__PROVIDER": "openai",
+            "MAGRAY_EMBEDDING__MODEL": "m",
+            "MAGRAY_EMBEDDING__URL": endpoint.url,
+            "MAGRAY_EMBEDDING__DIM": str(DIM),
+        },
+    )
 
 
 @pytest.mark.parametrize(

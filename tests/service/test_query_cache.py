@@ -140,9 +140,12 @@ async def test_every_part_of_a_request_counts_but_who_uses_it(asker: Asker) -> N
     for same in ({"touch": False}, {"session": "s"}, {"top_k": 10}, {"explain": False}):
         assert (await asker.ask(**same))[1], same
     for other in (
-        {"top_k": 9}, {"explain": True}, {"query": "word "}, {"filters": {"session": "s"}},
+        {"top_k": 9},
+        {"explain": True},
+        {"query": "word "},
+        {"filters": {"session": "s"}},
         {"embedding": [1.0] * 8},
-    ):  # fmt: skip
+    ):
         assert not (await asker.ask(**other))[1], other
 
 

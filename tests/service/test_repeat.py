@@ -122,9 +122,11 @@ async def test_a_wake_ends_a_wait_that_has_begun() -> None:
 async def test_the_loop_goes_on_through_errors_and_tells_them() -> None:
     done = asyncio.Event()
     errors = [
-        BackupError("it is full", detail="of sand"), psycopg.OperationalError("gone\nfor good"),
-        ExceptionGroup("in tasks", [psycopg.OperationalError("gone too")]), ValueError("strange"),
-    ]  # fmt: skip
+        BackupError("it is full", detail="of sand"),
+        psycopg.OperationalError("gone\nfor good"),
+        ExceptionGroup("in tasks", [psycopg.OperationalError("gone too")]),
+        ValueError("strange"),
+    ]
     left = list(errors)
 
     async def work() -> None:

@@ -62,8 +62,9 @@ def make_due(db: Connection[Any], *names: str) -> None:
 def add_program(db: Connection[Any], command: str) -> None:
     db.execute(
         "insert into memory_data.schedule (name, cron, kind, command, description)"
-        " values ('test', '* * * * *', 'program', %s, 'A test.')", (command,),
-    )  # fmt: skip
+        " values ('test', '* * * * *', 'program', %s, 'A test.')",
+        (command,),
+    )
 
 
 def store_expired(db: Connection[Any]) -> tuple[Any, str]:
@@ -86,7 +87,8 @@ async def test_what_is_due_is_run_and_kept(clone_url: str) -> None:
 
             async def gone() -> bool:
                 return value(db, "select to_regclass(%s) is null", partition) and bool(
-                    job(db, "heartbeat")["last_start"])  # fmt: skip
+                    job(db, "heartbeat")["last_start"]
+                )
 
             await until(gone)
         row = job(db, "expire")
@@ -146,9 +148,10 @@ async def test_a_lost_connection_is_made_anew(clone_url: str) -> None:
 
             await until(started)
             value(
-                db, "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                db,
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()",
-            )  # fmt: skip
+            )
             make_due(db, "heartbeat")
 
             async def ran() -> Any:

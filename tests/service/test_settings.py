@@ -86,28 +86,48 @@ def test_the_defaults_are_those_of_the_requirements() -> None:
     policy = settings.policy()
     assert policy["layers"] == {
         "interact": {
-            "ttl": "86400 seconds", "max_bytes": 512 << 20,
-            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.7, **NO_ARCHIVE,
+            "ttl": "86400 seconds",
+            "max_bytes": 512 << 20,
+            "eviction_policy": "lru_with_importance",
+            "promotion_threshold": 0.7,
+            **NO_ARCHIVE,
         },
         "insights": {
-            "ttl": "7776000 seconds", "max_bytes": 2048 << 20,
-            "eviction_policy": "importance_based", "promotion_threshold": 0.9, **NO_ARCHIVE,
+            "ttl": "7776000 seconds",
+            "max_bytes": 2048 << 20,
+            "eviction_policy": "importance_based",
+            "promotion_threshold": 0.9,
+            **NO_ARCHIVE,
         },
         "assets": {
-            "ttl": None, "max_bytes": 8192 << 20, "eviction_policy": "manual",
-            "promotion_threshold": None, **NO_ARCHIVE,
+            "ttl": None,
+            "max_bytes": 8192 << 20,
+            "eviction_policy": "manual",
+            "promotion_threshold": None,
+            **NO_ARCHIVE,
         },
-    }  # fmt: skip
+    }
     assert policy["settings"] == {
         "alert_channels": ["log"],
-        "hnsw_m": 16, "hnsw_ef_construction": 200, "hnsw_ef_search": 100,
-        "embedding_cache_size": 10_000, "query_cache_ttl_minutes": 30, "batch_size": 32,
+        "hnsw_m": 16,
+        "hnsw_ef_construction": 200,
+        "hnsw_ef_search": 100,
+        "embedding_cache_size": 10_000,
+        "query_cache_ttl_minutes": 30,
+        "batch_size": 32,
         "batch_timeout_ms": 100,
-        "pressure_medium_percent": 75, "pressure_high_percent": 90,
-        "pressure_hysteresis_percent": 5, "borrow_percent": 60, "borrow_limit_percent": 100,
-        "archive_percent": 85, "total_max_mb": None, "compress_cold_hours": 24,
-        "compress_used_percent": 5, "compress_rerank": 300, "analyst_sees_content": True,
-    }  # fmt: skip
+        "pressure_medium_percent": 75,
+        "pressure_high_percent": 90,
+        "pressure_hysteresis_percent": 5,
+        "borrow_percent": 60,
+        "borrow_limit_percent": 100,
+        "archive_percent": 85,
+        "total_max_mb": None,
+        "compress_cold_hours": 24,
+        "compress_used_percent": 5,
+        "compress_rerank": 300,
+        "analyst_sees_content": True,
+    }
     assert (settings.host, settings.port, str(settings.data_dir)) == ("127.0.0.1", 8080, ".magray")
     assert settings.database_url is None
 
@@ -117,30 +137,50 @@ def test_every_key_of_the_file_is_read(write: Callable[[str], None]) -> None:
     policy = load_settings().policy()
     assert policy["layers"] == {
         "interact": {
-            "ttl": "43200 seconds", "max_bytes": 256 << 20,
-            "eviction_policy": "importance_based", "promotion_threshold": 0.6, **NO_ARCHIVE,
+            "ttl": "43200 seconds",
+            "max_bytes": 256 << 20,
+            "eviction_policy": "importance_based",
+            "promotion_threshold": 0.6,
+            **NO_ARCHIVE,
         },
         "insights": {
-            "ttl": "2592000 seconds", "max_bytes": 1024 << 20,
-            "eviction_policy": "lru_with_importance", "promotion_threshold": 0.8,
-            "archive_first": True, "archive_after": "1728000 seconds",
+            "ttl": "2592000 seconds",
+            "max_bytes": 1024 << 20,
+            "eviction_policy": "lru_with_importance",
+            "promotion_threshold": 0.8,
+            "archive_first": True,
+            "archive_after": "1728000 seconds",
         },
         "assets": {
-            "ttl": "315360000 seconds", "max_bytes": 4096 << 20,
-            "eviction_policy": "importance_based", "promotion_threshold": None,
-            "archive_first": False, "archive_after": "31536000 seconds",
+            "ttl": "315360000 seconds",
+            "max_bytes": 4096 << 20,
+            "eviction_policy": "importance_based",
+            "promotion_threshold": None,
+            "archive_first": False,
+            "archive_after": "31536000 seconds",
         },
-    }  # fmt: skip
+    }
     assert policy["settings"] == {
         "alert_channels": ["log"],
-        "hnsw_m": 24, "hnsw_ef_construction": 300, "hnsw_ef_search": 150,
-        "embedding_cache_size": 5000, "query_cache_ttl_minutes": 15, "batch_size": 64,
+        "hnsw_m": 24,
+        "hnsw_ef_construction": 300,
+        "hnsw_ef_search": 150,
+        "embedding_cache_size": 5000,
+        "query_cache_ttl_minutes": 15,
+        "batch_size": 64,
         "batch_timeout_ms": 50,
-        "pressure_medium_percent": 60, "pressure_high_percent": 80,
-        "pressure_hysteresis_percent": 10, "borrow_percent": 50, "borrow_limit_percent": 20,
-        "archive_percent": 70, "total_max_mb": 4096, "compress_cold_hours": 48,
-        "compress_used_percent": 1, "compress_rerank": 400, "analyst_sees_content": False,
-    }  # fmt: skip
+        "pressure_medium_percent": 60,
+        "pressure_high_percent": 80,
+        "pressure_hysteresis_percent": 10,
+        "borrow_percent": 50,
+        "borrow_limit_percent": 20,
+        "archive_percent": 70,
+        "total_max_mb": 4096,
+        "compress_cold_hours": 48,
+        "compress_used_percent": 1,
+        "compress_rerank": 400,
+        "analyst_sees_content": False,
+    }
 
 
 def test_the_archive_lies_beside_the_data_directory_unless_it_is_named(
@@ -188,8 +228,10 @@ def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None])
         ("[memory.layers.insights]\nttl_days = 0", ["insights needs a ttl"]),
         ("[memory.layers.interact]\nmax_size_mb = 0", ["max_size_mb", "greater than 0"]),
         ("[memory.layers.interact]\nmax_size_mb = 'big'", ["max_size_mb", "integer", "big"]),
-        ("[memory.layers.interact]\neviction_policy = 'fifo'",
-         ["eviction_policy", "lru_with_importance", "manual", "fifo"]),
+        (
+            "[memory.layers.interact]\neviction_policy = 'fifo'",
+            ["eviction_policy", "lru_with_importance", "manual", "fifo"],
+        ),
         ("[memory.layers.interact]\npromotion_threshold = 1.5", ["promotion_threshold", "1.5"]),
         ("[memory.performance]\nhnsw_m = 101", ["hnsw_m", "100", "101"]),
         ("[memory.performance]\nhnsw_ef_construction = 3", ["hnsw_ef_construction", "4"]),
@@ -208,7 +250,7 @@ def test_a_lifetime_may_be_given_in_the_other_unit(write: Callable[[str], None])
         ("port = 70000", ["port", "65535"]),
         ("log_level = 'loud'", ["log_level", "'debug'"]),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(
     write: Callable[[str], None], text: str, told: list[str]
 ) -> None:

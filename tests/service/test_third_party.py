@@ -45,8 +45,12 @@ def test_each_folder_is_a_package() -> None:
 
 def test_what_the_pages_ask_for_is_there() -> None:
     """Every script, style sheet and picture of a page is one of ours or of a package here."""
-    asked = set(re.findall(r'"(/assets/[^"]+)"', "".join(
-        path.read_text() for path in (SITE / "templates").rglob("*.html"))))  # fmt: skip
+    asked = set(
+        re.findall(
+            r'"(/assets/[^"]+)"',
+            "".join(path.read_text() for path in (SITE / "templates").rglob("*.html")),
+        )
+    )
     assert "/assets/htmx/htmx.min.js" in asked
     for path in asked:
         name = path.removeprefix("/assets/")

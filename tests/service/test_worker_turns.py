@@ -169,8 +169,13 @@ async def test_bad_texts_stop_no_other_and_are_set_aside(
         assert all(f"HTTP {code}" in row[2] and "bad one" not in row[2] for row in rows)
         for attempt in range(2, 9):
             _due(clone_url)
-            await until(_there(lambda n=attempt: asked(
-                clone_url, "select min(attempts) from memory.unembedded") == [(n,)]))  # fmt: skip
+            await until(
+                _there(
+                    lambda n=attempt: (
+                        asked(clone_url, "select min(attempts) from memory.unembedded") == [(n,)]
+                    )
+                )
+            )
         assert asked(clone_url, "select distinct set_aside from memory.unembedded") == [(True,)]
         # and the next ones are embedded as if nothing were
         assert await worker.wait_for(store(clone_url, "a", "afterwards"), 60)
@@ -213,9 +218,10 @@ async def test_a_provider_that_is_away_blames_no_text_and_is_told(
         assert not answers
         assert "402" in error
         (line,) = asked(
-            clone_url, "select ok, detail from memory.check_database()"
+            clone_url,
+            "select ok, detail from memory.check_database()"
             " where condition = 'provider for the service'",
-        )  # fmt: skip
+        )
         assert line[0] is False
         assert "402" in line[1]
         # who comes now is not kept waiting either
@@ -245,8 +251,9 @@ async def test_the_provider_is_left_alone_as_long_as_it_asks(
         assert 3500 < batcher.asked_to_wait_s <= 3600
     await batcher.close()
     embedder.close()
-    assert asked(clone_url, "select retry_at > now() + interval '50 minutes'"
-                            " from memory_data.provider_state") in ([(True,)], [])  # fmt: skip
+    assert asked(
+        clone_url, "select retry_at > now() + interval '50 minutes' from memory_data.provider_state"
+    ) in ([(True,)], [])
 
 
 def _due(url: str) -> None:

@@ -17,39 +17,69 @@ LAYERS = {"interact": "user_interaction", "insights": "pattern", "assets": "core
 
 
 def keep(
-    db: Connection[Any], content: str, now: datetime, *, namespace: str = "n",
-    layer: str = "interact", **more: Any,
-) -> uuid.UUID:  # fmt: skip
+    db: Connection[Any],
+    content: str,
+    now: datetime,
+    *,
+    namespace: str = "n",
+    layer: str = "interact",
+    **more: Any,
+) -> uuid.UUID:
     """Remember, use, rate and edit a memory; its id."""
     # after midnight nothing was made yet for the evening before
     call(db, "make_partitions", now=now - timedelta(minutes=9))
     made = one(
-        db, "remember", namespace=namespace, content=content, kind=LAYERS[layer], session="s",
-        metadata={"speaker": "Ann", "n": [1.5, None, "ü"]}, importance=0.3,
-        embedding=vector(0.1, -2, 6e-8, 65504, len(content)), now=now - timedelta(minutes=9),
+        db,
+        "remember",
+        namespace=namespace,
+        content=content,
+        kind=LAYERS[layer],
+        session="s",
+        metadata={"speaker": "Ann", "n": [1.5, None, "ü"]},
+        importance=0.3,
+        embedding=vector(0.1, -2, 6e-8, 65504, len(content)),
+        now=now - timedelta(minutes=9),
         **more,
-    )  # fmt: skip
+    )
     at = {"namespace": namespace, "id": made["id"]}
     call(
-        db, "touch", namespace=namespace, ids=[made["id"]], session="s",
+        db,
+        "touch",
+        namespace=namespace,
+        ids=[made["id"]],
+        session="s",
         now=now - timedelta(minutes=8),
-    )  # fmt: skip
+    )
     call(db, "rate", **at, rating=4.5, session="s", now=now - timedelta(minutes=7))
-    call(db, "update_memory", **at, changes={"pinned": False, "importance": 0.1},
-         now=now - timedelta(minutes=6))  # fmt: skip
+    call(
+        db,
+        "update_memory",
+        **at,
+        changes={"pinned": False, "importance": 0.1},
+        now=now - timedelta(minutes=6),
+    )
     identity: uuid.UUID = made["id"]
     return identity
 
 
 def hand(
-    db: Connection[Any], ids: list[uuid.UUID], now: datetime, *, namespace: str = "n",
+    db: Connection[Any],
+    ids: list[uuid.UUID],
+    now: datetime,
+    *,
+    namespace: str = "n",
     layer: str = "interact",
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """Hand memories of a layer to the archive."""
     return call(
-        db, "_hand_to_archive", layer=layer, namespaces=[namespace] * len(ids), ids=ids,
-        reason="test", now=now,
-    )  # fmt: skip
+        db,
+        "_hand_to_archive",
+        layer=layer,
+        namespaces=[namespace] * len(ids),
+        ids=ids,
+        reason="test",
+        now=now,
+    )
 
 
 def register(db: Connection[Any], now: datetime) -> uuid.UUID:
@@ -57,9 +87,15 @@ def register(db: Connection[Any], now: datetime) -> uuid.UUID:
     archive = uuid.uuid4()
     seqs = [row["seq"] for row in call(db, "archive_batch")]
     call(
-        db, "register_archive", id=archive, file=f"site/2026/11/{archive}/0.parquet", tier="local",
-        bytes=1000, seqs=seqs, now=now,
-    )  # fmt: skip
+        db,
+        "register_archive",
+        id=archive,
+        file=f"site/2026/11/{archive}/0.parquet",
+        tier="local",
+        bytes=1000,
+        seqs=seqs,
+        now=now,
+    )
     return archive
 
 

@@ -128,9 +128,11 @@ _TAKES_NOW: dict[str, bool] = {}
 def _takes_now(db: Connection[Any], function: str) -> bool:
     if function not in _TAKES_NOW:
         _TAKES_NOW[function] = value(
-            db, "select exists (select from pg_proc where pronamespace = 'memory'::regnamespace"
-            " and proname = %s and 'p_now' = any (proargnames))", function,
-        )  # fmt: skip
+            db,
+            "select exists (select from pg_proc where pronamespace = 'memory'::regnamespace"
+            " and proname = %s and 'p_now' = any (proargnames))",
+            function,
+        )
     return _TAKES_NOW[function]
 
 

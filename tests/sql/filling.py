@@ -55,9 +55,11 @@ def add_missing(db: Connection[Any]) -> None:
     """Put the stand-ins where the functions they stand for are not there."""
     for name, text in (("evict", _STAND_INS), ("archive", _ARCHIVE)):
         if not value(
-            db, "select exists (select from pg_proc where proname = %s"
-            " and pronamespace = 'memory'::regnamespace)", name,
-        ):  # fmt: skip
+            db,
+            "select exists (select from pg_proc where proname = %s"
+            " and pronamespace = 'memory'::regnamespace)",
+            name,
+        ):
             db.execute("set role memory_owner")
             db.execute(text.encode())
             db.execute("reset role")
@@ -77,9 +79,12 @@ def fill(
         ]
         vectors = random.normal(size=(size, DIM)).astype(np.float16)
         answer = call(
-            db, "remember_many", namespace=namespace, memories=memories,
+            db,
+            "remember_many",
+            namespace=namespace,
+            memories=memories,
             embeddings=[HalfVector(one) for one in vectors],
-        )  # fmt: skip
+        )
         ids += [row["id"] for row in answer]
     settle(db)
     return ids

@@ -56,10 +56,21 @@ def _due(now: datetime) -> datetime:
 def report(db: Connection[Any], at: datetime, **counts: Any) -> None:
     """A report of a service of its own, of the last minute."""
     row = {
-        "instance": uuid.uuid4(), "at": at, "seconds": 60, "requests": 0, "errors": 0,
-        "searches": 0, "degraded": 0, "query_hits": 0, "query_misses": 0, "embedding_hits": 0,
-        "embedding_misses": 0, "bounds": list(BOUNDS), "counts": [0] * len(BOUNDS), **counts,
-    }  # fmt: skip
+        "instance": uuid.uuid4(),
+        "at": at,
+        "seconds": 60,
+        "requests": 0,
+        "errors": 0,
+        "searches": 0,
+        "degraded": 0,
+        "query_hits": 0,
+        "query_misses": 0,
+        "embedding_hits": 0,
+        "embedding_misses": 0,
+        "bounds": list(BOUNDS),
+        "counts": [0] * len(BOUNDS),
+        **counts,
+    }
     db.execute(
         sql.SQL("insert into memory_data.service_report ({}) values ({})").format(
             sql.SQL(", ").join(map(sql.Identifier, row)),
@@ -75,9 +86,18 @@ def _reports(db: Connection[Any], now: datetime) -> None:
         report(db, now - timedelta(minutes=120 - minute))
     taken = {10.0: 50, 20.0: 40, 50.0: 9, float("inf"): 1}
     report(
-        db, now, requests=200, errors=3, searches=100, degraded=5, query_hits=25, query_misses=75,
-        embedding_hits=8, embedding_misses=2, counts=[taken.get(bound, 0) for bound in BOUNDS],
-    )  # fmt: skip
+        db,
+        now,
+        requests=200,
+        errors=3,
+        searches=100,
+        degraded=5,
+        query_hits=25,
+        query_misses=75,
+        embedding_hits=8,
+        embedding_misses=2,
+        counts=[taken.get(bound, 0) for bound in BOUNDS],
+    )
 
 
 def _lifecycle(db: Connection[Any], now: datetime) -> None:
@@ -88,13 +108,19 @@ def _lifecycle(db: Connection[Any], now: datetime) -> None:
     db.execute(run, (now - timedelta(hours=1), "interact", 100, 30, 28))
     db.execute(run, (now - timedelta(hours=1), "insights", 20, 2, 2))
     db.execute(run, (now - timedelta(hours=25), "interact", 1000, 1000, 1000))
-    db.execute("insert into memory_data.recall_sample (at, found, wanted) values (%s, 9, 10),"
-               " (%s, 10, 10)", (now, now))  # fmt: skip
-    db.execute("insert into memory_data.archive_deletion (file, requested_at) values ('x', %s)",
-               (now,))  # fmt: skip
+    db.execute(
+        "insert into memory_data.recall_sample (at, found, wanted) values (%s, 9, 10),"
+        " (%s, 10, 10)",
+        (now, now),
+    )
+    db.execute(
+        "insert into memory_data.archive_deletion (file, requested_at) values ('x', %s)", (now,)
+    )
     # every job is due later but one
-    db.execute("update memory_data.schedule set enabled = name = 'heartbeat', since = %s",
-               (_due(now) - timedelta(seconds=30),))  # fmt: skip
+    db.execute(
+        "update memory_data.schedule set enabled = name = 'heartbeat', since = %s",
+        (_due(now) - timedelta(seconds=30),),
+    )
 
 
 def _backup(db: Connection[Any], now: datetime) -> None:
@@ -104,8 +130,10 @@ def _backup(db: Connection[Any], now: datetime) -> None:
         " values ('b', 'full', 'local', 'b', '', 's', 1, %s, %s, '0/1', '0/2', 1, 1, false, %s)",
         (now - timedelta(days=3), now - timedelta(days=3), now - timedelta(days=1)),
     )
-    db.execute("insert into memory_data.restorable_window values ('s', 1, %s, %s)",
-               (now - timedelta(days=3), now - timedelta(minutes=1)))  # fmt: skip
+    db.execute(
+        "insert into memory_data.restorable_window values ('s', 1, %s, %s)",
+        (now - timedelta(days=3), now - timedelta(minutes=1)),
+    )
     db.execute(
         "insert into memory_data.backup_run (action, state, started_at, finished_at)"
         " values ('drill', 'done', %s, %s)",

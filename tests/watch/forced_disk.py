@@ -56,8 +56,10 @@ def force_disk(
         on_disk = _bytes(db, f"memory_data.{layer}")
         taken = on_disk - empty
         held = taken * (1 - _free_share(db, layer))
-        db.execute("update memory_data.layer set max_bytes = %s, borrowed_bytes = 0"
-                   " where name = %s", (round(100 * held / wanted.usage), layer))  # fmt: skip
+        db.execute(
+            "update memory_data.layer set max_bytes = %s, borrowed_bytes = 0 where name = %s",
+            (round(100 * held / wanted.usage), layer),
+        )
         known["size", layer] = on_disk, None
         known["usage", layer] = wanted.usage, None
         known["pressure", layer] = _LEVELS.index(wanted.level), wanted.level
@@ -65,11 +67,16 @@ def force_disk(
         known["lasting_pressure", layer] = 2 if wanted.level == "high" else 0, None
         size, free, used = size + on_disk, free + taken - held, used + held
     # used, and too seldom: it blocks whatever is judged, for nothing else was used
-    call(db, "touch", namespace="n", now=now, ids=[
-        value(db, "select max(id::text)::uuid from memory.records where layer = 'interact'")
-    ])  # fmt: skip
-    db.execute("update memory_data.setting set value = %s where key = 'total_max_mb'",
-               (str(_TOTAL_MB),))  # fmt: skip
+    call(
+        db,
+        "touch",
+        namespace="n",
+        now=now,
+        ids=[value(db, "select max(id::text)::uuid from memory.records where layer = 'interact'")],
+    )
+    db.execute(
+        "update memory_data.setting set value = %s where key = 'total_max_mb'", (str(_TOTAL_MB),)
+    )
     # what blocks is read from the sample; the job may be at it
     while not call(db, "sample_kpis", now=now):
         pass
@@ -97,8 +104,14 @@ def _fill(db: Connection[Any], layer: str, emptied: int, now: datetime) -> None:
         for place in range(_RECORDS)
     ]
     # with vectors, so that nobody embeds them later
-    call(db, "remember_many", namespace="n", memories=memories,
-         embeddings=[vector(1, place) for place in range(_RECORDS)], now=now)  # fmt: skip
+    call(
+        db,
+        "remember_many",
+        namespace="n",
+        memories=memories,
+        embeddings=[vector(1, place) for place in range(_RECORDS)],
+        now=now,
+    )
     emptying = "delete from memory_data.{} where (ctid::text::point)[0]::bigint %% 10 < %s"
     db.execute(sql.SQL(emptying).format(sql.Identifier(layer)), (emptied,))
     until(lambda: _is_settled(db), "every page of the layers is seen by all")
@@ -112,12 +125,13 @@ def _is_settled(db: Connection[Any]) -> bool:
     settle(db)
     return bool(
         value(
-            db, "select bool_and(c.relallvisible >= c.relpages) from pg_class as c"
+            db,
+            "select bool_and(c.relallvisible >= c.relpages) from pg_class as c"
             " join pg_inherits as i on i.inhrelid = c.oid"
             " where c.relkind = 'r' and i.inhparent = any (array["
             "'memory_data.interact', 'memory_data.insights', 'memory_data.assets']::regclass[])",
         )
-    )  # fmt: skip
+    )
 
 
 def _free_share(db: Connection[Any], layer: str) -> float:
@@ -134,13 +148,15 @@ def _bytes(db: Connection[Any], table: str) -> int:
     """What the files of a table, its partitions, indexes and TOAST take, asked of the system."""
     root = Path(value(db, "show data_directory"))
     files = rows(
-        db, "with tables as (select relid as oid from pg_partition_tree(%s)),"
+        db,
+        "with tables as (select relid as oid from pg_partition_tree(%s)),"
         " heaps as (select oid from tables union select c.reltoastrelid from pg_class as c"
         " join tables as t on t.oid = c.oid where c.reltoastrelid <> 0),"
         " files as (select oid from heaps union select indexrelid from pg_index"
         " where indrelid in (select oid from heaps))"
-        " select pg_relation_filepath(oid) as path from files", table,
-    )  # fmt: skip
+        " select pg_relation_filepath(oid) as path from files",
+        table,
+    )
     paths = [root / file["path"] for file in files if file["path"]]
     return sum(
         file.stat().st_size

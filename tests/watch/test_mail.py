@@ -31,14 +31,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 MESSAGE = Message(
-    id=7, channel="smtp", event="opened", attempts=0,
+    id=7,
+    channel="smtp",
+    event="opened",
+    attempts=0,
     body={
-        "alert": 3, "at": "2026-06-01T12:10:00.123456+00:00",
-        "rule": "low recall", "kpi": "recall", "scope": "total", "value": 0.5,
-        "threshold": 0.95, "since": "2026-06-01T12:00:00+00:00", "severity": "warning",
-        "meaning": "Searches miss what is near.", "hint": "select * from memory.plan_indexes();",
+        "alert": 3,
+        "at": "2026-06-01T12:10:00.123456+00:00",
+        "rule": "low recall",
+        "kpi": "recall",
+        "scope": "total",
+        "value": 0.5,
+        "threshold": 0.95,
+        "since": "2026-06-01T12:00:00+00:00",
+        "severity": "warning",
+        "meaning": "Searches miss what is near.",
+        "hint": "select * from memory.plan_indexes();",
     },
-)  # fmt: skip
+)
 
 
 class MailServer:
@@ -99,11 +109,17 @@ class MailServer:
 
 
 def settings(server: MailServer | Drip, **more: Any) -> AlertSettings:
-    return AlertSettings(**{
-        "channels": ["smtp"], "smtp_host": "127.0.0.1", "smtp_port": server.port,
-        "smtp_tls": "none", "mail_from": "magray@example.org", "mail_to": ["ops@example.org"],
-        **more,
-    })  # fmt: skip
+    return AlertSettings(
+        **{
+            "channels": ["smtp"],
+            "smtp_host": "127.0.0.1",
+            "smtp_port": server.port,
+            "smtp_tls": "none",
+            "mail_from": "magray@example.org",
+            "mail_to": ["ops@example.org"],
+            **more,
+        }
+    )
 
 
 async def test_a_mail_says_what_and_what_to_do() -> None:
@@ -137,19 +153,27 @@ def certificate(directory: Path) -> tuple[ssl.SSLContext, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name)
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
         .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     shown, secret = directory / "certificate.pem", directory / "key.pem"
     shown.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ))  # fmt: skip
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shown, secret)
     return context, shown
@@ -163,9 +187,14 @@ async def test_only_a_server_with_a_trusted_certificate_gets_password_and_mail(
     server = MailServer(tls, starttls=kind == "starttls")
     (tmp_path / "password").write_text("wonderland")
     async with server.listening():
-        send = make_channels(settings(
-            server, smtp_tls=kind, smtp_user="alice", smtp_password_file=tmp_path / "password",
-        ))["smtp"]  # fmt: skip
+        send = make_channels(
+            settings(
+                server,
+                smtp_tls=kind,
+                smtp_user="alice",
+                smtp_password_file=tmp_path / "password",
+            )
+        )["smtp"]
         with pytest.raises(ssl.SSLCertVerificationError, match="self-signed"):
             await send(MESSAGE)
         assert not [line for line in server.heard if line.startswith(("AUTH", "MAIL"))]

@@ -112,32 +112,41 @@ def channels(secret: str, tmp_path: Path) -> Callable[[Receiver | Drip], dict[st
     (tmp_path / "secret").write_text(secret + "\n")
 
     def made(receiver: Receiver | Drip) -> dict[str, Any]:
-        return make_channels(AlertSettings(
-            channels=["webhook"], webhook_url=f"http://127.0.0.1:{receiver.port}/alerts",
-            webhook_secret_file=tmp_path / "secret", timeout_seconds=1,
-        ))  # fmt: skip
+        return make_channels(
+            AlertSettings(
+                channels=["webhook"],
+                webhook_url=f"http://127.0.0.1:{receiver.port}/alerts",
+                webhook_secret_file=tmp_path / "secret",
+                timeout_seconds=1,
+            )
+        )
 
     return made
 
 
 def alarm(db: Connection[Any], times: int, channels: Sequence[str] = ("webhook",)) -> None:
     """Let recall fall and come back, so often: two messages each."""
-    db.execute("update memory_data.setting set value = to_jsonb(%s::text[])"
-               " where key = 'alert_channels'", (list(channels),))  # fmt: skip
+    db.execute(
+        "update memory_data.setting set value = to_jsonb(%s::text[]) where key = 'alert_channels'",
+        (list(channels),),
+    )
     db.execute("update memory_data.alert_rule set enabled = name = 'low recall', lasts = '0'")
     for turn in range(times):
         for minute, found in ((0, 50 + turn), (1, 100)):
             at = NOW + timedelta(minutes=2 * turn + minute)
             db.execute("delete from memory_data.recall_sample")
-            db.execute("insert into memory_data.recall_sample (at, found, wanted)"
-                       " values (%s, %s, 100)", (at, found))  # fmt: skip
+            db.execute(
+                "insert into memory_data.recall_sample (at, found, wanted) values (%s, %s, 100)",
+                (at, found),
+            )
             call(db, "check_alerts", now=at)
 
 
 def hurry(db: Connection[Any]) -> None:
     """Do not wait for the next attempt."""
-    db.execute("update memory_data.notification set next_attempt_at = now()"
-               " where delivered_at is null")  # fmt: skip
+    db.execute(
+        "update memory_data.notification set next_attempt_at = now() where delivered_at is null"
+    )
 
 
 async def until(met: Callable[[], bool], db: Connection[Any], seconds: float = 60) -> None:
@@ -148,9 +157,11 @@ async def until(met: Callable[[], bool], db: Connection[Any], seconds: float = 6
 
 
 async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
-    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
+    clone_url: str,
+    secret: str,
+    channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(notifier, "_TICK", 0.05)
     receiver = Receiver(secret)
     receiver.answers = [500, 503, 429]
@@ -170,10 +181,20 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
         async with Notifier(clone_url, channels(receiver)).running():
             await asyncio.sleep(0.3)
             with receiver.listening():
-                await until(lambda: rows(db, "select 1 from memory_data.notification"
-                                         " where delivered_at is null") == [], db)  # fmt: skip
-    order = [name for place, (name, _) in enumerate(receiver.taken)
-             if name not in [earlier for earlier, _ in receiver.taken[:place]]]  # fmt: skip
+                await until(
+                    lambda: (
+                        rows(
+                            db, "select 1 from memory_data.notification where delivered_at is null"
+                        )
+                        == []
+                    ),
+                    db,
+                )
+    order = [
+        name
+        for place, (name, _) in enumerate(receiver.taken)
+        if name not in [earlier for earlier, _ in receiver.taken[:place]]
+    ]
     assert order == [f"magray-{message_id(SimpleNamespace(**row))}" for row in sent]
     bodies = dict(receiver.taken)
     assert [bodies[name] for name in order] == [row["body"] for row in sent]
@@ -183,9 +204,11 @@ async def test_every_alert_arrives_in_order_whatever_the_receiver_does(
 
 
 async def test_of_two_services_one_delivers(
-    clone_url: str, secret: str, channels: Callable[[Receiver | Drip], dict[str, Any]],
+    clone_url: str,
+    secret: str,
+    channels: Callable[[Receiver | Drip], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(notifier, "_TICK", 0.02)
     receiver = Receiver(secret)
     with session(clone_url) as db, receiver.listening():
@@ -196,10 +219,19 @@ async def test_of_two_services_one_delivers(
     assert len({name for name, _ in receiver.taken}) == len(receiver.taken) == 10
 
 
-MESSAGE = Message(id=7, channel="webhook", event="opened", attempts=0, body={
-    "alert": 3, "event": "opened", "at": "2026-06-01T12:00:00.123456+00:00", "rule": "low recall",
-    "scope": "total",
-})  # fmt: skip
+MESSAGE = Message(
+    id=7,
+    channel="webhook",
+    event="opened",
+    attempts=0,
+    body={
+        "alert": 3,
+        "event": "opened",
+        "at": "2026-06-01T12:00:00.123456+00:00",
+        "rule": "low recall",
+        "scope": "total",
+    },
+)
 
 
 async def test_an_attempt_ends_in_time_and_waits_for_no_body(
@@ -229,8 +261,9 @@ async def test_a_slow_receiver_holds_back_no_other_channel(
         alarm(db, 2, channels=["log", "webhook"])
         async with Notifier(clone_url, {"webhook": never, "log": log}).running():
             await until(lambda: len(taken) == 4, db, seconds=10)
-        waiting = rows(db, "select channel from memory_data.notification"
-                           " where delivered_at is null")  # fmt: skip
+        waiting = rows(
+            db, "select channel from memory_data.notification where delivered_at is null"
+        )
     assert taken == ["opened", "resolved"] * 2
     assert {row["channel"] for row in waiting} == {"webhook"}
 
@@ -247,8 +280,11 @@ async def test_a_message_that_is_gone_when_it_is_noted_stops_nothing(
         async def webhook(message: Message) -> None:
             order.append(message.event)
             if len(order) == 1:
-                db.execute("delete from memory_data.alert as a using memory_data.notification as n"
-                           " where n.alert = a.id and n.id = %s", (message.id,))  # fmt: skip
+                db.execute(
+                    "delete from memory_data.alert as a using memory_data.notification as n"
+                    " where n.alert = a.id and n.id = %s",
+                    (message.id,),
+                )
                 if not taken:
                     raise DeliveryError("no")
 
@@ -346,9 +382,13 @@ def test_a_forged_message_does_not_verify(secret: str) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"channels": ["webhook"]}, {"channels": ["smtp"], "smtp_host": "x"}, {"channels": ["pager"]},
-     {"webhook_url": "ftp://x"}],
-)  # fmt: skip
+    [
+        {"channels": ["webhook"]},
+        {"channels": ["smtp"], "smtp_host": "x"},
+        {"channels": ["pager"]},
+        {"webhook_url": "ftp://x"},
+    ],
+)
 def test_a_channel_that_is_not_complete_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"webhook|smtp|channels"):
         AlertSettings(**settings)

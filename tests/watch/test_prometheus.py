@@ -53,10 +53,15 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         (tmp_path / "prometheus.yml").write_text(config.replace("15s", "1s"))
         shutil.copy(RULES, tmp_path)
         process = subprocess.Popen(
-            ["prometheus", f"--config.file={tmp_path}/prometheus.yml",
-             f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                "prometheus",
+                f"--config.file={tmp_path}/prometheus.yml",
+                f"--storage.tsdb.path={tmp_path}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             yield asked
         finally:

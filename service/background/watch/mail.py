@@ -65,9 +65,11 @@ class Mail:
         # would hold back what comes after from everybody. Refused by all, it has raised.
         for address, (code, reason) in refused.items():
             log.warning(
-                "alert not mailed to one", address=address, rule=body["rule"],
+                "alert not mailed to one",
+                address=address,
+                rule=body["rule"],
                 error=f"{code} {reason.decode(errors='replace')}",
-            )  # fmt: skip
+            )
 
     @contextmanager
     def _connect(self) -> Iterator[smtplib.SMTP]:

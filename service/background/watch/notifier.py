@@ -72,9 +72,12 @@ class Notifier:
             noted = await queue.note(message.id, fault)
             if fault is not None and noted is not None:
                 log.warning(
-                    "alert not delivered", channel=channel, error=fault,
-                    attempts=noted.attempts, again=noted.next_attempt_at.isoformat(),
-                )  # fmt: skip
+                    "alert not delivered",
+                    channel=channel,
+                    error=fault,
+                    attempts=noted.attempts,
+                    again=noted.next_attempt_at.isoformat(),
+                )
                 return False
         return bool(due)
 

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def run_client(
-    path: Path, args: Sequence[str], address: Mapping[str, str], account: Account | None,
+    path: Path,
+    args: Sequence[str],
+    address: Mapping[str, str],
+    account: Account | None,
     **options: Any,
-) -> subprocess.CompletedProcess[str]:  # fmt: skip
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end.
 
     Args:

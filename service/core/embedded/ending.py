@@ -26,8 +26,10 @@ _log = structlog.get_logger("magray.embedded")
 
 StopMode = Literal["smart", "fast", "immediate"]
 _SIGNALS: dict[StopMode, signal.Signals] = {
-    "smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT,
-}  # fmt: skip
+    "smart": signal.SIGTERM,
+    "fast": signal.SIGINT,
+    "immediate": signal.SIGQUIT,
+}
 _PATIENCE = 20.0  # seconds a server nobody wants gets to end in order
 _LOOK = 0.5  # seconds between two looks at its log meanwhile
 _LAST_LINES = 40  # of a log that are about how it ended

@@ -42,9 +42,15 @@ class Child:
         return code
 
     def launch(
-        self, site: Site, bin_dir: Path, lock: Path, users: Path, *, durable: bool,
+        self,
+        site: Site,
+        bin_dir: Path,
+        lock: Path,
+        users: Path,
+        *,
+        durable: bool,
         options: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Start a postmaster, with its guard ahead: there is no moment in which it has none.
 
         Args:

@@ -298,9 +298,14 @@ class EmbeddedServer:
         host, port = self._address()
         address = {"PGHOST": host, "PGPORT": str(port), "PGUSER": SUPERUSER, "PGDATABASE": DATABASE}
         done = run_client(
-            self.bin_dir / program, args, address, None if as_caller else self._site.account,
-            input=input, timeout=timeout, capture_output=capture,
-        )  # fmt: skip
+            self.bin_dir / program,
+            args,
+            address,
+            None if as_caller else self._site.account,
+            input=input,
+            timeout=timeout,
+            capture_output=capture,
+        )
         if check and done.returncode != 0:
             raise PlatformError(
                 f"The program {program} failed with exit code {done.returncode}.",
@@ -372,9 +377,13 @@ class EmbeddedServer:
         watch = self._watch = LogWatch(site)
         self._users.make()
         self._child.launch(
-            site, self.bin_dir, self._lock.path, self._users.path,
-            durable=self._durable, options=self._options,
-        )  # fmt: skip
+            site,
+            self.bin_dir,
+            self._lock.path,
+            self._users.path,
+            durable=self._durable,
+            options=self._options,
+        )
         if not self._await_ready(watch):
             raise watch.failure("PostgreSQL could not be started.")
 

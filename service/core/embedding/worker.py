@@ -72,11 +72,22 @@ class EmbeddingWorker:
         """Embed, what a former run left pending first; what is pending at the end stays so."""
         try:
             async with (
-                every(_POLL, self._tell, name="embedding provider", log=log,
-                      trouble="provider not told"),
-                every(_POLL, self._embed_pending, name="embedding worker", log=log,
-                      trouble="embedding paused", wake=self._wake),
-            ):  # fmt: skip
+                every(
+                    _POLL,
+                    self._tell,
+                    name="embedding provider",
+                    log=log,
+                    trouble="provider not told",
+                ),
+                every(
+                    _POLL,
+                    self._embed_pending,
+                    name="embedding worker",
+                    log=log,
+                    trouble="embedding paused",
+                    wake=self._wake,
+                ),
+            ):
                 yield
         finally:
             for future in self._waiting.values():

@@ -30,9 +30,14 @@ class Watch(PooledCalls):
         self._refresh = refresh
 
     async def report(
-        self, instance: UUID, seconds: float, counts: Sequence[int], bounds: Sequence[float],
-        *, farewell: bool,
-    ) -> None:  # fmt: skip
+        self,
+        instance: UUID,
+        seconds: float,
+        counts: Sequence[int],
+        bounds: Sequence[float],
+        *,
+        farewell: bool,
+    ) -> None:
         """Keep what a service counted.
 
         Args:

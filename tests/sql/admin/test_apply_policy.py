@@ -51,17 +51,21 @@ def test_a_dry_run_tells_what_a_run_does_and_changes_nothing(db: Connection[Any]
 def test_the_rows_say_it(db: Connection[Any]) -> None:
     call(db, "apply_policy", policy=POLICY)
     (layer,) = rows(
-        db, "select ttl, max_bytes, promotion_threshold, reach from memory_data.layer"
+        db,
+        "select ttl, max_bytes, promotion_threshold, reach from memory_data.layer"
         " where name = 'interact'",
-    )  # fmt: skip
+    )
     assert layer == {
-        "ttl": timedelta(hours=48), "max_bytes": 1 << 20, "promotion_threshold": 0.6,
+        "ttl": timedelta(hours=48),
+        "max_bytes": 1 << 20,
+        "promotion_threshold": 0.6,
         "reach": timedelta(hours=56),
-    }  # fmt: skip
+    }
     threshold = value(
-        db, "select threshold from memory_data.promotion_rule"
+        db,
+        "select threshold from memory_data.promotion_rule"
         " where layer = 'interact' and criterion = 'ml_score'",
-    )  # fmt: skip
+    )
     assert threshold == 0.6
     call(db, "make_partitions")
     made = one(db, "remember", namespace="n", content="lives longer")

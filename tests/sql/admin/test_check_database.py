@@ -20,13 +20,32 @@ def conditions(db: Connection[Any], **arguments: Any) -> dict[str, dict[str, Any
 def test_a_migrated_database_is_fit(db: Connection[Any]) -> None:
     told = conditions(db)
     assert set(told) == {
-        "postgresql version", "pgvector version", "data checksums", "pg_cron", "jobs allowed",
-        "heartbeat", "clock", "jobs in time", "jobs without error", "schedules", "partitions ahead",
-        "expired partitions", "unfinished detach", "search indexes", "row level security",
-        "embedding model", "provider for the service", "waiting for vectors",
-        "texts without vector", "shortened texts", "pressure", "fragmentation",
-        "archive backlog", "archive files", "alert messages",
-    }  # fmt: skip
+        "postgresql version",
+        "pgvector version",
+        "data checksums",
+        "pg_cron",
+        "jobs allowed",
+        "heartbeat",
+        "clock",
+        "jobs in time",
+        "jobs without error",
+        "schedules",
+        "partitions ahead",
+        "expired partitions",
+        "unfinished detach",
+        "search indexes",
+        "row level security",
+        "embedding model",
+        "provider for the service",
+        "waiting for vectors",
+        "texts without vector",
+        "shortened texts",
+        "pressure",
+        "fragmentation",
+        "archive backlog",
+        "archive files",
+        "alert messages",
+    }
     unfit = [name for name, row in told.items() if row["needed"] and not row["ok"]]
     assert unfit == []
     assert all(row["detail"] and row["hint"] for row in told.values())
@@ -38,10 +57,12 @@ def test_a_migrated_database_is_fit(db: Connection[Any]) -> None:
         ("alter table memory_data.usage no force row level security", "row level security"),
         ("alter table memory_data.interact disable row level security", "row level security"),
         ("update memory_data.embedding_model set active = false", "embedding model"),
-        ("update pg_extension set extversion = '0.8.5' where extname = 'vector'",
-         "pgvector version"),
+        (
+            "update pg_extension set extversion = '0.8.5' where extname = 'vector'",
+            "pgvector version",
+        ),
     ],
-)  # fmt: skip
+)
 def test_damage_is_seen(db: Connection[Any], damage: str, condition: str) -> None:
     assert conditions(db)[condition]["ok"]
     db.execute(damage)

@@ -21,17 +21,29 @@ def digest(key: str) -> bytes:
 
 def made(db: Connection[Any], key: str = "secret", **fields: Any) -> dict[str, Any]:
     return one(
-        db, "create_key",
-        **({"name": "app", "prefix": key[:4], "digest": digest(key), "namespaces": ["n", "m"],
-            "scopes": ["read", "write"]} | fields),
-    )  # fmt: skip
+        db,
+        "create_key",
+        **(
+            {
+                "name": "app",
+                "prefix": key[:4],
+                "digest": digest(key),
+                "namespaces": ["n", "m"],
+                "scopes": ["read", "write"],
+            }
+            | fields
+        ),
+    )
 
 
 def test_a_key_is_found_by_its_digest_only(db: Connection[Any]) -> None:
     key = made(db)
     assert one(db, "find_key", digest=digest("secret")) == {
-        "id": key["id"], "name": "app", "namespaces": ["n", "m"], "scopes": ["read", "write"],
-    }  # fmt: skip
+        "id": key["id"],
+        "name": "app",
+        "namespaces": ["n", "m"],
+        "scopes": ["read", "write"],
+    }
     assert call(db, "find_key", digest=digest("Secret")) == []
     assert call(db, "find_key", digest=b"secret") == []
     assert call(db, "find_key", digest=None) == []
@@ -66,10 +78,14 @@ def test_the_list_holds_nothing_secret(db: Connection[Any]) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"namespaces": []}, {"namespaces": None}, {"scopes": []}, {"scopes": None},
-        {"scopes": ["read", "fly"]}, {"scopes": [None]},
+        {"namespaces": []},
+        {"namespaces": None},
+        {"scopes": []},
+        {"scopes": None},
+        {"scopes": ["read", "fly"]},
+        {"scopes": [None]},
     ],
-)  # fmt: skip
+)
 def test_a_key_needs_namespaces_and_known_scopes(
     db: Connection[Any], wrong: dict[str, Any]
 ) -> None:

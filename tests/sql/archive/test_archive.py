@@ -21,8 +21,11 @@ TICK = timedelta(microseconds=1)
 
 
 def switch_on(db: Connection[Any], *layers: str) -> None:
-    call(db, "apply_policy", policy={
-        "layers": {layer: {"archive_after": "30 days"} for layer in layers}})  # fmt: skip
+    call(
+        db,
+        "apply_policy",
+        policy={"layers": {layer: {"archive_after": "30 days"} for layer in layers}},
+    )
 
 
 def remember(db: Connection[Any], content: str, at: datetime, layer: str = "insights") -> uuid.UUID:

@@ -65,9 +65,12 @@ def test_the_decision_says_why_and_the_history_goes_on(db: Connection[Any]) -> N
     assert after[:-1] == before
     assert (after[-1]["at"], after[-1]["event"]) == (now, "archive")
     assert after[-1]["detail"] == {
-        "detail": {"reason": "test"}, "kind": "user_interaction", "layer": "interact", "records": 1,
+        "detail": {"reason": "test"},
+        "kind": "user_interaction",
+        "layer": "interact",
+        "records": 1,
         "actor": f"login {value(db, 'select session_user')}",
-    }  # fmt: skip
+    }
 
 
 def test_what_is_pinned_expired_or_elsewhere_stays(db: Connection[Any]) -> None:
@@ -89,11 +92,13 @@ def test_named_twice_or_never_used_it_goes_once(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     memory = one(db, "remember", namespace="n", content="never used", now=now)["id"]
     assert len(hand(db, [memory, memory], now)) == 1
-    (row,) = rows(db, "select usage, revisions, events, embedding"
-                      " from memory_data.archive_outbox")  # fmt: skip
+    (row,) = rows(db, "select usage, revisions, events, embedding from memory_data.archive_outbox")
     assert row == {
-        "usage": None, "revisions": [], "events": [], "embedding": None,
-    }  # fmt: skip
+        "usage": None,
+        "revisions": [],
+        "events": [],
+        "embedding": None,
+    }
     assert hand(db, [], now) == []
 
 

@@ -36,10 +36,11 @@ def test_a_batch_is_bounded_by_rows_and_bytes(db: Connection[Any]) -> None:
     sizes = [
         row["size"]
         for row in rows(
-            db, "select size + pg_column_size(revisions) + pg_column_size(events) as size"
+            db,
+            "select size + pg_column_size(revisions) + pg_column_size(events) as size"
             " from memory_data.archive_outbox order by seq",
         )
-    ]  # fmt: skip
+    ]
     for short, expected in ((1, 1), (0, 2), (-1, 2)):
         bound = sizes[0] + sizes[1] - short
         assert len(call(db, "archive_batch", bytes=bound)) == expected
@@ -71,8 +72,12 @@ def test_a_registered_file_has_a_row_an_index_and_empties_the_outbox(db: Connect
     assert told == {"file": "file", "records": 4}
     (listed,) = rows(db, "select * from memory.archives")
     assert {key: listed[key] for key in ("file", "tier", "created_at", "rows", "bytes")} == {
-        "file": "file", "tier": "s3", "created_at": later, "rows": 4, "bytes": 9,
-    }  # fmt: skip
+        "file": "file",
+        "tier": "s3",
+        "created_at": later,
+        "rows": 4,
+        "bytes": 9,
+    }
     assert (listed["layers"], listed["namespaces"]) == (["assets", "interact"], 2)
     assert listed["oldest"] == listed["newest"] == now - timedelta(minutes=9)
     assert (listed["state"], listed["restored"], listed["erasing"]) == ("stored", 0, 0)

@@ -22,10 +22,17 @@ def filed(db: Connection[Any], number: int, now: datetime) -> tuple[uuid.UUID, l
 
 def replaced(db: Connection[Any], work: Row, file: str | None, remaining: int, **more: Any) -> Row:
     return one(
-        db, "replace_archive", archive=work["archive"], was=more.get("was", work["file"]),
-        file=file, tier="s3", bytes=5, rows=remaining, namespaces=work["namespaces"],
+        db,
+        "replace_archive",
+        archive=work["archive"],
+        was=more.get("was", work["file"]),
+        file=file,
+        tier="s3",
+        bytes=5,
+        rows=remaining,
+        namespaces=work["namespaces"],
         ids=work["ids"],
-    )  # fmt: skip
+    )
 
 
 def test_the_forgotten_are_work_until_the_file_is_replaced(db: Connection[Any]) -> None:
@@ -61,8 +68,18 @@ def test_an_emptied_file_is_no_archive_any_more(db: Connection[Any]) -> None:
     call(db, "forget", namespace="n", ids=made, now=now)
     (work,) = call(db, "archive_work")
     with refused(db, "ML409"):
-        one(db, "replace_archive", archive=uuid.uuid4(), was=work["file"], file=None, tier="s3",
-            bytes=None, rows=0, namespaces=["n"], ids=made)  # fmt: skip
+        one(
+            db,
+            "replace_archive",
+            archive=uuid.uuid4(),
+            was=work["file"],
+            file=None,
+            tier="s3",
+            bytes=None,
+            rows=0,
+            namespaces=["n"],
+            ids=made,
+        )
     replaced(db, work, None, 0)
     assert rows(db, "select * from memory.archives") == []
     assert value(db, "select count(*) from memory_data.archive where id = %s", archive) == 0
@@ -117,14 +134,21 @@ def test_counts_say_what_lies_where(db: Connection[Any]) -> None:
     waits = keep(db, "waits", now)
     hand(db, [waits], now)
     keep(db, "lives", now, layer="assets")
-    told = {row["place"]: (row["memories"], row["files"]) for row in
-            call(db, "count_memories", namespace="n")}  # fmt: skip
+    told = {
+        row["place"]: (row["memories"], row["files"])
+        for row in call(db, "count_memories", namespace="n")
+    }
     assert told == {
-        "interact": (0, 0), "insights": (0, 0), "assets": (1, 0), "outbox": (1, 0),
+        "interact": (0, 0),
+        "insights": (0, 0),
+        "assets": (1, 0),
+        "outbox": (1, 0),
         "archive": (2, 1),
-    }  # fmt: skip
-    some = {row["place"]: row["memories"] for row in
-            call(db, "count_memories", namespace="n", ids=[waits, made[0]])}  # fmt: skip
+    }
+    some = {
+        row["place"]: row["memories"]
+        for row in call(db, "count_memories", namespace="n", ids=[waits, made[0]])
+    }
     assert (some["assets"], some["outbox"], some["archive"]) == (0, 1, 1)
     with refused(db, "ML422"):
         call(db, "count_memories", namespace="")

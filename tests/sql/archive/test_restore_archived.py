@@ -21,13 +21,15 @@ LIFE = {"interact": timedelta(hours=24), "insights": timedelta(days=90), "assets
 def filed(db: Connection[Any], memory: uuid.UUID) -> dict[str, Any]:
     """The record in the outbox as a file gives it back."""
     (row,) = rows(
-        db, "select to_jsonb(o) || jsonb_build_object('embedding', o.embedding::text,"
+        db,
+        "select to_jsonb(o) || jsonb_build_object('embedding', o.embedding::text,"
         " 'model', (select e.name from memory_data.embedding_model as e where e.id = o.model),"
         " 'metadata', o.metadata::text, 'usage', o.usage::text, 'events', o.events::text,"
         " 'revisions', o.revisions::text,"
         " 'expires_at', nullif(o.expires_at, 'infinity')) as record"
-        " from memory_data.archive_outbox as o where o.id = %s", memory,
-    )  # fmt: skip
+        " from memory_data.archive_outbox as o where o.id = %s",
+        memory,
+    )
     record: dict[str, Any] = row["record"]
     return record
 
@@ -133,8 +135,10 @@ def test_find_names_files_and_outbox(db: Connection[Any]) -> None:
     hand(db, [waits], now)
     told = call(db, "find_archived", namespace="n")
     assert [(row["archive"], row["ids"]) for row in told] == [
-        (places[0], [first]), (places[1], [second]), (None, [waits]),
-    ]  # fmt: skip
+        (places[0], [first]),
+        (places[1], [second]),
+        (None, [waits]),
+    ]
     (only,) = call(db, "find_archived", namespace="n", ids=[second, theirs])
     assert only["archive"] == places[1]
     assert call(db, "find_archived", namespace="n", file=only["file"])[0]["ids"] == [second]
@@ -163,8 +167,11 @@ def test_uses_since_and_events_past_retention(db: Connection[Any]) -> None:
     record = filed(db, memory)
     archive = register(db, now)
     # a use counted while it left, and a day whose events are past
-    db.execute("insert into memory_data.usage (namespace, id, access_count, first_access,"
-               " last_access) values ('n', %s, 2, %s, %s)", (memory, now, now))  # fmt: skip
+    db.execute(
+        "insert into memory_data.usage (namespace, id, access_count, first_access,"
+        " last_access) values ('n', %s, 2, %s, %s)",
+        (memory, now, now),
+    )
     record["events"] = '[{"at": "2001-01-01T00:00:00+00:00", "source": "get"}]'
     record["revisions"] = (
         '[{"at": "2001-01-01T00:00:00+00:00", "content": "x", "kind": "pattern",'
@@ -190,8 +197,9 @@ def test_a_count_that_is_kept_since_then_begins_and_a_known_one_returns(
     call(db, "restore_outbox", namespace="n", ids=[old, young], now=now)
     counted = rows(db, "select id, newer, access_count from memory_data.usage order by id")
     assert counted == [
-        {"id": old, "newer": 7, "access_count": 1}, {"id": young, "newer": 9, "access_count": 1},
-    ]  # fmt: skip
+        {"id": old, "newer": 7, "access_count": 1},
+        {"id": young, "newer": 9, "access_count": 1},
+    ]
 
 
 def test_restored_and_forgotten_at_once_it_is_gone(clone_url: str) -> None:

@@ -27,18 +27,23 @@ def test_each_record_is_told_for_what_it_was(db: Connection[Any]) -> None:
     other = uuid.uuid4()
     db.execute(
         "insert into memory_data.archive select %s, 'other', tier, created_at, bytes, rows, layers,"
-        " namespaces, oldest, newest from memory_data.archive where id = %s", (other, archive),
-    )  # fmt: skip
+        " namespaces, oldest, newest from memory_data.archive where id = %s",
+        (other, archive),
+    )
     db.execute(
         "insert into memory_data.archived select namespace, id, %s, layer, kind, created_at,"
-        " archived_at from memory_data.archived where id = %s", (other, filed_again),
-    )  # fmt: skip
+        " archived_at from memory_data.archived where id = %s",
+        (other, filed_again),
+    )
 
     at: dict[str, Any] = {"archive": archive, "was": file, "now": now}
     told = call(db, "settle_archive", **at, dry_run=True)
     assert {row["id"]: row["outcome"] for row in told} == {
-        erased: "erased", restored: "copy", filed_again: "copy", lost: "lost",
-    }  # fmt: skip
+        erased: "erased",
+        restored: "copy",
+        filed_again: "copy",
+        lost: "lost",
+    }
     with refused(db, "ML409", file):
         call(db, "settle_archive", archive=archive, was="another")
     decided = "select id, action, detail from memory_data.decision where detail ? 'lost'"

@@ -23,9 +23,15 @@ def past(db: Connection[Any]) -> list[Any]:
     """One memory a layer, used and rated, as they were in the past; then they are forgotten."""
     for kind in ("user_interaction", "snippet", "core_concept"):
         call(
-            db, "remember", namespace="ann", content=f"a {kind}", embedding=VECTOR, kind=kind,
-            metadata={"a": [1]}, now=NOW,
-        )  # fmt: skip
+            db,
+            "remember",
+            namespace="ann",
+            content=f"a {kind}",
+            embedding=VECTOR,
+            kind=kind,
+            metadata={"a": [1]},
+            now=NOW,
+        )
     made = [row["id"] for row in rows(db, "select id from memory.records where namespace = 'ann'")]
     call(db, "rate", namespace="ann", id=made[0], rating=5.0, now=NOW)
     call(db, "update_memory", namespace="ann", id=made[0], changes={"importance": 1}, now=NOW)
@@ -75,9 +81,14 @@ def test_the_same_content_stored_meanwhile_stays(db: Connection[Any], past: list
     records = dump(db)
     call(db, "forget", namespace="ann", ids=past, now=NOW)
     call(
-        db, "remember", namespace="ann", content="a snippet", kind="snippet",
-        metadata={"a": [1]}, now=NOW,
-    )  # fmt: skip
+        db,
+        "remember",
+        namespace="ann",
+        content="a snippet",
+        kind="snippet",
+        metadata={"a": [1]},
+        now=NOW,
+    )
     assert sorted(bring(db, records)) == ["brought back", "brought back", "same content lives"]
 
 
@@ -99,8 +110,10 @@ def test_what_was_pinned_comes_back_with_a_life_of_its_own_and_a_decision(
     assert bring(db, records, later=timedelta(hours=25)) == ["brought back"] * 3
     ends = value(db, "select expires_at from memory._memories where pinned")
     assert ends == NOW + timedelta(hours=49)
-    told = rows(db, "select id, detail ->> 'from' as source from memory_data.decision"
-                    " where action = 'restore'")  # fmt: skip
+    told = rows(
+        db,
+        "select id, detail ->> 'from' as source from memory_data.decision where action = 'restore'",
+    )
     assert {row["id"] for row in told} == set(past)
     assert {row["source"] for row in told} == {"backup"}
 

@@ -15,11 +15,26 @@ if TYPE_CHECKING:
 def backup(name: str, minute: int, **changed: Any) -> dict[str, Any]:
     at = f"2026-11-20T10:{minute:02}:00Z"
     return {
-        "id": name, "kind": "full", "tier": "local", "parent": None, "chain": name, "reason": "",
-        "system": "1", "timeline": 1, "started_at": at, "stopped_at": at, "start_lsn": "0/1",
-        "stop_lsn": "0/2", "bytes": 10, "stored_bytes": 4, "encrypted": False, "fault": None,
-        "verified_at": None, "proven_at": None, **changed,
-    }  # fmt: skip
+        "id": name,
+        "kind": "full",
+        "tier": "local",
+        "parent": None,
+        "chain": name,
+        "reason": "",
+        "system": "1",
+        "timeline": 1,
+        "started_at": at,
+        "stopped_at": at,
+        "start_lsn": "0/1",
+        "stop_lsn": "0/2",
+        "bytes": 10,
+        "stored_bytes": 4,
+        "encrypted": False,
+        "fault": None,
+        "verified_at": None,
+        "proven_at": None,
+        **changed,
+    }
 
 
 def mirror(
@@ -30,8 +45,11 @@ def mirror(
 
 
 WINDOW = {
-    "system": "1", "timeline": 1, "since": "2026-11-20T10:00:00Z", "until": "2026-11-20T11:00:00Z"
-}  # fmt: skip
+    "system": "1",
+    "timeline": 1,
+    "since": "2026-11-20T10:00:00Z",
+    "until": "2026-11-20T11:00:00Z",
+}
 
 
 def test_the_tables_follow_the_catalogue(db: Connection[Any]) -> None:
@@ -45,9 +63,15 @@ def test_the_tables_follow_the_catalogue(db: Connection[Any]) -> None:
 
 def test_the_view_shows_chains_windows_and_proof(db: Connection[Any]) -> None:
     proven = "2026-11-20T12:00:00Z"
-    mirror(db, [backup("a", 0, proven_at=proven),
-                backup("b", 5, kind="incremental", parent="a", chain="a"),
-                backup("c", 6, fault="broken")], [WINDOW])  # fmt: skip
+    mirror(
+        db,
+        [
+            backup("a", 0, proven_at=proven),
+            backup("b", 5, kind="incremental", parent="a", chain="a"),
+            backup("c", 6, fault="broken"),
+        ],
+        [WINDOW],
+    )
     found = {row["id"]: row for row in rows(db, "select * from memory.backups")}
     assert list(found) == ["c", "b", "a"]
     assert (found["a"]["chain_links"], found["a"]["chain_bytes"]) == (2, 8)

@@ -20,10 +20,14 @@ def remembered(db: Connection[Any], content: str = "first", **fields: Any) -> An
 
 def write(db: Connection[Any], *pending: dict[str, Any], model: str = "test-model") -> list[Any]:
     answer = call(
-        db, "write_embeddings", namespaces=[row["namespace"] for row in pending],
-        ids=[row["id"] for row in pending], documents=[row["document"] for row in pending],
-        embeddings=[vector(1, i) for i in range(len(pending))], model=model,
-    )  # fmt: skip
+        db,
+        "write_embeddings",
+        namespaces=[row["namespace"] for row in pending],
+        ids=[row["id"] for row in pending],
+        documents=[row["document"] for row in pending],
+        embeddings=[vector(1, i) for i in range(len(pending))],
+        model=model,
+    )
     return [row["id"] for row in answer]
 
 
@@ -62,9 +66,10 @@ def test_written_vectors_are_searched_and_no_longer_pending(db: Connection[Any])
     assert call(db, "pending_embeddings") == []
     assert found(db, "n", embedding=vector(1)) == ["first"]
     (row,) = rows(
-        db, "select size, pg_column_size(embedding) as vector from memory_data.interact"
-        " where id = %s", before,
-    )  # fmt: skip
+        db,
+        "select size, pg_column_size(embedding) as vector from memory_data.interact where id = %s",
+        before,
+    )
     assert abs(row["size"] - size - row["vector"]) <= 3
 
 
@@ -111,9 +116,14 @@ def test_another_models_vectors_are_refused(db: Connection[Any]) -> None:
 def test_a_vector_of_zeros_is_a_failed_attempt_and_holds_nothing_up(db: Connection[Any]) -> None:
     bad, good = remembered(db, "bad"), remembered(db, "good")
     answer = call(
-        db, "write_embeddings", namespaces=["n", "n"], ids=[bad, good], documents=["bad", "good"],
-        embeddings=[vector(0), vector(1)], model="test-model",
-    )  # fmt: skip
+        db,
+        "write_embeddings",
+        namespaces=["n", "n"],
+        ids=[bad, good],
+        documents=["bad", "good"],
+        embeddings=[vector(0), vector(1)],
+        model="test-model",
+    )
     assert [row["id"] for row in answer] == [good]
     assert value(db, "select attempts from memory_data.embedding_failure where id = %s", bad) == 1
     # not before its next attempt
@@ -124,9 +134,14 @@ def test_vectors_of_another_dimension_are_refused(db: Connection[Any]) -> None:
     memory = remembered(db)
     with refused(db, "ML422", "do not fit", "8 dimensions"):
         call(
-            db, "write_embeddings", namespaces=["n"], ids=[memory], documents=["first"],
-            embeddings=[vector(1, dim=7)], model="test-model",
-        )  # fmt: skip
+            db,
+            "write_embeddings",
+            namespaces=["n"],
+            ids=[memory],
+            documents=["first"],
+            embeddings=[vector(1, dim=7)],
+            model="test-model",
+        )
 
 
 def test_expired_memories_wait_for_nothing(db: Connection[Any]) -> None:
@@ -178,8 +193,13 @@ def test_the_pause_is_at_most_a_day_and_the_tries_are_a_setting(db: Connection[A
 def set_aside(db: Connection[Any], content: str = "bad", **fields: Any) -> Any:
     memory = remembered(db, content, **fields)
     for _ in range(8):
-        call(db, "note_embedding_failure", namespace=fields.get("namespace", "n"), id=memory,
-             error="HTTP 500")  # fmt: skip
+        call(
+            db,
+            "note_embedding_failure",
+            namespace=fields.get("namespace", "n"),
+            id=memory,
+            error="HTTP 500",
+        )
     return memory
 
 
@@ -200,9 +220,14 @@ def test_what_is_set_aside_is_listed_without_its_content_and_told_by_check(
     assert (listed[waits]["set_aside"], listed[trying]["set_aside"]) == (False, False)
     assert listed[trying]["next_attempt_at"] is not None
     assert listed[bad] == {
-        "namespace": "m", "id": bad, "layer": "interact", "attempts": 8, "last_error": "HTTP 500",
-        "next_attempt_at": None, "set_aside": True,
-    }  # fmt: skip
+        "namespace": "m",
+        "id": bad,
+        "layer": "interact",
+        "attempts": 8,
+        "last_error": "HTTP 500",
+        "next_attempt_at": None,
+        "set_aside": True,
+    }
     told = condition(db, "texts without vector")
     assert (told["ok"], told["needed"]) == (False, False)
     assert "1 set aside after 8 tries" in told["detail"]
@@ -238,11 +263,16 @@ def test_a_shortened_text_has_a_vector_and_says_so_until_it_is_edited(db: Connec
     call(db, "note_embedding_failure", namespace="n", id=memory, error="HTTP 500")
     for _ in range(2):  # another service's vector comes too late, and changes nothing
         call(
-            db, "write_embeddings", namespaces=["n", "n"], ids=[memory, whole],
+            db,
+            "write_embeddings",
+            namespaces=["n", "n"],
+            ids=[memory, whole],
             documents=[row["document"] for row in pending],
-            embeddings=[vector(1), vector(1, 1)], model="test-model", shortened=[4, None],
+            embeddings=[vector(1), vector(1, 1)],
+            model="test-model",
+            shortened=[4, None],
             reasons=["HTTP 413", None],
-        )  # fmt: skip
+        )
     assert rows(db, "select * from memory.shortened") == [
         {"namespace": "n", "id": memory, "characters": 4, "reason": "HTTP 413"}
     ]
@@ -263,8 +293,9 @@ def test_namespaces_take_turns(db: Connection[Any]) -> None:
     after = call(db, "pending_embeddings", limit=3, after="b")
     assert [row["namespace"] for row in after] == ["c", "a", "b"]
     assert [row["namespace"] for row in call(db, "pending_embeddings", limit=2, after="z")] == [
-        "a", "b",
-    ]  # fmt: skip
+        "a",
+        "b",
+    ]
     # everything there is, each once
     everything = call(db, "pending_embeddings", limit=100, after="a")
     assert sorted(row["id"] for row in everything) == sorted([*many, *few])

@@ -118,9 +118,11 @@ def test_what_is_said_of_a_memory_weighs_by_policy(
     db.execute(
         "update memory_data.layer set eviction_policy = %s where name = 'interact'", (policy,)
     )
-    db.execute("update memory_data.kind set weight = importance from (values"
-               " ('session_data', 0.0), ('user_interaction', 0.5), ('recent_query', 1.0))"
-               " as v (kind, importance) where name = v.kind")  # fmt: skip
+    db.execute(
+        "update memory_data.kind set weight = importance from (values"
+        " ('session_data', 0.0), ('user_interaction', 0.5), ('recent_query', 1.0))"
+        " as v (kind, importance) where name = v.kind"
+    )
     low = remembered(db, "a", importance=0.0, kind="session_data")
     middle = remembered(db, "b", importance=0.5)
     high = remembered(db, "c", importance=1.0, kind="recent_query")
@@ -223,8 +225,10 @@ def test_equal_memories_go_together_and_name_the_job_that_sent_them(db: Connecti
     twins = {remembered(db, "x"), remembered(db, "y")}
     # as an edit once could make them
     db.execute("update memory_data.interact set content_hash = 'same'")
-    (run,) = rows(db, "insert into memory_data.job_run (job, runner) values ('pressure', 'manual')"
-                      " returning id")  # fmt: skip
+    (run,) = rows(
+        db,
+        "insert into memory_data.job_run (job, runner) values ('pressure', 'manual') returning id",
+    )
     db.execute("select set_config('magray.job_run', %s, true)", (str(run["id"]),))
     assert {row["id"] for row in evict(db, bytes=1 << 30)} == twins
     decisions = rows(db, "select id, job_run from memory_data.decision where action = 'evict'")
@@ -312,8 +316,10 @@ def test_two_at_once_do_not_evict_twice(clone_url: str) -> None:
 
 def test_what_is_used_while_it_is_chosen_stays(clone_url: str) -> None:
     with (
-        session(clone_url) as reader, session(clone_url) as db, ThreadPoolExecutor() as pool,
-    ):  # fmt: skip
+        session(clone_url) as reader,
+        session(clone_url) as db,
+        ThreadPoolExecutor() as pool,
+    ):
         memory = remembered(db, "used at the last moment")
         used(db, memory, 1)
         with reader.transaction():
@@ -345,9 +351,10 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=25, deadline=None,
+    max_examples=25,
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(steps=STEPS, bytes_=st.integers(0, 8000))
 def test_nobody_of_higher_worth_goes_while_a_lower_one_stays(
     db: Connection[Any], steps: list[tuple[str, int, bool]], bytes_: int
@@ -359,9 +366,12 @@ def test_nobody_of_higher_worth_goes_while_a_lower_one_stays(
         minute += number
         if what == "remember":
             memory = remembered(
-                db, f"{uuid.uuid4()} " * (1 + number % 7), minute / 10, pinned=flag,
+                db,
+                f"{uuid.uuid4()} " * (1 + number % 7),
+                minute / 10,
+                pinned=flag,
                 importance=number % 11 / 10,
-            )  # fmt: skip
+            )
             ids.append(memory)
             if flag:
                 pinned.add(memory)

@@ -49,11 +49,22 @@ def test_idle_steps(db: Connection[Any], seconds: float, step: int) -> None:
 @pytest.mark.parametrize(
     ("uses", "gap", "class_"),
     [
-        (1, None, 0), (1, 10, 0), (5, None, 0), (2, 0, 28), (2, 1, 28), (2, 2, 29), (3, 2, 57),
-        (4, 2, 57), (5, 2, 85), (8, 2, 85), (9, 2, 113), (16, 2, 113), (17, 2, 141),
+        (1, None, 0),
+        (1, 10, 0),
+        (5, None, 0),
+        (2, 0, 28),
+        (2, 1, 28),
+        (2, 2, 29),
+        (3, 2, 57),
+        (4, 2, 57),
+        (5, 2, 85),
+        (8, 2, 85),
+        (9, 2, 113),
+        (16, 2, 113),
+        (17, 2, 141),
         (2_000_000_000, 1e12, 167),
     ],
-)  # fmt: skip
+)
 def test_classes(db: Connection[Any], uses: int, gap: float | None, class_: int) -> None:
     assert value(db, "select memory._reuse_class(%s, %s::real)", uses, gap) == class_
 

@@ -38,14 +38,16 @@ def prepare(db: Connection[Any], now: datetime) -> None:
 def bounds(db: Connection[Any], memory: UUID) -> tuple[str, datetime]:
     """The partition a memory lies in, and its end."""
     name = value(
-        db, "select tableoid::regclass::text from (select tableoid, id from memory_data.interact"
-        " union all select tableoid, id from memory_data.insights) as m where id = %s", memory,
-    ).removeprefix("memory_data.")  # fmt: skip
+        db,
+        "select tableoid::regclass::text from (select tableoid, id from memory_data.interact"
+        " union all select tableoid, id from memory_data.insights) as m where id = %s",
+        memory,
+    ).removeprefix("memory_data.")
     (end,) = (
         row["ends"]
         for row in rows(db, "select * from memory._partitions_of_table(%s)", name.split("_")[0])
         if row["name"] == name
-    )  # fmt: skip
+    )
     return name, end
 
 
@@ -95,17 +97,21 @@ def test_each_namespace_has_its_decision_and_reads_no_other(db: Connection[Any])
     end = max(bounds(db, one_id)[1] for some in ids.values() for one_id in some)
     call(db, "expire", now=end)
     decisions = rows(
-        db, "select namespace, layer, id, records, detail, length(members) as bytes"
-        " from memory_data.decision where action = 'expire' and at = %s order by namespace", end,
-    )  # fmt: skip
+        db,
+        "select namespace, layer, id, records, detail, length(members) as bytes"
+        " from memory_data.decision where action = 'expire' and at = %s order by namespace",
+        end,
+    )
     assert [(row["namespace"], row["records"], row["id"]) for row in decisions] == [
-        ("a", 4, None), ("bb", 5, None),
-    ]  # fmt: skip
+        ("a", 4, None),
+        ("bb", 5, None),
+    ]
     for row in decisions:
         mine = ids[row["namespace"]]
         assert (row["detail"]["from_id"], row["detail"]["to_id"]) == (
-            str(min(mine)), str(max(mine)),
-        )  # fmt: skip
+            str(min(mine)),
+            str(max(mine)),
+        )
         assert row["bytes"] == 3 * len(mine)
     db.execute("select set_config('magray.namespace', 'a', true)")
     db.execute("set local role memory_app")
@@ -177,9 +183,10 @@ def test_a_dry_run_tells_what_the_real_one_does(db: Connection[Any]) -> None:
 def expired_partitions(db: Connection[Any], now: datetime) -> dict[str, Any]:
     """What `magray check` says of them."""
     (told,) = (
-        row for row in call(db, "check_database", now=now)
+        row
+        for row in call(db, "check_database", now=now)
         if row["condition"] == "expired partitions"
-    )  # fmt: skip
+    )
     return told
 
 
@@ -242,9 +249,10 @@ def test_assets_go_one_by_one_and_only_by_a_ttl_of_their_own(db: Connection[Any]
     told = call(db, "history", namespace="n", id=mortal[0], now=later)
     assert [event["event"] for event in told] == ["rated", "expire"]
     assert value(
-        db, "select array_agg(id order by id) from memory_data.decision where action = 'expire'"
+        db,
+        "select array_agg(id order by id) from memory_data.decision where action = 'expire'"
         " and layer = 'assets'",
-    ) == sorted(mortal)  # fmt: skip
+    ) == sorted(mortal)
 
 
 @pytest.mark.parametrize("kind", [*LIVES, "core_concept"])
@@ -385,8 +393,10 @@ def test_a_detach_left_unfinished_is_finished(clone_url: str) -> None:
 
 
 LATER: dict[str, Callable[[datetime], datetime]] = {
-    "before": lambda end: end - TINY, "at": lambda end: end, "after": lambda end: end + TINY,
-}  # fmt: skip
+    "before": lambda end: end - TINY,
+    "at": lambda end: end,
+    "after": lambda end: end + TINY,
+}
 
 
 @pytest.mark.parametrize("when", LATER)

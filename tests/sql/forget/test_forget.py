@@ -22,9 +22,15 @@ def seed(db: Connection[Any], now: datetime) -> dict[str, Any]:
     ids = {}
     for i, kind in enumerate(("user_interaction", "pattern", "core_concept")):
         made = one(
-            db, "remember", namespace="n", content=f"secret number {i}", kind=kind, session="s",
-            embedding=vector(1, i), now=now,
-        )  # fmt: skip
+            db,
+            "remember",
+            namespace="n",
+            content=f"secret number {i}",
+            kind=kind,
+            session="s",
+            embedding=vector(1, i),
+            now=now,
+        )
         at = {"namespace": "n", "id": made["id"]}
         call(db, "touch", namespace="n", ids=[made["id"]], now=now)
         call(db, "rate", **at, rating=5.0, now=now)
@@ -139,9 +145,12 @@ def test_archived_memories_are_forgotten_too(db: Connection[Any], place: str) ->
     assert traces(db, memory) == {"decision": 2} | owed
     (*_, last) = call(db, "history", namespace="n", id=memory)
     assert last["detail"] == {
-        "detail": {"archived": True}, "kind": "user_interaction", "layer": "interact",
-        "records": 1, "actor": f"login {value(db, 'select session_user')}",
-    }  # fmt: skip
+        "detail": {"archived": True},
+        "kind": "user_interaction",
+        "layer": "interact",
+        "records": 1,
+        "actor": f"login {value(db, 'select session_user')}",
+    }
     assert len(call(db, "find_archived", namespace="n", ids=[other])) == 1
     assert call(db, "forget", namespace="m", ids=[other]) == []
 

@@ -39,10 +39,13 @@ def test_every_partitioned_table_has_its_partitions_ahead(db: Connection[Any]) -
     bounds = rows(db, BOUNDS)
     assert {row["parent"] for row in bounds} == PARENTS
     reach = {
-        "interact": timedelta(hours=24 + 7 * 8), "insights": timedelta(days=90 + 7 * 30),
-        "assets": timedelta(days=7 * 365), "access_event": timedelta(days=7),
-        "decision": timedelta(days=7 * 28), "revision": timedelta(days=7 * 28),
-    }  # fmt: skip
+        "interact": timedelta(hours=24 + 7 * 8),
+        "insights": timedelta(days=90 + 7 * 30),
+        "assets": timedelta(days=7 * 365),
+        "access_event": timedelta(days=7),
+        "decision": timedelta(days=7 * 28),
+        "revision": timedelta(days=7 * 28),
+    }
     for parent, ahead in reach.items():
         mine = [row for row in bounds if row["parent"] == parent]
         assert min(row["starts"] for row in mine) <= now
@@ -77,8 +80,10 @@ def test_years_are_replayed_without_a_gap_or_an_overlap(db: Connection[Any]) -> 
         kinds = ("user_interaction", "pattern", "core_concept")
         for kind in kinds:
             one(db, "remember", namespace=f"n{step}", content=kind, kind=kind, now=now)
-        at = {"namespace": f"n{step}", "ids": [one(
-            db, "remember", namespace=f"n{step}", content="x", now=now)["id"]]}  # fmt: skip
+        at = {
+            "namespace": f"n{step}",
+            "ids": [one(db, "remember", namespace=f"n{step}", content="x", now=now)["id"]],
+        }
         call(db, "touch", **at, now=now)
         call(db, "forget", **at, now=now)
     bounds = rows(db, BOUNDS)
@@ -98,8 +103,11 @@ def test_the_steps_are_the_designed_ones(db: Connection[Any]) -> None:
     assert widths["insights"] == {timedelta(days=30)}
     assert widths["access_event"] == {timedelta(days=1)}
     assert widths["assets"] <= {timedelta(days=365), timedelta(days=366)}
-    months = {row["starts"].astimezone(UTC).day for row in rows(db, BOUNDS)
-              if row["parent"] in {"decision", "revision"}}  # fmt: skip
+    months = {
+        row["starts"].astimezone(UTC).day
+        for row in rows(db, BOUNDS)
+        if row["parent"] in {"decision", "revision"}
+    }
     assert months == {1}
 
 
@@ -145,8 +153,14 @@ def test_new_partitions_have_the_indexes_of_their_parent(db: Connection[Any]) ->
 def test_a_memory_is_found_wherever_it_lies(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     for hours in range(1, 73):
-        one(db, "remember", namespace="n", content=f"hour {hours}", ttl=timedelta(hours=hours),
-            now=now)  # fmt: skip
+        one(
+            db,
+            "remember",
+            namespace="n",
+            content=f"hour {hours}",
+            ttl=timedelta(hours=hours),
+            now=now,
+        )
     parts = value(db, "select count(distinct tableoid) from memory_data.interact")
     assert parts >= 9
     assert len(found(db, "n", "hour", top_k=100, now=now)) == 72

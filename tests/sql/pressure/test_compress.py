@@ -58,11 +58,15 @@ def answers(db: Connection[Any], namespace: str = "n", **arguments: Any) -> list
     """Ids and scores of a few searches."""
     hits = [
         call(
-            db, "search", namespace=namespace, embedding=HalfVector(query), now=cold(),
+            db,
+            "search",
+            namespace=namespace,
+            embedding=HalfVector(query),
+            now=cold(),
             **arguments,
         )
         for query in QUERIES
-    ]  # fmt: skip
+    ]
     return [[(hit["id"], round(hit["score"], 6)) for hit in one] for one in hits]
 
 
@@ -82,8 +86,12 @@ def disk(db: Connection[Any], partition: str) -> int:
 
 def test_answers_are_the_same_before_after_and_back(own: Connection[Any]) -> None:
     ways: list[Row] = [
-        {}, {"namespace": "m"}, {"query": "memory 7"}, {"kinds": ["pattern"]}, {"top_k": 100},
-    ]  # fmt: skip
+        {},
+        {"namespace": "m"},
+        {"query": "memory 7"},
+        {"kinds": ["pattern"]},
+        {"top_k": 100},
+    ]
     before = [answers(own, **way) for way in ways]
     partition = compress(own)["partition_name"]
     assert indexes(own, partition) == {"bits", "words"}
@@ -97,8 +105,9 @@ def test_a_large_namespace_is_searched_by_the_small_index(own: Connection[Any]) 
     exact = answers(own)
     compress(own)
     own.execute("update memory_data.setting set value = '100' where key = 'exact_rows'")
-    (hit, *_) = call(own, "search", namespace="n", embedding=HalfVector(QUERIES[0]), now=cold(),
-                     explain=True)  # fmt: skip
+    (hit, *_) = call(
+        own, "search", namespace="n", embedding=HalfVector(QUERIES[0]), now=cold(), explain=True
+    )
     assert hit["explain"]["vectors"] == "hnsw"
     found = answers(own)
     shared = [len(set(a) & set(b)) for a, b in zip(exact, found, strict=True)]
@@ -168,8 +177,10 @@ def test_the_moment_a_partition_turns_cold(own: Connection[Any]) -> None:
 
 @pytest.mark.parametrize(("used", "compressed"), [(65, True), (66, False)])
 def test_what_is_used_much_stays(own: Connection[Any], used: int, compressed: bool) -> None:
-    ids = [row["id"] for row in rows(
-        own, "select id from memory._memories where namespace = 'n' limit %s", used)]  # fmt: skip
+    ids = [
+        row["id"]
+        for row in rows(own, "select id from memory._memories where namespace = 'n' limit %s", used)
+    ]
     call(own, "make_partitions", now=cold(31.5))
     call(own, "touch", namespace="n", ids=ids, now=cold(31.5))
     # 5% of 1,300
@@ -210,17 +221,33 @@ def test_memories_are_forgotten_changed_and_added(own: Connection[Any]) -> None:
     assert not {first["id"], second["id"]} & {row["id"] for row in after}
     pending = call(own, "pending_embeddings")
     call(
-        own, "write_embeddings", namespaces=["n"], ids=[second["id"]],
-        documents=[row["document"] for row in pending], embeddings=[vector(1)], model="test-model",
-    )  # fmt: skip
-    ends = value(own, "select p.ends from memory._layer_partitions(now(), 'insights') as p"
-                      " where p.name = %s", partition)  # fmt: skip
+        own,
+        "write_embeddings",
+        namespaces=["n"],
+        ids=[second["id"]],
+        documents=[row["document"] for row in pending],
+        embeddings=[vector(1)],
+        model="test-model",
+    )
+    ends = value(
+        own,
+        "select p.ends from memory._layer_partitions(now(), 'insights') as p where p.name = %s",
+        partition,
+    )
     # what a promotion or a caller's own ttl puts into it
-    added = one(own, "remember", namespace="n", content="added", kind="pattern",
-                embedding=vector(1, 0.01), now=cold(),
-                ttl=ends - cold() - timedelta(hours=1))  # fmt: skip
-    held = value(own, "select tableoid::regclass::text from memory_data.insights where id = %s",
-                 added["id"])  # fmt: skip
+    added = one(
+        own,
+        "remember",
+        namespace="n",
+        content="added",
+        kind="pattern",
+        embedding=vector(1, 0.01),
+        now=cold(),
+        ttl=ends - cold() - timedelta(hours=1),
+    )
+    held = value(
+        own, "select tableoid::regclass::text from memory_data.insights where id = %s", added["id"]
+    )
     assert held == f"memory_data.{partition}"
     found = call(own, "search", namespace="n", embedding=vector(1), now=cold(), top_k=2)
     assert [row["id"] for row in found] == [second["id"], added["id"]]
@@ -249,9 +276,11 @@ def test_a_reader_keeps_it_from_dropping_and_is_not_kept_waiting(clone_url: str)
 
 def test_readers_and_writers_go_on_while_it_waits(clone_url: str) -> None:
     with (
-        session(clone_url) as db, session(clone_url) as holder, session(clone_url) as other,
+        session(clone_url) as db,
+        session(clone_url) as holder,
+        session(clone_url) as other,
         ThreadPoolExecutor() as pool,
-    ):  # fmt: skip
+    ):
         ids = fill(db, "insights", 200)
         with holder.transaction():
             holder.execute("select count(*) from memory_data.insights")

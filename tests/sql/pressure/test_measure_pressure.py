@@ -27,14 +27,24 @@ def own(clone_url: str) -> Iterator[Connection[Any]]:
 @pytest.mark.parametrize(
     ("usage", "was", "level"),
     [
-        (74.99, None, "low"), (75, None, "medium"), (89.99, None, "medium"), (90, None, "high"),
-        (1000, None, "high"), (0, None, "low"),
-        (75, "low", "medium"), (74.99, "low", "low"), (90, "low", "high"),
-        (70, "medium", "medium"), (69.99, "medium", "low"), (90, "medium", "high"),
-        (85, "high", "high"), (84.99, "high", "medium"), (70, "high", "medium"),
+        (74.99, None, "low"),
+        (75, None, "medium"),
+        (89.99, None, "medium"),
+        (90, None, "high"),
+        (1000, None, "high"),
+        (0, None, "low"),
+        (75, "low", "medium"),
+        (74.99, "low", "low"),
+        (90, "low", "high"),
+        (70, "medium", "medium"),
+        (69.99, "medium", "low"),
+        (90, "medium", "high"),
+        (85, "high", "high"),
+        (84.99, "high", "medium"),
+        (70, "high", "medium"),
         (69.99, "high", "low"),
     ],
-)  # fmt: skip
+)
 def test_levels_at_each_side_of_every_threshold(
     db: Connection[Any], usage: float, was: str | None, level: str
 ) -> None:
@@ -109,8 +119,10 @@ def test_what_did_not_change_is_not_read_again(own: Connection[Any]) -> None:
     fill(own, "insights", 600, namespace="m")
     assert {row["layer"]: row["scanned"] for row in call(own, "measure_pressure")} == {
         "interact": 1,  # vacuumed
-        "insights": 1, "assets": 0, "total": 2,
-    }  # fmt: skip
+        "insights": 1,
+        "assets": 0,
+        "total": 2,
+    }
     # a few rows among hundreds change nothing worth a look, the sizes are new all the same
     one(own, "remember", namespace="n", content="x", kind="pattern")
     own.execute("select pg_stat_force_next_flush()")
@@ -199,9 +211,10 @@ def told(own: Connection[Any]) -> dict[str, dict[str, float]]:
         "dashboard": {row["layer"]: row["usage_percent"] for row in levels},
         "measured": {
             row["layer"]: row["usage_percent"]
-            for row in call(own, "measure_pressure") if row["layer"] != "total"
+            for row in call(own, "measure_pressure")
+            if row["layer"] != "total"
         },
-    }  # fmt: skip
+    }
 
 
 def test_whoever_tells_usage_tells_the_same(own: Connection[Any]) -> None:

@@ -93,8 +93,7 @@ def test_what_the_owners_need_is_given_back_at_any_level(own: Connection[Any]) -
     size = budget(own, "interact", 70)
     # insights needs nothing of its own yet, and that is all there is to lend
     budget(own, "assets", 55)
-    own.execute("update memory_data.layer set max_bytes = %s where name = 'insights'",
-                (size * 2,))  # fmt: skip
+    own.execute("update memory_data.layer set max_bytes = %s where name = 'insights'", (size * 2,))
     relieved(own)
     lent = borrowed(own, "interact")
     assert lent > size / 10
@@ -110,8 +109,10 @@ def test_lending_ends_at_its_limit_and_at_the_total(
 ) -> None:
     fill(own, "interact", 1000)
     size = budget(own, "interact", 74)
-    own.execute("update memory_data.setting set value = %s where key = 'borrow_limit_percent'",
-                (str(limit),))  # fmt: skip
+    own.execute(
+        "update memory_data.setting set value = %s where key = 'borrow_limit_percent'",
+        (str(limit),),
+    )
     if total is not None:
         # nothing is free: every layer has only what it uses
         for layer in ("insights", "assets"):
@@ -138,7 +139,10 @@ def test_medium_compresses_cold_partitions(own: Connection[Any]) -> None:
     (begun,) = relieved(own, now=now)
     assert [begun] == dry
     assert (begun["level"], begun["action"], begun["detail"]["state"]) == (
-        "medium", "compress", "building")  # fmt: skip
+        "medium",
+        "compress",
+        "building",
+    )
     assert [name.rsplit("_", 1)[1] for name in build(own, now)] == ["bits"]
     (done,) = relieved(own, now=now)
     assert done["detail"]["state"] == "compressed"

@@ -25,11 +25,21 @@ ROUTES = {
     "solution": ("foundation", "core_concept"),
 }
 STEP = {
-    "interact": {"ml_score": 0.7, "access_count": 3, "time_span": 12 * 3600, "user_rating": 4.0,
-                 "context_relevance": 0.8},
-    "insights": {"ml_score": 0.9, "access_count": 10, "time_span": 30 * 86400,
-                 "user_rating": 4.5, "context_relevance": 0.95},
-}  # fmt: skip
+    "interact": {
+        "ml_score": 0.7,
+        "access_count": 3,
+        "time_span": 12 * 3600,
+        "user_rating": 4.0,
+        "context_relevance": 0.8,
+    },
+    "insights": {
+        "ml_score": 0.9,
+        "access_count": 10,
+        "time_span": 30 * 86400,
+        "user_rating": 4.5,
+        "context_relevance": 0.95,
+    },
+}
 OVERRIDES = {
     "recent_query": {"ml_score": 0.8},
     "temporary_context": {"access_count": 5},
@@ -63,9 +73,15 @@ def candidate(db: Connection[Any], kind: str, **values: float) -> Any:
     db.execute(
         "insert into memory_data.usage (namespace, id, access_count, first_access, last_access,"
         " rating_sum, rating_count, context_relevance) values ('n', %s, %s, %s, %s, %s, 2, %s)",
-        (made["id"], values.get("access_count", 50), entered, NOW, 2 * rating,
-         values.get("context_relevance", 1.0)),
-    )  # fmt: skip
+        (
+            made["id"],
+            values.get("access_count", 50),
+            entered,
+            NOW,
+            2 * rating,
+            values.get("context_relevance", 1.0),
+        ),
+    )
     # importance has 0.2 of the kind's weight, which makes up for all other parts
     parts = one(db, "_promotion_scores", layer=layer, namespaces=["n"], ids=[made["id"]], now=NOW)
     weight = value(db, "select weight from memory_data.kind where name = %s", kind)
@@ -87,8 +103,10 @@ def candidate(db: Connection[Any], kind: str, **values: float) -> Any:
 def nudge(db: Connection[Any], kind: str, criterion: str, below: float) -> None:
     """The threshold of a computed criterion lies `below` under its value."""
     memory = value(db, "select id from memory_data.usage")
-    told = {row["criterion"]: row["value"] for row in
-            call(db, "explain", namespace="n", id=memory, now=NOW)}  # fmt: skip
+    told = {
+        row["criterion"]: row["value"]
+        for row in call(db, "explain", namespace="n", id=memory, now=NOW)
+    }
     threshold = told[criterion] - below
     db.execute(
         "update memory_data.promotion_rule set threshold = %s where layer = %s and criterion = %s",
@@ -102,8 +120,14 @@ def nudge(db: Connection[Any], kind: str, criterion: str, below: float) -> None:
 
 
 # The smallest difference tried, in the unit of the criterion.
-GRAIN = {"ml_score": 1e-6, "access_count": 1, "time_span": 1e-6, "user_rating": 0.01,
-         "context_relevance": 1e-4, "importance": 1e-6}  # fmt: skip
+GRAIN = {
+    "ml_score": 1e-6,
+    "access_count": 1,
+    "time_span": 1e-6,
+    "user_rating": 0.01,
+    "context_relevance": 1e-4,
+    "importance": 1e-6,
+}
 
 
 @pytest.mark.parametrize("kind", ROUTES)
@@ -161,8 +185,9 @@ def test_everything_a_record_is_moves_along(db: Connection[Any], kind: str) -> N
     )
     db.execute(
         f"update memory_data.{BELOW[kind]} set embedding = %s, model ="  # noqa: S608
-        " (select id from memory_data.embedding_model where active)", (vector(1),),
-    )  # fmt: skip
+        " (select id from memory_data.embedding_model where active)",
+        (vector(1),),
+    )
     columns = "to_jsonb(m) - array['layer', 'kind', 'entered_at', 'expires_at']"
     before = value(db, f"select {columns} from memory._memories as m")  # noqa: S608
     usage = rows(db, "select * from memory_data.usage")
@@ -173,7 +198,12 @@ def test_everything_a_record_is_moves_along(db: Connection[Any], kind: str) -> N
     route, to_kind = ROUTES[kind]
     layer, above = BELOW[kind], ABOVE[BELOW[kind]]
     assert (moved["layer"], moved["to_layer"], moved["kind"], moved["to_kind"], moved["route"]) == (
-        layer, above, kind, to_kind, route)  # fmt: skip
+        layer,
+        above,
+        kind,
+        to_kind,
+        route,
+    )
     assert value(db, f"select {columns} from memory._memories as m") == before  # noqa: S608
     assert rows(db, "select * from memory_data.usage") == usage
     row = one(db, "get", **at, now=NOW)
@@ -212,8 +242,15 @@ def used(db: Connection[Any], namespace: str, number: int) -> Any:
     """A record that passes every criterion by plain use; ids of all."""
     begun = NOW - timedelta(hours=20)
     call(db, "make_partitions", now=begun)
-    made = one(db, "remember", namespace=namespace, content=f"number {number}", now=begun,
-               kind="session_data", importance=1.0)  # fmt: skip
+    made = one(
+        db,
+        "remember",
+        namespace=namespace,
+        content=f"number {number}",
+        now=begun,
+        kind="session_data",
+        importance=1.0,
+    )
     for hours in range(0, 21, 2):
         call(db, "touch", namespace=namespace, ids=[made["id"]], now=begun + timedelta(hours=hours))
     return made["id"]
@@ -260,9 +297,10 @@ def test_a_keep_is_decided_once_a_verdict(db: Connection[Any]) -> None:
         call(db, "promote", now=NOW)
         return [
             {name for name, one in row["criteria"].items() if not one["passed"]}
-            for row in rows(db, "select criteria from memory_data.decision"
-                            " where action = 'keep' order by ctid")
-        ]  # fmt: skip
+            for row in rows(
+                db, "select criteria from memory_data.decision where action = 'keep' order by ctid"
+            )
+        ]
 
     first = [{"ml_score", "user_rating"}]
     assert decided() == first
@@ -312,8 +350,11 @@ def test_without_a_partition_nothing_moves_and_the_error_says_what_to_do(
     db: Connection[Any],
 ) -> None:
     candidate(db, "session_data")
-    for row in rows(db, "select inhrelid::regclass::text as name from pg_inherits"
-                    " where inhparent = 'memory_data.insights'::regclass"):  # fmt: skip
+    for row in rows(
+        db,
+        "select inhrelid::regclass::text as name from pg_inherits"
+        " where inhparent = 'memory_data.insights'::regclass",
+    ):
         db.execute(f"drop table {row['name']}")
     with refused(db, "ML409", "insights has no partition"):
         call(db, "promote", now=NOW)
@@ -326,8 +367,9 @@ def test_without_a_partition_nothing_moves_and_the_error_says_what_to_do(
 def test_the_same_memory_remembered_again_is_recognised_above(db: Connection[Any]) -> None:
     memory = candidate(db, "session_data")
     call(db, "promote", now=NOW)
-    again = one(db, "remember", namespace="n", content="a session_data", kind="session_data",
-                now=NOW)  # fmt: skip
+    again = one(
+        db, "remember", namespace="n", content="a session_data", kind="session_data", now=NOW
+    )
     assert (again["id"], again["created"], again["layer"]) == (memory, False, "insights")
 
 
@@ -347,8 +389,11 @@ def test_an_equal_memory_above_takes_the_uses(db: Connection[Any]) -> None:
     assert kept["pinned"]
     with refused(db, "ML404"):
         call(db, "get", namespace="n", id=memory, now=NOW)
-    (event,) = [row for row in call(db, "history", namespace="n", id=memory, now=NOW)
-                if row["event"] == "promote"]  # fmt: skip
+    (event,) = [
+        row
+        for row in call(db, "history", namespace="n", id=memory, now=NOW)
+        if row["event"] == "promote"
+    ]
     assert event["detail"]["detail"] == {"merged_into": str(twin["id"])}
     assert value(db, "select merged_into from memory.promotions") == twin["id"]
     for table in ("usage", "revision", "score"):
@@ -384,8 +429,9 @@ def test_the_job_run_is_noted(db: Connection[Any]) -> None:
 def test_what_blocks_is_counted(db: Connection[Any]) -> None:
     candidate(db, "session_data", ml_score=0.5)
     one(db, "remember", namespace="n", content="never used", now=NOW)
-    told = {row["criterion"]: row for row in
-            call(db, "blocking_criteria", layer="interact", now=NOW)}  # fmt: skip
+    told = {
+        row["criterion"]: row for row in call(db, "blocking_criteria", layer="interact", now=NOW)
+    }
     assert set(told) == set(STEP["interact"])
     assert next(iter(told)) == "ml_score"
     score = told["ml_score"]

@@ -26,12 +26,18 @@ def seed(url: str, count: int = 1, namespace: str = "n") -> list[Any]:
     with session(url) as db:
         ids = [
             one(
-                db, "remember", namespace=namespace, content=f"lantern {number}",
-                kind="session_data", session="s", importance=1.0, embedding=vector(1, number),
+                db,
+                "remember",
+                namespace=namespace,
+                content=f"lantern {number}",
+                kind="session_data",
+                session="s",
+                importance=1.0,
+                embedding=vector(1, number),
                 now=NOW - timedelta(hours=20),
             )["id"]
             for number in range(count)
-        ]  # fmt: skip
+        ]
         db.execute(
             "insert into memory_data.usage (namespace, id, access_count, first_access, last_access,"
             " rating_sum, rating_count, context_relevance)"
@@ -86,10 +92,12 @@ def test_a_rating_is_counted(clone_url: str) -> None:
 def test_an_edit_is_made_in_the_new_layer(clone_url: str) -> None:
     (memory,) = seed(clone_url)
     row = meanwhile(
-        clone_url, 1,
-        lambda db: one(db, "update_memory", namespace="n", id=memory, now=NOW,
-                       changes={"content": "a kettle"}),
-    )  # fmt: skip
+        clone_url,
+        1,
+        lambda db: one(
+            db, "update_memory", namespace="n", id=memory, now=NOW, changes={"content": "a kettle"}
+        ),
+    )
     assert (row["layer"], row["kind"]) == ("insights", "pattern")
     with session(clone_url) as db:
         assert found(db, "n", "kettle") == ["a kettle"]
@@ -100,10 +108,17 @@ def test_an_edit_to_a_kind_that_no_longer_fits_is_refused(clone_url: str) -> Non
     (memory,) = seed(clone_url)
     with pytest.raises(psycopg.Error, match="belongs to layer interact"):
         meanwhile(
-            clone_url, 1,
-            lambda db: one(db, "update_memory", namespace="n", id=memory, now=NOW,
-                           changes={"kind": "recent_query"}),
-        )  # fmt: skip
+            clone_url,
+            1,
+            lambda db: one(
+                db,
+                "update_memory",
+                namespace="n",
+                id=memory,
+                now=NOW,
+                changes={"kind": "recent_query"},
+            ),
+        )
     assert layers(clone_url) == ["insights"]
 
 
@@ -130,10 +145,18 @@ def test_a_vector_arrives_in_the_new_layer(clone_url: str) -> None:
     with session(clone_url) as db:
         db.execute("update memory_data.interact set embedding = null, model = null")
     written = meanwhile(
-        clone_url, 1,
-        lambda db: call(db, "write_embeddings", namespaces=["n"], ids=[memory],
-                        documents=["lantern 0"], embeddings=[vector(1)], model="test-model"),
-    )  # fmt: skip
+        clone_url,
+        1,
+        lambda db: call(
+            db,
+            "write_embeddings",
+            namespaces=["n"],
+            ids=[memory],
+            documents=["lantern 0"],
+            embeddings=[vector(1)],
+            model="test-model",
+        ),
+    )
     assert [row["id"] for row in written] == [memory]
     with session(clone_url) as db:
         assert found(db, "n", embedding=vector(1)) == ["lantern 0"]
@@ -143,11 +166,10 @@ def test_a_vector_arrives_in_the_new_layer(clone_url: str) -> None:
     "look",
     [
         lambda db: [row["layer"] for row in call(db, "search", namespace="n", query="lantern")],
-        lambda db: [row["layer"] for row in
-                    call(db, "search", namespace="n", embedding=vector(1))],
+        lambda db: [row["layer"] for row in call(db, "search", namespace="n", embedding=vector(1))],
         lambda db: [row["layer"] for row in call(db, "list_memories", namespace="n")],
     ],
-)  # fmt: skip
+)
 def test_a_reader_sees_it_before_and_after_and_never_waits(
     clone_url: str, look: Callable[[Connection[Any]], list[str]]
 ) -> None:
@@ -186,9 +208,15 @@ def test_an_edit_first_moves_along(clone_url: str) -> None:
     (memory,) = seed(clone_url)
     moved = before_it_moves(
         clone_url,
-        lambda db: one(db, "update_memory", namespace="n", id=memory, now=NOW,
-                       changes={"content": "a kettle", "pinned": True}),
-    )  # fmt: skip
+        lambda db: one(
+            db,
+            "update_memory",
+            namespace="n",
+            id=memory,
+            now=NOW,
+            changes={"content": "a kettle", "pinned": True},
+        ),
+    )
     assert [row["id"] for row in moved] == [memory]
     with session(clone_url) as db:
         (row,) = rows(db, "select layer, content, pinned from memory.records")
@@ -199,9 +227,10 @@ def test_a_kind_changed_first_is_judged_next_time(clone_url: str) -> None:
     (memory,) = seed(clone_url)
     moved = before_it_moves(
         clone_url,
-        lambda db: one(db, "update_memory", namespace="n", id=memory, now=NOW,
-                       changes={"kind": "recent_query"}),
-    )  # fmt: skip
+        lambda db: one(
+            db, "update_memory", namespace="n", id=memory, now=NOW, changes={"kind": "recent_query"}
+        ),
+    )
     assert moved == []
     assert layers(clone_url) == ["interact"]
     with session(clone_url) as db:
@@ -238,8 +267,14 @@ def test_under_use_edits_and_searches_nothing_is_lost_or_seen_twice(clone_url: s
         times = 0
         with session(clone_url) as db:
             while not done.is_set():
-                one(db, "update_memory", namespace="n", id=kept[times % 40],
-                    changes={"importance": times % 2}, now=NOW)  # fmt: skip
+                one(
+                    db,
+                    "update_memory",
+                    namespace="n",
+                    id=kept[times % 40],
+                    changes={"importance": times % 2},
+                    now=NOW,
+                )
                 times += 1
         return times
 
@@ -248,8 +283,10 @@ def test_under_use_edits_and_searches_nothing_is_lost_or_seen_twice(clone_url: s
         with session(clone_url) as db:
             while not done.is_set():
                 for arguments in ({"query": "lantern"}, {"embedding": vector(1)}):
-                    seen = [row["id"] for row in
-                            call(db, "search", namespace="n", top_k=100, **arguments)]  # fmt: skip
+                    seen = [
+                        row["id"]
+                        for row in call(db, "search", namespace="n", top_k=100, **arguments)
+                    ]
                     assert len(seen) == len(set(seen))
                     assert set(kept) <= set(seen)
                 times += 1
@@ -260,9 +297,10 @@ def test_under_use_edits_and_searches_nothing_is_lost_or_seen_twice(clone_url: s
             return [
                 row["id"]
                 for start in range(0, 20, 5)
-                for row in call(db, "forget", namespace="n", ids=dropped[start : start + 5],
-                                now=NOW)
-            ]  # fmt: skip
+                for row in call(
+                    db, "forget", namespace="n", ids=dropped[start : start + 5], now=NOW
+                )
+            ]
 
     with ThreadPoolExecutor(4) as pool:
         touched, edited, read = (pool.submit(work) for work in (touching, editing, reading))

@@ -61,14 +61,17 @@ def test_even_uses_decay_as_their_events_would(
 @pytest.mark.parametrize(
     ("count", "first", "last", "expected"),
     [
-        (0, None, None, 0), (None, None, None, 0), (4, None, None, 4),
-        (4, NOW, NOW, 4), (4, None, NOW - timedelta(hours=6), 2),
+        (0, None, None, 0),
+        (None, None, None, 0),
+        (4, None, None, 4),
+        (4, NOW, NOW, 4),
+        (4, None, NOW - timedelta(hours=6), 2),
         # a clock that runs ahead
         (4, NOW, NOW + timedelta(hours=6), sum(0.5 ** (place / 3) for place in range(4))),
         # a thousand years are no underflow
         (4, NOW - timedelta(days=365_000), NOW - timedelta(days=365_000), 0),
     ],
-)  # fmt: skip
+)
 def test_odd_uses_decay_too(
     db: Connection[Any], count: Any, first: Any, last: Any, expected: float
 ) -> None:

@@ -31,10 +31,15 @@ WRITES: dict[str, Callable[[Connection[Any], Any], Any]] = {
     "forget": lambda db, memory: call(db, "forget", namespace="n", ids=[memory]),
     "forget_namespace": lambda db, _: call(db, "forget_namespace", namespace="n"),
     "write_embeddings": lambda db, memory: call(
-        db, "write_embeddings", namespaces=["n"], ids=[memory], documents=["first"],
-        embeddings=[vector(1)], model="test-model",
+        db,
+        "write_embeddings",
+        namespaces=["n"],
+        ids=[memory],
+        documents=["first"],
+        embeddings=[vector(1)],
+        model="test-model",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -33,10 +33,16 @@ def test_it_differs_after_every_edit_and_is_told_by_it(db: Connection[Any]) -> N
     at = remembered(db)
     seen = [etag(db, at)]
     for changes in (
-        {"content": "Ann likes coffee"}, {"metadata": {"a": 1}}, {"metadata": {"a": 1.5}},
-        {"metadata": {"a": None}}, {"importance": 0.51}, {"kind": "session_data"}, {"ttl": 3600},
-        {"language": "german"}, {"pinned": True},
-    ):  # fmt: skip
+        {"content": "Ann likes coffee"},
+        {"metadata": {"a": 1}},
+        {"metadata": {"a": 1.5}},
+        {"metadata": {"a": None}},
+        {"importance": 0.51},
+        {"kind": "session_data"},
+        {"ttl": 3600},
+        {"language": "german"},
+        {"pinned": True},
+    ):
         answer = one(db, "update_memory", **at, changes=changes)
         assert answer["etag"] == etag(db, at)
         seen.append(answer["etag"])

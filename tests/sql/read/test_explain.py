@@ -64,9 +64,11 @@ def test_each_criterion_has_value_threshold_and_verdict(db: Connection[Any]) -> 
         call(db, "touch", namespace="n", ids=[at["id"]], now=now + timedelta(minutes=minute))
     told = explained(db, at, now + timedelta(hours=10))
     assert told["access_count"] == {
-        "value": 4, "threshold": 3, "passed": True,
+        "value": 4,
+        "threshold": 3,
+        "passed": True,
         "note": "Holds. Route ml_promotion: session_data to pattern.",
-    }  # fmt: skip
+    }
     assert (told["time_span"]["value"], told["time_span"]["threshold"]) == (36_000, 43_200)
     assert told["time_span"]["passed"] is False
     assert "Must exceed 12:00:00; it is 10:00:00." in told["time_span"]["note"]

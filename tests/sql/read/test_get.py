@@ -15,20 +15,43 @@ if TYPE_CHECKING:
 def test_everything_about_a_memory_is_told(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     made = one(
-        db, "remember", namespace="n", content="Ann likes tea", kind="snippet", session="s",
-        metadata={"speaker": "Ann"}, importance=0.75, pinned=True, embedding=vector(1), now=now,
-    )  # fmt: skip
+        db,
+        "remember",
+        namespace="n",
+        content="Ann likes tea",
+        kind="snippet",
+        session="s",
+        metadata={"speaker": "Ann"},
+        importance=0.75,
+        pinned=True,
+        embedding=vector(1),
+        now=now,
+    )
     row = one(db, "get", namespace="n", id=made["id"], now=now)
     size, etag = row.pop("bytes"), row.pop("etag")
     assert size > len("Ann likes tea")
     assert len(etag) == 32
     assert row == {
-        "id": made["id"], "namespace": "n", "content": "Ann likes tea", "kind": "snippet",
-        "layer": "insights", "session": "s", "turn": 1, "metadata": {"speaker": "Ann"},
-        "language": "english", "importance": 0.75, "pinned": True, "created_at": now,
-        "entered_at": now, "expires_at": now + timedelta(days=90), "has_embedding": True,
-        "access_count": 0, "last_access": None, "rating": None, "rating_count": 0,
-    }  # fmt: skip
+        "id": made["id"],
+        "namespace": "n",
+        "content": "Ann likes tea",
+        "kind": "snippet",
+        "layer": "insights",
+        "session": "s",
+        "turn": 1,
+        "metadata": {"speaker": "Ann"},
+        "language": "english",
+        "importance": 0.75,
+        "pinned": True,
+        "created_at": now,
+        "entered_at": now,
+        "expires_at": now + timedelta(days=90),
+        "has_embedding": True,
+        "access_count": 0,
+        "last_access": None,
+        "rating": None,
+        "rating_count": 0,
+    }
 
 
 def test_use_and_rating_are_told(db: Connection[Any]) -> None:

@@ -27,9 +27,12 @@ def test_everything_that_happened_is_told_in_order(db: Connection[Any]) -> None:
     call(db, "rate", **at, rating=4.0, session="s", now=after(4))
     told = call(db, "history", **at)
     assert [(event["at"], event["event"]) for event in told] == [
-        (noon, "created"), (after(1), "used"), (after(3), "edited"), (after(4), "rated"),
+        (noon, "created"),
+        (after(1), "used"),
+        (after(3), "edited"),
+        (after(4), "rated"),
         (after(1 + 24 * 60), "used"),
-    ]  # fmt: skip
+    ]
     assert told[0]["detail"] == {"kind": "pattern", "layer": "insights", "session": "s"}
     assert told[1]["detail"] == {"times": 2, "source": "get"}
     assert told[2]["detail"]["before"]["pinned"] is False

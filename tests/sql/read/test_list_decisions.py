@@ -39,8 +39,12 @@ def told(db: Connection[Any], **arguments: Any) -> list[tuple[Any, str]]:
 
 
 ALL = [
-    (IDS[1], "promote"), (IDS[1], "keep"), (IDS[0], "promote"), (None, "expire"), (IDS[0], "keep"),
-]  # fmt: skip
+    (IDS[1], "promote"),
+    (IDS[1], "keep"),
+    (IDS[0], "promote"),
+    (None, "expire"),
+    (IDS[0], "keep"),
+]
 
 
 def test_newest_first_and_no_other_namespace(decided: Connection[Any]) -> None:

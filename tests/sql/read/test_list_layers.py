@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 
 def test_the_policy_of_the_mission_is_the_default(db: Connection[Any]) -> None:
     policy = [
-        (row["layer"], row["ttl_seconds"], row["max_bytes"], row["eviction_policy"],
-         row["promotion_threshold"], row["next_layer"])
+        (
+            row["layer"],
+            row["ttl_seconds"],
+            row["max_bytes"],
+            row["eviction_policy"],
+            row["promotion_threshold"],
+            row["next_layer"],
+        )
         for row in call(db, "list_layers", namespace="n")
-    ]  # fmt: skip
+    ]
     assert policy == [
         ("interact", 86_400, 512 << 20, "lru_with_importance", 0.7, "insights"),
         ("insights", 90 * 86_400, 2048 << 20, "importance_based", 0.9, "assets"),

@@ -19,12 +19,14 @@ def seed(db: Connection[Any], count: int, now: datetime) -> list[str]:
     """Memories over all layers, several of the same instant; contents newest first."""
     memories = [
         {
-            "content": f"memory {i:03}", "kind": KINDS[i % 3], "session": f"s{i % 2}",
+            "content": f"memory {i:03}",
+            "kind": KINDS[i % 3],
+            "session": f"s{i % 2}",
             "metadata": {"even": i % 2 == 0},
             "created_at": (now - timedelta(minutes=i // 4)).isoformat(),
         }
         for i in range(count)
-    ]  # fmt: skip
+    ]
     answer = call(db, "remember_many", namespace="n", memories=memories, now=now)
     order = sorted(answer, key=lambda row: (row["created_at"], row["id"]), reverse=True)
     return [f"memory {row['ordinal'] - 1:03}" for row in order]
@@ -56,9 +58,13 @@ def test_a_page_may_lose_a_memory_and_none_is_skipped(db: Connection[Any]) -> No
     first = call(db, "list_memories", namespace="n", limit=5)
     call(db, "forget", namespace="n", ids=[first[-1]["id"], first[0]["id"]])
     rest = call(
-        db, "list_memories", namespace="n", limit=50, after_created_at=first[-1]["created_at"],
+        db,
+        "list_memories",
+        namespace="n",
+        limit=50,
+        after_created_at=first[-1]["created_at"],
         after_id=first[-1]["id"],
-    )  # fmt: skip
+    )
     assert contents(first) + contents(rest) == expected
 
 

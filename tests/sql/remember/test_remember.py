@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
 LIVES = {"interact": timedelta(hours=24), "insights": timedelta(days=90), "assets": None}
 KINDS = {
-    "session_data": "interact", "recent_query": "interact", "temporary_context": "interact",
-    "user_interaction": "interact", "pattern": "insights", "learned_context": "insights",
-    "snippet": "insights", "solution": "insights", "documentation": "assets",
-    "system_knowledge": "assets", "best_practice": "assets", "core_concept": "assets",
-}  # fmt: skip
+    "session_data": "interact",
+    "recent_query": "interact",
+    "temporary_context": "interact",
+    "user_interaction": "interact",
+    "pattern": "insights",
+    "learned_context": "insights",
+    "snippet": "insights",
+    "solution": "insights",
+    "documentation": "assets",
+    "system_knowledge": "assets",
+    "best_practice": "assets",
+    "core_concept": "assets",
+}
 
 
 @pytest.mark.parametrize(("kind", "layer"), KINDS.items())
@@ -57,10 +65,13 @@ def test_a_repeated_memory_answers_with_the_first_id(db: Connection[Any]) -> Non
 @pytest.mark.parametrize(
     "difference",
     [
-        {"content": "the same!"}, {"kind": "recent_query"}, {"kind": "snippet"},
-        {"session": "s"}, {"metadata": {"speaker": "Ann"}},
+        {"content": "the same!"},
+        {"kind": "recent_query"},
+        {"kind": "snippet"},
+        {"session": "s"},
+        {"metadata": {"speaker": "Ann"}},
     ],
-)  # fmt: skip
+)
 def test_content_kind_session_and_metadata_make_a_memory_another_one(
     db: Connection[Any], difference: dict[str, Any]
 ) -> None:
@@ -92,9 +103,14 @@ def test_ttl_is_only_another_expires_at(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     for kind in ("user_interaction", "pattern", "core_concept"):
         made = one(
-            db, "remember", namespace="n", content="short", kind=kind, ttl=timedelta(minutes=5),
+            db,
+            "remember",
+            namespace="n",
+            content="short",
+            kind=kind,
+            ttl=timedelta(minutes=5),
             now=now,
-        )  # fmt: skip
+        )
         assert made["expires_at"] == now + timedelta(minutes=5)
         at = {"namespace": "n", "id": made["id"]}
         assert one(db, "get", **at, now=now + timedelta(minutes=4, seconds=59))
@@ -109,9 +125,13 @@ def test_ttl_may_be_longer_than_the_layers_but_not_than_its_horizon(db: Connecti
     assert made["expires_at"] == now + longest
     with refused(db, "ML422", "memory 1", "ttl is longer", "interact"):
         call(
-            db, "remember", namespace="n", content="longer", now=now,
+            db,
+            "remember",
+            namespace="n",
+            content="longer",
+            now=now,
             ttl=longest + timedelta(seconds=1),
-        )  # fmt: skip
+        )
 
 
 def test_the_longest_ttl_has_a_partition_while_the_partition_job_is_late(
@@ -128,9 +148,14 @@ def test_the_longest_ttl_has_a_partition_while_the_partition_job_is_late(
 def test_a_longer_life_than_ever_widens_what_searches_look_at(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     made = one(
-        db, "remember", namespace="n", content="long", embedding=vector(1),
-        ttl=timedelta(hours=70), now=now,
-    )  # fmt: skip
+        db,
+        "remember",
+        namespace="n",
+        content="long",
+        embedding=vector(1),
+        ttl=timedelta(hours=70),
+        now=now,
+    )
     reach = value(db, "select reach from memory_data.layer where name = 'interact'")
     assert reach >= timedelta(hours=70)
     hits = call(db, "search", namespace="n", embedding=vector(1), now=now)
@@ -181,9 +206,13 @@ def test_a_given_language_stands(db: Connection[Any]) -> None:
 def test_size_is_the_bytes_of_content_vector_words_and_metadata(db: Connection[Any]) -> None:
     for embedding in (None, vector(1, 2, 3)):
         made = one(
-            db, "remember", namespace="n", content=f"Größe {embedding}", embedding=embedding,
+            db,
+            "remember",
+            namespace="n",
+            content=f"Größe {embedding}",
+            embedding=embedding,
             metadata={"speaker": "Ann"},
-        )  # fmt: skip
+        )
         (row,) = rows(
             db,
             "select size, octet_length(content) + coalesce(pg_column_size(embedding), 0)"

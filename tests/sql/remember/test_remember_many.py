@@ -26,9 +26,10 @@ def turns(db: Connection[Any], namespace: str, of: str) -> list[tuple[str, int]]
             db,
             "select content, turn from memory._memories where namespace = %s and session = %s"
             " order by turn, id",
-            namespace, of,
+            namespace,
+            of,
         )
-    ]  # fmt: skip
+    ]
 
 
 def test_a_batch_answers_in_its_order_over_all_layers(db: Connection[Any]) -> None:
@@ -100,10 +101,17 @@ def test_a_batch_is_stored_whole_or_not_at_all(db: Connection[Any]) -> None:
 def test_turns_are_numbered_over_batches_and_sessions(db: Connection[Any]) -> None:
     call(db, "remember_many", namespace="n", memories=batch("a1", "a2", session="a"))
     call(
-        db, "remember_many", namespace="n",
-        memories=[*batch("b1", session="b"), *batch("a3", session="a"), *batch("none"),
-                  *batch("b2", session="b"), *batch("a4", session="a")],
-    )  # fmt: skip
+        db,
+        "remember_many",
+        namespace="n",
+        memories=[
+            *batch("b1", session="b"),
+            *batch("a3", session="a"),
+            *batch("none"),
+            *batch("b2", session="b"),
+            *batch("a4", session="a"),
+        ],
+    )
     one(db, "remember", namespace="n", content="a5", session="a")
     # a session is a namespace's own
     one(db, "remember", namespace="m", content="first there", session="a")
@@ -192,16 +200,21 @@ def test_an_item_that_is_no_object_is_named_with_its_place(db: Connection[Any], 
 def test_a_field_that_does_not_exist_is_named(db: Connection[Any]) -> None:
     with refused(db, "ML422", "memory 2", "importence", "importance"):
         call(
-            db, "remember_many", namespace="n",
+            db,
+            "remember_many",
+            namespace="n",
             memories=[*batch("good"), {"content": "x", "importence": 1}],
-        )  # fmt: skip
+        )
 
 
 def test_vectors_come_beside_their_memories(db: Connection[Any]) -> None:
     answer = call(
-        db, "remember_many", namespace="n", memories=batch("a", "b", "c"),
+        db,
+        "remember_many",
+        namespace="n",
+        memories=batch("a", "b", "c"),
         embeddings=[vector(1), None, vector(0, 1)],
-    )  # fmt: skip
+    )
     assert [row["has_embedding"] for row in answer] == [True, False, True]
     nearest = call(db, "search", namespace="n", embedding=vector(0, 1))
     assert [row["id"] for row in nearest] == [answer[2]["id"], answer[0]["id"]]

@@ -37,8 +37,13 @@ CRONS = st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None,
-          suppress_health_check=list(HealthCheck))  # fmt: skip
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(cron=CRONS, after=MOMENTS)
 def test_a_schedule_is_due_when_the_library_says(
     db: Connection[Any], cron: str, after: datetime
@@ -85,12 +90,29 @@ def test_schedules_by_hand(db: Connection[Any], cron: str, expected: str) -> Non
 @pytest.mark.parametrize(
     "cron",
     [
-        "", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *",
-        "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "5/10 * * * *", "a * * * *",
-        ", * * * *", "0 0 30 2 *", "60 seconds", "0 seconds", "1.5 seconds", "seconds",
-        "@reboot", "-1 * * * *",
+        "",
+        "* * * *",
+        "* * * * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * 32 * *",
+        "* * * 13 *",
+        "* * * * 8",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "5/10 * * * *",
+        "a * * * *",
+        ", * * * *",
+        "0 0 30 2 *",
+        "60 seconds",
+        "0 seconds",
+        "1.5 seconds",
+        "seconds",
+        "@reboot",
+        "-1 * * * *",
     ],
-)  # fmt: skip
+)
 def test_what_is_never_due_is_told_so(db: Connection[Any], cron: str) -> None:
     assert next_due(db, cron, AFTER) is None
     with refused(db, "ML422", "never due"):
@@ -99,12 +121,17 @@ def test_what_is_never_due_is_told_so(db: Connection[Any], cron: str) -> None:
 
 # Changes of the clock: an hour on, an hour back, half an hour on and back, at midnight.
 CHANGES = [
-    ("Europe/Berlin", "2026-03-29 01:00"), ("Europe/Berlin", "2026-10-25 01:00"),
-    ("America/New_York", "2026-03-08 07:00"), ("America/New_York", "2026-11-01 06:00"),
-    ("Australia/Lord_Howe", "2026-10-03 15:30"), ("Australia/Lord_Howe", "2026-04-04 15:00"),
-    ("America/Havana", "2026-03-08 05:00"), ("America/Havana", "2026-11-01 05:00"),
-    ("Asia/Beirut", "2026-03-28 22:00"), ("Asia/Beirut", "2026-10-24 21:00"),
-]  # fmt: skip
+    ("Europe/Berlin", "2026-03-29 01:00"),
+    ("Europe/Berlin", "2026-10-25 01:00"),
+    ("America/New_York", "2026-03-08 07:00"),
+    ("America/New_York", "2026-11-01 06:00"),
+    ("Australia/Lord_Howe", "2026-10-03 15:30"),
+    ("Australia/Lord_Howe", "2026-04-04 15:00"),
+    ("America/Havana", "2026-03-08 05:00"),
+    ("America/Havana", "2026-11-01 05:00"),
+    ("Asia/Beirut", "2026-03-28 22:00"),
+    ("Asia/Beirut", "2026-10-24 21:00"),
+]
 
 
 # One due time after the other: the moment that was asked, what was due then, and what is due when
@@ -137,9 +164,17 @@ def shown_minutes(cron: str, zone: str, around: datetime, reach: int) -> list[da
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES)
 @pytest.mark.parametrize(
-    "cron", ["* * * * *", "*/20 * * * *", "41 * * * *", "30 2 * * *", "15,45 0-2 * * *",
-             "30 0 * * *", "30 23 * * *"],
-)  # fmt: skip
+    "cron",
+    [
+        "* * * * *",
+        "*/20 * * * *",
+        "41 * * * *",
+        "30 2 * * *",
+        "15,45 0-2 * * *",
+        "30 0 * * *",
+        "30 23 * * *",
+    ],
+)
 def test_a_schedule_is_due_as_pg_cron_runs_it_when_the_clock_changes(
     db: Connection[Any], cron: str, zone: str, change: str
 ) -> None:

@@ -26,8 +26,11 @@ def test_old_runs_go_but_never_the_latest_of_a_job(db: Connection[Any]) -> None:
     assert told[0] == {"source": "job_run", "runs": 2}
     left = rows(db, "select job, started_at from memory_data.job_run order by job, started_at")
     assert [(row["job"], (NOW - row["started_at"]).days) for row in left] == [
-        ("expire", 35), ("logs", 50), ("logs", -30), ("traces", 29),
-    ]  # fmt: skip
+        ("expire", 35),
+        ("logs", 50),
+        ("logs", -30),
+        ("traces", 29),
+    ]
 
 
 def test_what_promote_told_of_its_runs_goes_by_its_setting(db: Connection[Any]) -> None:

@@ -96,9 +96,9 @@ def test_a_job_runs_once_at_a_time(clone_url: str) -> None:
 def test_two_services_run_a_due_job_once(clone_url: str) -> None:
     with session(clone_url) as first, session(clone_url) as second, ThreadPoolExecutor(2) as pool:
         add_job(first, "select pg_sleep(0.2)")
-        done = list(pool.map(
-            lambda db: call(db, "run_job", name="test", runner="service"), (first, second)
-        ))  # fmt: skip
+        done = list(
+            pool.map(lambda db: call(db, "run_job", name="test", runner="service"), (first, second))
+        )
         assert sorted(len(answer) for answer in done) == [0, 1]
         assert call(first, "run_job", name="test", runner="service") == []
         assert value(first, "select count(*) from memory_data.job_run") == 1
@@ -136,8 +136,9 @@ def due(db: Connection[Any], now: datetime) -> dict[str, bool]:
 def heartbeat(db: Connection[Any], at: datetime, runner: str = "pg_cron") -> None:
     db.execute(
         "insert into memory_data.job_run (job, runner, started_at, finished_at)"
-        " values ('heartbeat', %s, %s, %s)", (runner, at, at),
-    )  # fmt: skip
+        " values ('heartbeat', %s, %s, %s)",
+        (runner, at, at),
+    )
 
 
 def runner(db: Connection[Any], now: datetime) -> str:

@@ -14,8 +14,9 @@ NOW = datetime.now(UTC)
 
 
 def test_a_turn_does_what_its_steps_do(db: Connection[Any]) -> None:
-    memory = one(db, "remember", namespace="n", content="x", kind="core_concept", ttl="1 hour",
-                 now=NOW)["id"]  # fmt: skip
+    memory = one(
+        db, "remember", namespace="n", content="x", kind="core_concept", ttl="1 hour", now=NOW
+    )["id"]
     later = NOW + timedelta(hours=1)
     told = call(db, "run_lifecycle", now=later, dry_run=True, steps=["expire"])
     assert value(db, "select count(*) from memory_data.assets") == 1
@@ -39,8 +40,15 @@ def test_an_unknown_step_is_refused(db: Connection[Any]) -> None:
 
 def test_the_limit_bounds_a_turn(db: Connection[Any]) -> None:
     for i in range(3):
-        one(db, "remember", namespace="n", content=f"{i}", kind="core_concept", ttl="1 hour",
-            now=NOW)  # fmt: skip
+        one(
+            db,
+            "remember",
+            namespace="n",
+            content=f"{i}",
+            kind="core_concept",
+            ttl="1 hour",
+            now=NOW,
+        )
     later = NOW + timedelta(days=1)
     for left in (1, 0):
         call(db, "run_lifecycle", now=later, limit=2, steps=["expire"])

@@ -27,9 +27,12 @@ def seed(db: Connection[Any], namespace: str, count: int, random: np.random.Gene
         vectors = centres[random.integers(8, size=size)] + random.normal(size=(size, DIM)) / 2
         memories = [{"content": f"memory {start + i}", "kind": KINDS[i % 3]} for i in range(size)]
         call(
-            db, "remember_many", namespace=namespace, memories=memories,
+            db,
+            "remember_many",
+            namespace=namespace,
+            memories=memories,
             embeddings=[HalfVector(one) for one in vectors.astype(np.float16)],
-        )  # fmt: skip
+        )
 
 
 def stored(db: Connection[Any], namespace: str) -> tuple[list[Any], NDArray[np.float64]]:
@@ -39,9 +42,7 @@ def stored(db: Connection[Any], namespace: str) -> tuple[list[Any], NDArray[np.f
     return [row["id"] for row in found], vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize(
-    "count", [1, 10, 500, 10_000]
-)  # fmt: skip
+@pytest.mark.parametrize("count", [1, 10, 500, 10_000])
 def test_recall_is_one_and_k_rows_come(db: Connection[Any], count: int) -> None:
     random = np.random.default_rng(7)
     seed(db, "n", count, random)

@@ -162,9 +162,14 @@ def test_the_parts_add_up_to_the_score_and_the_best_is_first(db: Connection[Any]
         remember(db, f"filler about trains {i}", embedding=vector(1, i))
     remember(db, "The volcano slept", metadata={"speaker": "Ann"}, embedding=vector(1, 0.1))
     answer = call(
-        db, "search", namespace="n", query="Ann volcano", embedding=vector(1), top_k=15,
+        db,
+        "search",
+        namespace="n",
+        query="Ann volcano",
+        embedding=vector(1),
+        top_k=15,
         explain=True,
-    )  # fmt: skip
+    )
     scores = [hit["score"] for hit in answer]
     assert scores == sorted(scores, reverse=True)
     assert 0 < scores[0] <= 1.7
@@ -189,16 +194,32 @@ def test_parts_are_told_only_when_asked_for(db: Connection[Any]) -> None:
 def test_a_result_carries_the_memory(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     made = remember(
-        db, "Ann likes tea", kind="pattern", session="s", metadata={"speaker": "Ann"},
-        importance=0.75, pinned=True, embedding=vector(2), now=now,
-    )  # fmt: skip
+        db,
+        "Ann likes tea",
+        kind="pattern",
+        session="s",
+        metadata={"speaker": "Ann"},
+        importance=0.75,
+        pinned=True,
+        embedding=vector(2),
+        now=now,
+    )
     (hit,) = call(db, "search", namespace="n", embedding=vector(1), now=now)
     assert hit == {
-        "id": made, "namespace": "n", "content": "Ann likes tea", "kind": "pattern",
-        "layer": "insights", "session": "s", "metadata": {"speaker": "Ann"}, "score": 1.0,
-        "importance": 0.75, "pinned": True, "created_at": now,
-        "expires_at": now + timedelta(days=90), "explain": None,
-    }  # fmt: skip
+        "id": made,
+        "namespace": "n",
+        "content": "Ann likes tea",
+        "kind": "pattern",
+        "layer": "insights",
+        "session": "s",
+        "metadata": {"speaker": "Ann"},
+        "score": 1.0,
+        "importance": 0.75,
+        "pinned": True,
+        "created_at": now,
+        "expires_at": now + timedelta(days=90),
+        "explain": None,
+    }
 
 
 # --- filters, in every way of searching
@@ -217,12 +238,14 @@ def many(db: Connection[Any]) -> datetime:
     kinds = list(LAYERS)
     memories = [
         {
-            "content": f"memory {i:02}", "kind": kinds[i % 3], "session": f"s{i % 2}",
+            "content": f"memory {i:02}",
+            "kind": kinds[i % 3],
+            "session": f"s{i % 2}",
             "metadata": {"mood": ["fine", "sad"][i % 2], "n": i, "tags": [i % 5]},
             "created_at": (now - timedelta(days=i // 3)).isoformat(),
         }
         for i in range(30)
-    ]  # fmt: skip
+    ]
     embeddings = [vector(1, i / 10) for i in range(30)]
     call(db, "remember_many", namespace="n", memories=memories, embeddings=embeddings, now=now)
     one(db, "remember", namespace="m", content="memory 00 of another", embedding=vector(1))
@@ -234,8 +257,10 @@ def test_filters_narrow_every_way_of_searching(
     db: Connection[Any], many: datetime, way: str
 ) -> None:
     def chosen(**arguments: Any) -> set[int]:
-        return {int(content[-2:]) for content in
-                found(db, "n", **WAYS[way], top_k=50, now=many, **arguments)}  # fmt: skip
+        return {
+            int(content[-2:])
+            for content in found(db, "n", **WAYS[way], top_k=50, now=many, **arguments)
+        }
 
     edge = (many - timedelta(days=4)).isoformat()
     numbers = range(30)
@@ -251,9 +276,10 @@ def test_filters_narrow_every_way_of_searching(
     assert chosen(filters={"created_after": edge}) == {i for i in numbers if i // 3 <= 4}
     assert chosen(filters={"created_before": edge}) == {i for i in numbers if i // 3 > 4}
     assert chosen(
-        layers=["assets"], kinds=["core_concept"],
+        layers=["assets"],
+        kinds=["core_concept"],
         filters={"session": "s0", "metadata": {"mood": "fine"}, "created_before": edge},
-    ) == {i for i in numbers if i % 3 == 2 and i % 2 == 0 and i // 3 > 4}  # fmt: skip
+    ) == {i for i in numbers if i % 3 == 2 and i % 2 == 0 and i // 3 > 4}
 
 
 @pytest.mark.parametrize("way", WAYS)

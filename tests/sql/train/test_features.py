@@ -62,8 +62,16 @@ def test_a_memory_never_used_has_its_entry_and_no_rhythm(db: Connection[Any]) ->
     row = features(db, remembered(db, ago=4))
     assert row["idle"] == pytest.approx(4)
     assert row["uses_16"] == row["uses_decayed"] == row["sessions"] == row["rating_count"] == 0
-    unknown = ("gap_1", "gap_2", "gap_mean", "gap_deviation", "idle_ratio", "rating_mean",
-               "query_similarity", "novelty")  # fmt: skip
+    unknown = (
+        "gap_1",
+        "gap_2",
+        "gap_mean",
+        "gap_deviation",
+        "idle_ratio",
+        "rating_mean",
+        "query_similarity",
+        "novelty",
+    )
     assert [row[name] for name in unknown] == [None] * len(unknown)
 
 
@@ -181,10 +189,14 @@ def test_before_it_was_there_a_record_has_no_features(db: Connection[Any]) -> No
 def test_labels_and_moments_keep_their_places(db: Connection[Any]) -> None:
     first, second = remembered(db, "a"), remembered(db, "b", ago=3)
     answer = call(
-        db, "_features", namespaces=["n"] * 4, ids=[second, first, first, second],
-        times=[NOW, NOW - 5 * HOUR, NOW, NOW - 9 * HOUR], labels=[True, False, None, True],
+        db,
+        "_features",
+        namespaces=["n"] * 4,
+        ids=[second, first, first, second],
+        times=[NOW, NOW - 5 * HOUR, NOW, NOW - 9 * HOUR],
+        labels=[True, False, None, True],
         horizon=HOUR,
-    )  # fmt: skip
+    )
     told = {(row["id"], round(row["age"])): row["label"] for row in answer}
     assert told == {(second, 3): True, (first, 5): False, (first, 10): None}
 
@@ -236,8 +248,15 @@ def test_novelty_is_the_distance_to_what_came_before(db: Connection[Any]) -> Non
     copy = remembered(db, "copy", ago=8, embedding=vector(1, 0.01))
     new = remembered(db, "new", ago=7, embedding=vector(0, 0, 1), kind="core_concept")
     bare = remembered(db, "bare", ago=6)
-    call(db, "remember", namespace="m", content="foreign", embedding=vector(0, 0, 1),
-         kind="pattern", now=NOW - 20 * HOUR)  # fmt: skip
+    call(
+        db,
+        "remember",
+        namespace="m",
+        content="foreign",
+        embedding=vector(0, 0, 1),
+        kind="pattern",
+        now=NOW - 20 * HOUR,
+    )
     found = {
         row["id"]: row["novelty"]
         for row in call(db, "_novelty", namespaces=["n"] * 5, ids=[first, copy, new, bare, new])
@@ -272,10 +291,13 @@ def test_similarity_is_to_the_questions_asked_by_then(db: Connection[Any]) -> No
         " ('n', 0, %(far)s, %(model)s, %(early)s), ('n', 1, %(near)s, %(model)s, %(late)s),"
         " ('m', 0, %(near)s, %(model)s, %(early)s)",
         {
-            "far": vector(1, 1), "near": vector(1, 0.01), "model": model["id"],
-            "early": NOW - 4 * HOUR, "late": NOW - 2 * HOUR,
+            "far": vector(1, 1),
+            "near": vector(1, 0.01),
+            "model": model["id"],
+            "early": NOW - 4 * HOUR,
+            "late": NOW - 2 * HOUR,
         },
-    )  # fmt: skip
+    )
     assert features(db, memory, ago=5)["query_similarity"] is None
     assert features(db, memory, ago=3)["query_similarity"] == pytest.approx(0.7071, abs=1e-3)
     assert features(db, memory)["query_similarity"] == pytest.approx(1, abs=1e-3)

@@ -20,14 +20,20 @@ def stored(db: Connection[Any], name: str = "model", **more: Any) -> int:
     """A stored model; its id."""
     interval = {"value": 0.9, "low": 0.8, "high": 0.95}
     arguments: dict[str, Any] = {
-        "name": name, "algorithm": "logistic regression", "layer": None, "horizon": None,
-        "rows": 100, "features": ["idle"], "combination": COMBINATION, "artifact": b"x",
+        "name": name,
+        "algorithm": "logistic regression",
+        "layer": None,
+        "horizon": None,
+        "rows": 100,
+        "features": ["idle"],
+        "combination": COMBINATION,
+        "artifact": b"x",
         "metrics": {
             "methods": {"relevance": {"auc": interval}, "fixed weighting": {"auc": interval}},
             "gains": {"fixed weighting": {"value": 0.1, "low": 0.05, "high": 0.2}},
         },
         "importances": {"idle": 0.1},
-    }  # fmt: skip
+    }
     model: int = one(db, "store_model", **arguments | more)["id"]
     return model
 
@@ -41,9 +47,14 @@ def test_a_stored_model_is_found_and_not_active(db: Connection[Any]) -> None:
     assert call(db, "find_model") == []
     found = one(db, "find_model", model=model)
     assert found == {
-        "id": model, "name": "model", "algorithm": "logistic regression", "layer": "interact",
-        "horizon": timedelta(hours=6), "features": ["idle", "age"], "artifact": b"x",
-    }  # fmt: skip
+        "id": model,
+        "name": "model",
+        "algorithm": "logistic regression",
+        "layer": "interact",
+        "horizon": timedelta(hours=6),
+        "features": ["idle", "age"],
+        "artifact": b"x",
+    }
     assert call(db, "find_model", model=0) == []
 
 
@@ -103,8 +114,9 @@ def test_retraining_is_off_until_it_is_wished_for(db: Connection[Any]) -> None:
     assert jobs() == {"train": ("23 3 * * *", False), "score": ("41 * * * *", False)}
     answer = call(db, "schedule_training", cron="5 4 * * 1-5")
     assert {row["name"]: row["command"] for row in answer} == {
-        "train": "magray train --if-ready", "score": "magray train --score-only --if-ready",
-    }  # fmt: skip
+        "train": "magray train --if-ready",
+        "score": "magray train --score-only --if-ready",
+    }
     assert jobs() == {"train": ("5 4 * * 1-5", True), "score": ("41 * * * *", True)}
     call(db, "schedule_training", cron=None)
     assert jobs() == {"train": ("5 4 * * 1-5", False), "score": ("41 * * * *", False)}

@@ -31,9 +31,13 @@ def test_batches_cover_every_live_record_once(db: Connection[Any]) -> None:
     remembered(db, "a", "not yet", now=NOW + HOUR)
     seen: list[tuple[str, Any]] = []
     while batch := call(
-        db, "scoring_rows", now=NOW, limit=5, after_namespace=seen[-1][0] if seen else "",
+        db,
+        "scoring_rows",
+        now=NOW,
+        limit=5,
+        after_namespace=seen[-1][0] if seen else "",
         after_id=seen[-1][1] if seen else None,
-    ):  # fmt: skip
+    ):
         assert len(batch) <= 5
         seen += [(row["namespace"], row["id"]) for row in batch]
     assert len(seen) == len(wanted)

@@ -25,9 +25,12 @@ def remembered(db: Connection[Any], content: str = "x", **fields: Any) -> Any:
 
 def write(db: Connection[Any], model: int, *pairs: tuple[Any, float | None], **more: Any) -> Any:
     arguments = {
-        "namespaces": ["n"] * len(pairs), "ids": [pair[0] for pair in pairs],
-        "scores": [pair[1] for pair in pairs], "model": model, "now": NOW,
-    }  # fmt: skip
+        "namespaces": ["n"] * len(pairs),
+        "ids": [pair[0] for pair in pairs],
+        "scores": [pair[1] for pair in pairs],
+        "model": model,
+        "now": NOW,
+    }
     return call(db, "write_scores", **arguments | more)
 
 

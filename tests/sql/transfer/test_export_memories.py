@@ -24,10 +24,13 @@ def exported(db: Connection[Any], **arguments: Any) -> list[dict[str, Any]]:
 def test_pages_hold_every_live_memory_oldest_first(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     memories = [
-        {"content": f"memory {i}", "kind": ("pattern", "core_concept")[i % 2],
-         "created_at": (now - timedelta(minutes=i // 3)).isoformat()}
+        {
+            "content": f"memory {i}",
+            "kind": ("pattern", "core_concept")[i % 2],
+            "created_at": (now - timedelta(minutes=i // 3)).isoformat(),
+        }
         for i in range(20)
-    ]  # fmt: skip
+    ]
     call(db, "remember_many", namespace="n", memories=memories, now=now)
     one(db, "remember", namespace="n", content="short", ttl=timedelta(hours=1), now=now)
     one(db, "remember", namespace="m", content="foreign", now=now)

@@ -81,23 +81,36 @@ def random_store(db: Connection[Any], dice: random.Random, start: datetime) -> d
         now += timedelta(seconds=dice.choice([1, 4000, 90_000] if step < 30 else [1, 100]))
         if step <= 30:
             call(db, "make_partitions", now=now, limit=1000)
-        live = [row["id"] for row in rows(
-            db, "select id from memory._memories where namespace = 'n' and expires_at > %s"
-            " order by id", now)]  # fmt: skip
+        live = [
+            row["id"]
+            for row in rows(
+                db,
+                "select id from memory._memories where namespace = 'n' and expires_at > %s"
+                " order by id",
+                now,
+            )
+        ]
         ids = [one for one in ids if one in live]
         deed = dice.choice(["remember"] * 3 + ["touch", "rate", "edit", "promote"])
         if deed == "remember" or not ids:
             kind = dice.choice([*LAYERS.values(), "snippet", "recent_query"])
-            ids.append(one(
-                db, "remember", namespace="n",
-                content=" ".join(dice.choices(WORDS, k=5)) + f" {step}", kind=kind,
-                metadata=dice.choice([{}, {"speaker": "Ann"}, {"n": [None, 1.5, {"ü": True}]}]),
-                session=dice.choice([None, "s", "т"]), importance=dice.choice([0.1, 0.5, 1.0]),
-                pinned=dice.random() < 0.2, now=now,
-                ttl=dice.choice([None, None, timedelta(hours=40, microseconds=7)]),
-                created_at=now - timedelta(days=dice.choice([0, 0, 400])),
-                embedding=dice.choice([None, vector(dice.random(), 6e-8, -2)]),
-            )["id"])  # fmt: skip
+            ids.append(
+                one(
+                    db,
+                    "remember",
+                    namespace="n",
+                    content=" ".join(dice.choices(WORDS, k=5)) + f" {step}",
+                    kind=kind,
+                    metadata=dice.choice([{}, {"speaker": "Ann"}, {"n": [None, 1.5, {"ü": True}]}]),
+                    session=dice.choice([None, "s", "т"]),
+                    importance=dice.choice([0.1, 0.5, 1.0]),
+                    pinned=dice.random() < 0.2,
+                    now=now,
+                    ttl=dice.choice([None, None, timedelta(hours=40, microseconds=7)]),
+                    created_at=now - timedelta(days=dice.choice([0, 0, 400])),
+                    embedding=dice.choice([None, vector(dice.random(), 6e-8, -2)]),
+                )["id"]
+            )
             continue
         chosen = dice.choice(ids)
         at = {"namespace": "n", "now": now}
@@ -106,9 +119,15 @@ def random_store(db: Connection[Any], dice: random.Random, start: datetime) -> d
         elif deed == "rate":
             call(db, "rate", id=chosen, rating=dice.choice([1.0, 4.5]), **at)
         elif deed == "edit":
-            change = dice.choice([
-                {"content": f"edited {step}"}, {"pinned": True}, {"metadata": {"edit": step}},
-                {"importance": 0.7}, {"pinned": False}])  # fmt: skip
+            change = dice.choice(
+                [
+                    {"content": f"edited {step}"},
+                    {"pinned": True},
+                    {"metadata": {"edit": step}},
+                    {"importance": 0.7},
+                    {"pinned": False},
+                ]
+            )
             call(db, "update_memory", id=chosen, changes=change, **at)
         else:
             db.execute("update memory_data.promotion_rule set threshold = -1")
@@ -163,10 +182,16 @@ def test_what_expired_in_between_stays_dead(db: Connection[Any]) -> None:
     call(db, "make_partitions", now=later)
     answer = bring(db, text, now=later)
     told = {row["layer"] + (" pinned" if row["pinned"] else ""): row["outcome"] for row in answer}
-    assert told == {"interact": "expired", "interact pinned": "stored", "insights": "stored",
-                    "assets": "stored"}  # fmt: skip
-    assert "of interact" not in {row["content"] for row in rows(
-        db, "select content from memory._memories where namespace = 'copy'")}  # fmt: skip
+    assert told == {
+        "interact": "expired",
+        "interact pinned": "stored",
+        "insights": "stored",
+        "assets": "stored",
+    }
+    assert "of interact" not in {
+        row["content"]
+        for row in rows(db, "select content from memory._memories where namespace = 'copy'")
+    }
     pinned = "select expires_at from memory._memories where namespace = 'copy' and pinned"
     assert value(db, pinned) > later
 
@@ -220,18 +245,35 @@ def test_a_promoted_memory_is_recognised_by_what_it_was(db: Connection[Any]) -> 
     assert len(call(db, "promote", layer="insights", now=now, namespace="n")) == 1
     (record,) = msgspec.json.decode(export(db, now=now))
     assert (record["layer"], record["kind"], record["remembered_as"]) == (
-        "assets", "documentation", "pattern")  # fmt: skip
+        "assets",
+        "documentation",
+        "pattern",
+    )
     bring(db, [record], now=now)
-    again = one(db, "remember", namespace="copy", content="moves up", kind="pattern", session="s",
-                metadata=record["metadata"], now=now)  # fmt: skip
+    again = one(
+        db,
+        "remember",
+        namespace="copy",
+        content="moves up",
+        kind="pattern",
+        session="s",
+        metadata=record["metadata"],
+        now=now,
+    )
     assert not again["created"]
 
 
 def test_assets_of_years_ago_and_old_history_find_their_place(db: Connection[Any]) -> None:
     keep(db, "old", datetime.now(UTC), layer="assets")
     old = "2019-02-03T04:05:06Z"
-    edit = {"at": old, "content": "older", "kind": "core_concept", "metadata": {},
-            "importance": 0.5, "pinned": False}  # fmt: skip
+    edit = {
+        "at": old,
+        "content": "older",
+        "kind": "core_concept",
+        "metadata": {},
+        "importance": 0.5,
+        "pinned": False,
+    }
     last_year = (datetime.now(UTC) - timedelta(days=150)).isoformat()
     (record,) = changed(db, created_at=old, entered_at=old)
     record["revisions"] = [edit, edit | {"at": last_year}]
@@ -286,14 +328,24 @@ def test_what_was_forgotten_comes_back_when_it_is_imported(db: Connection[Any]) 
 def test_a_line_another_program_wrote_needs_only_what_makes_a_memory(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     record = {
-        "id": str(uuid.uuid4()), "layer": "insights", "kind": "pattern", "content": "bare",
-        "created_at": now.isoformat(), "entered_at": now.isoformat(),
-        "expires_at": (now + timedelta(days=3)).isoformat(), "metadata": None, "usage": None,
-    }  # fmt: skip
+        "id": str(uuid.uuid4()),
+        "layer": "insights",
+        "kind": "pattern",
+        "content": "bare",
+        "created_at": now.isoformat(),
+        "entered_at": now.isoformat(),
+        "expires_at": (now + timedelta(days=3)).isoformat(),
+        "metadata": None,
+        "usage": None,
+    }
     assert outcomes(bring(db, [record], now=now)) == ["stored"]
     row = one(db, "get", namespace="copy", id=record["id"], now=now)
     assert (row["importance"], row["pinned"], row["language"], row["turn"]) == (
-        0.5, False, "english", 0)  # fmt: skip
+        0.5,
+        False,
+        "english",
+        0,
+    )
     assert row["bytes"] > 0
 
 

@@ -68,9 +68,11 @@ def test_the_table_of_the_rfc(db: Connection[Any], original: Any, patch: Any, re
 
 
 @settings(
-    max_examples=300, deadline=None, derandomize=True,
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(target=JSON, patch=JSON | OBJECT)
 def test_any_patch_of_anything(db: Connection[Any], target: Any, patch: Any) -> None:
     assert merged(db, target, patch) == merge_patch(target, patch)
@@ -82,9 +84,11 @@ def remembered(db: Connection[Any], **fields: Any) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(before=OBJECT, patches=st.lists(OBJECT, min_size=1, max_size=4))
 def test_edits_of_metadata_are_merge_patches(
     db: Connection[Any], before: dict[str, Any], patches: list[dict[str, Any]]

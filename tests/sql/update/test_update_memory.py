@@ -45,9 +45,15 @@ def test_new_words_are_found_and_old_ones_are_not(db: Connection[Any]) -> None:
 def test_only_what_is_named_changes(db: Connection[Any]) -> None:
     now = datetime.now(UTC)
     at = remembered(
-        db, session="s", metadata={"speaker": "Ann"}, importance=0.25, kind="pattern",
-        created_at=datetime(2024, 1, 1, tzinfo=UTC), ttl=timedelta(days=80), now=now,
-    )  # fmt: skip
+        db,
+        session="s",
+        metadata={"speaker": "Ann"},
+        importance=0.25,
+        kind="pattern",
+        created_at=datetime(2024, 1, 1, tzinfo=UTC),
+        ttl=timedelta(days=80),
+        now=now,
+    )
     before = one(db, "get", **at)
     for change in ({"importance": 0.5}, {"pinned": True}, {"kind": "snippet"}):
         call(db, "update_memory", **at, changes=change)
@@ -138,9 +144,12 @@ def test_what_it_was_is_kept(db: Connection[Any]) -> None:
         if event["event"] == "edited"
     ]
     first = {
-        "content": "Ann likes tea", "kind": "user_interaction", "metadata": {"a": 1},
-        "importance": 0.25, "pinned": False,
-    }  # fmt: skip
+        "content": "Ann likes tea",
+        "kind": "user_interaction",
+        "metadata": {"a": 1},
+        "importance": 0.25,
+        "pinned": False,
+    }
     assert kept == [(now, first), (later, first | {"content": "Ann likes coffee"})]
 
 
@@ -269,8 +278,9 @@ def test_two_edits_at_once_both_hold(clone_url: str) -> None:
         assert (row["importance"], row["pinned"]) == (0.75, True)
         kept = rows(first, "select importance, pinned from memory_data.revision order by at")
         assert kept == [
-            {"importance": 0.5, "pinned": False}, {"importance": 0.75, "pinned": False},
-        ]  # fmt: skip
+            {"importance": 0.5, "pinned": False},
+            {"importance": 0.75, "pinned": False},
+        ]
 
 
 def test_an_edit_that_races_forgetting_leaves_no_copy(clone_url: str) -> None:

@@ -20,17 +20,22 @@ NOW = datetime.now(UTC)
 
 def note(db: Connection[Any], *vectors: HalfVector, at: int = 0, namespace: str = "n") -> None:
     call(
-        db, "note_queries", namespaces=[namespace] * len(vectors), embeddings=list(vectors),
+        db,
+        "note_queries",
+        namespaces=[namespace] * len(vectors),
+        embeddings=list(vectors),
         now=NOW + timedelta(minutes=at),
-    )  # fmt: skip
+    )
 
 
 def ring(db: Connection[Any], namespace: str = "n") -> list[float]:
     """The first number of each noted vector, oldest first."""
     found = rows(
-        db, "select embedding::text as v from memory_data.recent_query where namespace = %s"
-        " order by at, slot", namespace,
-    )  # fmt: skip
+        db,
+        "select embedding::text as v from memory_data.recent_query where namespace = %s"
+        " order by at, slot",
+        namespace,
+    )
     return [float(row["v"][1:].split(",")[0]) for row in found]
 
 
@@ -80,9 +85,11 @@ def test_a_smaller_ring_loses_places(db: Connection[Any]) -> None:
 
 def test_namespaces_are_apart(db: Connection[Any]) -> None:
     answer = call(
-        db, "note_queries", namespaces=["a", "b", "a", None],
+        db,
+        "note_queries",
+        namespaces=["a", "b", "a", None],
         embeddings=[vector(1), vector(2), vector(3), vector(4)],
-    )  # fmt: skip
+    )
     assert answer == [{"namespace": "a", "noted": 2}, {"namespace": "b", "noted": 1}]
     assert (ring(db, "a"), ring(db, "b")) == ([1, 3], [2])
     assert call(db, "note_queries", namespaces=[], embeddings=[]) == []
@@ -127,11 +134,16 @@ def remembered(db: Connection[Any], count: int, **fields: Any) -> list[Any]:
     angles = np.linspace(0, np.pi / 2, count)
     return [
         one(
-            db, "remember", namespace="n", content=f"{fields} {number}", now=NOW,
-            embedding=vector(np.cos(angle), np.sin(angle)), **fields,
+            db,
+            "remember",
+            namespace="n",
+            content=f"{fields} {number}",
+            now=NOW,
+            embedding=vector(np.cos(angle), np.sin(angle)),
+            **fields,
         )["id"]
         for number, angle in enumerate(angles)
-    ]  # fmt: skip
+    ]
 
 
 def test_it_is_the_share_of_the_layer_that_is_no_nearer(db: Connection[Any]) -> None:
@@ -160,10 +172,16 @@ def test_squeezed_cosines_give_the_same_shares(
     """A model like e5, whose vectors all point nearly one way, judges as one like MiniLM does."""
     vectors = common + np.random.default_rng(2).normal(size=(101, DIM))
     ids = [
-        one(db, "remember", namespace="n", content=str(number), now=NOW,
-            embedding=HalfVector(one_vector))["id"]
+        one(
+            db,
+            "remember",
+            namespace="n",
+            content=str(number),
+            now=NOW,
+            embedding=HalfVector(one_vector),
+        )["id"]
         for number, one_vector in enumerate(vectors[1:])
-    ]  # fmt: skip
+    ]
     note(db, HalfVector(vectors[0]))
     told = np.array([row["value"] for row in context(db, *ids)])
     directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -219,5 +237,7 @@ def test_promotion_keeps_what_it_knew(db: Connection[Any]) -> None:
     assert value(db, "select context_relevance from memory_data.usage") == 1
     (decision,) = rows(db, "select * from memory.decisions")
     assert decision["criteria"]["context_relevance"] == {
-        "value": 1, "threshold": 0.8, "passed": True,
-    }  # fmt: skip
+        "value": 1,
+        "threshold": 0.8,
+        "passed": True,
+    }

@@ -47,9 +47,11 @@ def test_every_use_is_an_event(db: Connection[Any]) -> None:
     for seconds, source in ((0, "get"), (1, "search"), (2, "touch")):
         count_after(db, memory, seconds, session="a", source=source)
     events = rows(
-        db, "select at, session, source, rating from memory_data.access_event where id = %s"
-        " order by at", memory,
-    )  # fmt: skip
+        db,
+        "select at, session, source, rating from memory_data.access_event where id = %s"
+        " order by at",
+        memory,
+    )
     assert [(event["at"] - NOON).total_seconds() for event in events] == [0, 1, 2]
     assert [event["source"] for event in events] == ["get", "search", "touch"]
     assert {event["session"] for event in events} == {"a"}
@@ -68,8 +70,10 @@ def test_first_and_last_access_are_kept(db: Connection[Any]) -> None:
 
 
 def test_many_are_touched_in_one_call(db: Connection[Any]) -> None:
-    memories = [remembered(db, f"memory {i}", kind=kind) for i, kind in enumerate(
-        ("user_interaction", "pattern", "core_concept"))]  # fmt: skip
+    memories = [
+        remembered(db, f"memory {i}", kind=kind)
+        for i, kind in enumerate(("user_interaction", "pattern", "core_concept"))
+    ]
     answer = call(db, "touch", namespace="n", ids=[*memories, memories[0]], now=NOON)
     assert {row["id"]: row["access_count"] for row in answer} == dict.fromkeys(memories, 1)
     assert value(db, "select count(*) from memory_data.access_event where namespace = 'n'") == 3
@@ -113,8 +117,13 @@ def test_uses_of_many_namespaces_are_counted_in_one_call(db: Connection[Any]) ->
     mine = remembered(db)
     other = one(db, "remember", namespace="m", content="x", now=NOON)["id"]
     answer = call(
-        db, "touch_many", namespaces=["n", "m", "m", "n"], ids=[mine, other, mine, mine],
-        sessions=["a", None, None, "b"], sources=["get", "search", "touch", "get"], now=NOON,
-    )  # fmt: skip
+        db,
+        "touch_many",
+        namespaces=["n", "m", "m", "n"],
+        ids=[mine, other, mine, mine],
+        sessions=["a", None, None, "b"],
+        sources=["get", "search", "touch", "get"],
+        now=NOON,
+    )
     counts = {(row["namespace"], row["id"]): row["access_count"] for row in answer}
     assert counts == {("n", mine): 2, ("m", other): 1}

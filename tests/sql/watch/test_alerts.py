@@ -24,8 +24,10 @@ RULE = "low recall"  # below 0.95, ends at 0.97, lasts 10 minutes
 def sample(db: Connection[Any], found: int, at: datetime) -> None:
     """Make recall found / 100 from now on."""
     db.execute("delete from memory_data.recall_sample")
-    db.execute("insert into memory_data.recall_sample (at, found, wanted) values (%s, %s, 100)",
-               (at, found))  # fmt: skip
+    db.execute(
+        "insert into memory_data.recall_sample (at, found, wanted) values (%s, %s, 100)",
+        (at, found),
+    )
 
 
 def checked(db: Connection[Any], minutes: float, **arguments: Any) -> list[Row]:
@@ -42,8 +44,10 @@ def lasted(db: Connection[Any]) -> list[Row]:
 
 
 def states(db: Connection[Any]) -> list[str]:
-    return [row["state"] for row in rows(
-        db, "select state from memory.alerts where rule = %s order by id", RULE)]  # fmt: skip
+    return [
+        row["state"]
+        for row in rows(db, "select state from memory.alerts where rule = %s order by id", RULE)
+    ]
 
 
 def told(db: Connection[Any]) -> list[tuple[str, str]]:
@@ -100,7 +104,8 @@ def test_what_nobody_looked_at_did_not_last(db: Connection[Any]) -> None:
     assert checked(db, 600) == []
     row = "select state, since, opened_at from memory.alerts where rule = %s"
     assert rows(db, row, RULE) == [
-        {"state": "pending", "since": NOW + timedelta(minutes=600), "opened_at": None}]  # fmt: skip
+        {"state": "pending", "since": NOW + timedelta(minutes=600), "opened_at": None}
+    ]
     for minutes in (604, 608):
         assert checked(db, minutes) == []
     assert checked(db, 610)[0]["state"] == "open"
@@ -285,8 +290,10 @@ def test_listeners_are_notified(clone_url: str) -> None:
 
 
 def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
-    db.execute("update memory_data.setting set value = '[\"log\", \"webhook\"]'"
-               " where key = 'alert_channels'")  # fmt: skip
+    db.execute(
+        'update memory_data.setting set value = \'["log", "webhook"]\''
+        " where key = 'alert_channels'"
+    )
     sample(db, 50, NOW)
     lasted(db)
     sample(db, 99, NOW)
@@ -294,7 +301,9 @@ def test_messages_wait_in_order_for_each_channel(db: Connection[Any]) -> None:
     at = NOW + timedelta(minutes=12)
     due = call(db, "due_notifications", now=at)
     assert [(row["channel"], row["event"]) for row in due] == [
-        ("log", "opened"), ("webhook", "opened")]  # fmt: skip
+        ("log", "opened"),
+        ("webhook", "opened"),
+    ]
     log, webhook = due
     call(db, "note_notification", id=log["id"], now=at)
     failed = one(db, "note_notification", id=webhook["id"], error="503", now=at)
@@ -348,14 +357,17 @@ def test_a_full_layer_that_is_relieved_alarms_nobody(clone_url: str) -> None:
         call(db, "measure_pressure", now=moment)
         levels = rows(db, "select layer, level from memory.layers order by 1")
         assert {row["layer"]: row["level"] for row in levels} == {
-            "assets": "medium", "insights": "low", "interact": "medium"
-        }  # fmt: skip
+            "assets": "medium",
+            "insights": "low",
+            "interact": "medium",
+        }
         for minute in range(20):
             call(db, "check_alerts", now=moment + timedelta(minutes=minute))
         open_ = rows(
-            db, "select scope, hint from memory.alerts"
+            db,
+            "select scope, hint from memory.alerts"
             " where rule like 'memory pressure%%' and state = 'open'",
-        )  # fmt: skip
+        )
         assert [row["scope"] for row in open_] == ["assets"]
         assert "max_size_mb" in open_[0]["hint"]
         # once it is too much the hint asks what can be done, and that helps
@@ -364,9 +376,10 @@ def test_a_full_layer_that_is_relieved_alarms_nobody(clone_url: str) -> None:
         for minute in range(20, 27):
             call(db, "check_alerts", now=moment + timedelta(minutes=minute))
         (high,) = rows(
-            db, "select hint from memory.alerts where rule = 'memory pressure high'"
+            db,
+            "select hint from memory.alerts where rule = 'memory pressure high'"
             " and state = 'open' and scope = 'assets'",
-        )  # fmt: skip
+        )
         (report,) = rows(db, high["hint"])
         assert report["layer"] == "assets"
         assert report["detail"]["hint"].startswith("select * from memory.evict('assets', ")
@@ -383,9 +396,14 @@ def test_a_small_store_is_never_too_fragmented(clone_url: str) -> None:
         settle(db)
         kpis = {(row["kpi"], row["scope"]): row["value"] for row in call(db, "kpis", now=moment)}
         assert kpis["fragmentation", "total"] > 20
-        db.execute("update memory_data.alert_rule set threshold = 20, clear = 15"
-                   " where name = 'fragmentation'")  # fmt: skip
+        db.execute(
+            "update memory_data.alert_rule set threshold = 20, clear = 15"
+            " where name = 'fragmentation'"
+        )
         for hour in range(8):
             call(db, "check_alerts", now=moment + timedelta(hours=hour))
-        assert not [row for row in rows(db, "select rule from memory.alerts")
-                    if row["rule"] == "fragmentation"]  # fmt: skip
+        assert not [
+            row
+            for row in rows(db, "select rule from memory.alerts")
+            if row["rule"] == "fragmentation"
+        ]

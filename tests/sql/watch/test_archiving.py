@@ -20,8 +20,11 @@ FAILING = "select value, label from memory.kpis() where kpi = 'wal_archive_faili
 
 def _command(server_url: str, command: str | None) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("alter system reset archive_command" if command is None
-                           else f"alter system set archive_command = '{command}'")  # fmt: skip
+        connection.execute(
+            "alter system reset archive_command"
+            if command is None
+            else f"alter system set archive_command = '{command}'"
+        )
         connection.execute("select pg_reload_conf()")
 
 
@@ -35,27 +38,36 @@ def failing(server_url: str, clone_url: str) -> Iterator[Connection[Any]]:
             db.execute("select pg_stat_reset_shared('archiver')")
             # what is switched must hold something
             db.execute("select pg_logical_emit_message(false, 'x', 'x'), pg_switch_wal()")
-            until(lambda: value(db, "select failed_count >= 3 from pg_stat_archiver"),
-                  "it failed again and again")  # fmt: skip
+            until(
+                lambda: value(db, "select failed_count >= 3 from pg_stat_archiver"),
+                "it failed again and again",
+            )
             yield db
     finally:
         _command(server_url, None)
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute("select pg_logical_emit_message(false, 'x', 'x'), pg_switch_wal()")
-            until(lambda: connection.execute(
-                "select count(*) = 0 from pg_ls_archive_statusdir() where name like '%.ready'"
-            ).fetchone() == (True,), "all is archived")  # fmt: skip
+            until(
+                lambda: (
+                    connection.execute(
+                        "select count(*) = 0 from pg_ls_archive_statusdir() where name like '%.ready'"
+                    ).fetchone()
+                    == (True,)
+                ),
+                "all is archived",
+            )
             connection.execute("select pg_stat_reset_shared('archiver')")
 
 
 def test_another_failure_does_not_make_it_new(failing: Connection[Any]) -> None:
     ((measured, label),) = failing.execute(FAILING).fetchall()
     (known,) = rows(
-        failing, "select extract(epoch from now() - last_failed_time)::float as last_failure,"
+        failing,
+        "select extract(epoch from now() - last_failed_time)::float as last_failure,"
         " last_failed_wal, (select extract(epoch from now() - min(f.modification))::float"
         " from pg_ls_archive_statusdir() as f where f.name like '%%.ready') as waiting"
         " from pg_stat_archiver",
-    )  # fmt: skip
+    )
     assert measured == pytest.approx(known["waiting"], abs=1)
     assert measured > known["last_failure"] + 1.5  # three attempts, a second apart
     assert label == known["last_failed_wal"]

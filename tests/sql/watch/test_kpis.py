@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
 MISSION = {
-    "size", "usage", "pressure", "fragmentation", "search_latency", "search_rate", "cache_hit_rate",
-    "promotion_rate", "error_rate", "fallback_rate", "recovery_time", "uptime",
-}  # fmt: skip
+    "size",
+    "usage",
+    "pressure",
+    "fragmentation",
+    "search_latency",
+    "search_rate",
+    "cache_hit_rate",
+    "promotion_rate",
+    "error_rate",
+    "fallback_rate",
+    "recovery_time",
+    "uptime",
+}
 
 
 def known(db: Connection[Any], now: datetime = NOW) -> dict[tuple[str, str], Any]:
@@ -37,9 +47,19 @@ def test_every_kpi_is_there_and_in_the_catalogue_once(db: Connection[Any]) -> No
 
 
 UNMEASURED = (
-    "search_latency", "search_rate", "cache_hit_rate", "error_rate", "errors", "uptime",
-    "promotion_rate", "fallback_rate", "recovery_time", "recall", "proof_age", "provider_failing",
-)  # fmt: skip
+    "search_latency",
+    "search_rate",
+    "cache_hit_rate",
+    "error_rate",
+    "errors",
+    "uptime",
+    "promotion_rate",
+    "fallback_rate",
+    "recovery_time",
+    "recall",
+    "proof_age",
+    "provider_failing",
+)
 
 
 @pytest.mark.parametrize("name", UNMEASURED)
@@ -116,8 +136,9 @@ def test_what_is_on_disk_has_the_value_it_was_given(clone_url: str) -> None:
         for key, (number, label) in expected.items():
             assert found[key]["value"] == near_on_disk(key[0], number), key
             assert found[key]["label"] == label
-        sampled = {(row["kpi"], row["scope"]): row["value"]
-                   for row in call(db, "sample_kpis", now=NOW)}  # fmt: skip
+        sampled = {
+            (row["kpi"], row["scope"]): row["value"] for row in call(db, "sample_kpis", now=NOW)
+        }
         for key in expected:
             assert sampled[key] == pytest.approx(found[key]["value"], rel=0.02)
 
@@ -125,21 +146,36 @@ def test_what_is_on_disk_has_the_value_it_was_given(clone_url: str) -> None:
 def test_a_quantile_is_prometheus(db: Connection[Any]) -> None:
     """histogram_quantile: linear in its bucket, the lower bound of the endless one."""
     call(
-        db, "report_service", instance="00000000-0000-0000-0000-000000000001", seconds=15.0,
-        requests=10, errors=0, searches=10, degraded=0, query_hits=0, query_misses=10,
-        embedding_hits=0, embedding_misses=0, bounds=[10.0, 20.0, 50.0, float("inf")],
-        counts=[0, 4, 0, 6], now=NOW,
-    )  # fmt: skip
+        db,
+        "report_service",
+        instance="00000000-0000-0000-0000-000000000001",
+        seconds=15.0,
+        requests=10,
+        errors=0,
+        searches=10,
+        degraded=0,
+        query_hits=0,
+        query_misses=10,
+        embedding_hits=0,
+        embedding_misses=0,
+        bounds=[10.0, 20.0, 50.0, float("inf")],
+        counts=[0, 4, 0, 6],
+        now=NOW,
+    )
     found = known(db)
     assert found["search_latency", "p50"]["value"] == 50
-    assert value(db, "select memory._latency_quantile(%s, %s, 0.2)",
-                 NOW - timedelta(minutes=5), NOW) == 10 + 10 * 2 / 4  # fmt: skip
+    assert (
+        value(db, "select memory._latency_quantile(%s, %s, 0.2)", NOW - timedelta(minutes=5), NOW)
+        == 10 + 10 * 2 / 4
+    )
 
 
 def test_a_goodbye_is_no_crash(db: Connection[Any]) -> None:
     force(db, NOW)
-    db.execute("update memory_data.service_report set farewell = true where at = %s",
-               (NOW - timedelta(minutes=61),))  # fmt: skip
+    db.execute(
+        "update memory_data.service_report set farewell = true where at = %s",
+        (NOW - timedelta(minutes=61),),
+    )
     assert known(db)["recovery_time", "crash"]["value"] is None
 
 
@@ -184,17 +220,23 @@ def test_without_any_proof_it_is_as_old_as_the_first_backup(db: Connection[Any])
     opened = "select count(*) from memory.alerts where rule = 'stale proof' and state = 'open'"
     assert value(db, opened) == 1
     # the first backup is pruned, its run is still known
-    db.execute("insert into memory_data.backup_run (action, state, finished_at)"
-               " values ('backup', 'done', %s)", (NOW - timedelta(days=5),))  # fmt: skip
+    db.execute(
+        "insert into memory_data.backup_run (action, state, finished_at)"
+        " values ('backup', 'done', %s)",
+        (NOW - timedelta(days=5),),
+    )
     assert known(db)["proof_age", "total"]["value"] == 5 * 86_400
 
 
 def test_services_side_by_side_add_up(db: Connection[Any]) -> None:
     force(db, NOW)
-    db.execute("insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
-               " requests, errors, searches, degraded, query_hits, query_misses, embedding_hits,"
-               " embedding_misses, bounds, counts from memory_data.service_report"
-               " where at = %s", (NOW,))  # fmt: skip
+    db.execute(
+        "insert into memory_data.service_report select gen_random_uuid(), at, seconds,"
+        " requests, errors, searches, degraded, query_hits, query_misses, embedding_hits,"
+        " embedding_misses, bounds, counts from memory_data.service_report"
+        " where at = %s",
+        (NOW,),
+    )
     found = known(db)
     assert found["search_rate", "total"]["value"] == pytest.approx(200 / 60)
     assert found["error_rate", "total"]["value"] == pytest.approx(3 / 200)
@@ -246,10 +288,22 @@ def test_samples_are_history_and_do_not_stay_for_ever(db: Connection[Any]) -> No
 
 def test_recall_is_sampled_from_what_was_asked(db: Connection[Any]) -> None:
     for place in range(30):
-        one(db, "remember", namespace="n", content=f"memory {place}", kind="session_data",
-            embedding=vector(1, place), now=NOW)  # fmt: skip
+        one(
+            db,
+            "remember",
+            namespace="n",
+            content=f"memory {place}",
+            kind="session_data",
+            embedding=vector(1, place),
+            now=NOW,
+        )
     assert call(db, "sample_recall", now=NOW) == []
-    call(db, "note_queries", namespaces=["n", "empty"],
-         embeddings=[vector(1, 3), vector(1, 4)], now=NOW)  # fmt: skip
+    call(
+        db,
+        "note_queries",
+        namespaces=["n", "empty"],
+        embeddings=[vector(1, 3), vector(1, 4)],
+        now=NOW,
+    )
     assert call(db, "sample_recall", now=NOW) == [{"hits": 10, "wanted": 10}]
     assert known(db)["recall", "total"]["value"] == 1

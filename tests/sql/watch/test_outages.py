@@ -50,8 +50,9 @@ def test_what_several_services_saw_at_once_is_one_outage(db: Connection[Any]) ->
     note(db, 22, 19)
     (row,) = rows(db, "select * from memory.outages")
     assert (row["began_at"], row["ended_at"]) == (
-        NOW - timedelta(minutes=22), NOW - timedelta(minutes=8)
-    )  # fmt: skip
+        NOW - timedelta(minutes=22),
+        NOW - timedelta(minutes=8),
+    )
     assert (row["cause"], row["detail"], row["restarted"]) == ("killed", "PANIC", True)
 
 
