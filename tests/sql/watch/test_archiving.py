@@ -50,7 +50,8 @@ def failing(server_url: str, clone_url: str) -> Iterator[Connection[Any]]:
             until(
                 lambda: (
                     connection.execute(
-                        "select count(*) = 0 from pg_ls_archive_statusdir() where name like '%.ready'"
+                        "select count(*) = 0 from pg_ls_archive_statusdir()"
+                        " where name like '%.ready'"
                     ).fetchone()
                     == (True,)
                 ),
