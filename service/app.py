@@ -1,6 +1,6 @@
 """The one place that wires: settings in, a Litestar application out.
 
-A request walks client → routes → memory.py → a function of schema `memory` → tables, and back.
+A request walks client → routes → core/memory → a function of schema `memory` → tables, and back.
 """
 
 from __future__ import annotations

@@ -20,7 +20,13 @@ begin
                 and d.refclassid = 'pg_class'::regclass and d.refobjid <> v.oid
             join pg_catalog.pg_class as c
                 on c.oid = d.refobjid and c.relkind = 'v' and c.relnamespace = 'memory'::regnamespace)
-        select v.oid, max(v.depth) as depth from view as v group by v.oid order by 2, 1
+        select v.oid, max(v.depth) as depth from view as v group by v.oid
+        -- row types last: a session opens the view of one when it first uses it
+        order by not exists (
+                select from pg_catalog.pg_rewrite as r
+                join pg_catalog.pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                    and d.refclassid = 'pg_class'::regclass and d.refobjid <> v.oid
+                where r.ev_class = v.oid), 2, 1
     loop
         execute format('alter view %s owner to memory_owner', v_object.oid::regclass);
     end loop;

@@ -284,7 +284,8 @@ class BackupKeeper:
     async def _look(self) -> None:
         repository = self.repository()
         known = await anyio.to_thread.run_sync(repository.catalogue)
-        if not known.backups:
+        if not known.backups:  # nobody set backups up: nothing is known to become due
+            await self._do_first({}, datetime.now(UTC))
             return
         database, settings = self._backend.database, self._settings
         await close_window(repository, database.url)
@@ -315,10 +316,10 @@ class BackupKeeper:
                 run = await jobs.begin(_job(action))
                 if run is None:
                     continue
-                # the others wait for their turn, which is no lateness
-                await jobs.expect_backups({job: at for job, at in expected.items() if at > now})
                 error: str | None = "stopped with the service"
                 try:
+                    # the others wait for their turn, which is no lateness
+                    await jobs.expect_backups({job: at for job, at in expected.items() if at > now})
                     error = await self._do(action)
                 except Exception as failed:
                     error = str(failed)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from service.core.report import OPTION, decode
 
 _PATIENCE = 20.0  # seconds a program may take to end when the service stops
-_KEPT = 16_384  # last bytes of what it prints, however long it runs
+_KEPT = 65_536  # last bytes of what it prints, however long it runs
 _SHOWN = 900  # characters of an error; memory.finish_job keeps 1,000
 
 
@@ -56,7 +56,8 @@ def ended(code: int, told: str) -> Ended:
     no report: then the end of what it wrote to standard error is kept.
     """
     lines = [line for line in told.splitlines() if line.strip()]
-    report = decode(lines[-1]) if lines else None
+    # a library may say something at the interpreter's exit, after the report
+    report = next(filter(None, map(decode, reversed(lines))), None)
     if report is not None and report.ok and code == 0:
         return Ended(None, report.summary[:_SHOWN])
     how = f"killed by {_signal(-code)}" if code < 0 else f"exit code {code}"

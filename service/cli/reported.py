@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from click import Command
 
 _KEPT = 4096  # characters of what was printed last
+_LONGEST = 2000  # characters of each field: who started it keeps the last 64 kB
 
 
 class ToldExit(SystemExit):
@@ -61,10 +62,10 @@ def run_reported(command: Command) -> NoReturn:
     told = Report(
         ok=code == 0,
         code=report.code,
-        message=report.message,
-        detail=report.detail,
-        hint=report.hint,
-        summary=lines[-1] if lines else "",
+        message=report.message[:_LONGEST],
+        detail=report.detail[:_LONGEST],
+        hint=report.hint[:_LONGEST],
+        summary=lines[-1][:_LONGEST] if lines else "",
     )
     sys.stderr.write(encode(told) + "\n")
     sys.exit(code)
@@ -78,6 +79,8 @@ def _run(command: Command) -> tuple[int, Report]:
         return fault(error)
     except click.ClickException as error:
         return error.exit_code, Report(ok=False, message=error.format_message())
+    except click.Abort:
+        return 1, Report(ok=False, message="it was told to stop")
     except ToldExit as end:
         return int(str(end.code)), end.report
     except SystemExit as end:

@@ -153,7 +153,7 @@ class TrainingError(MagrayError):
 
 
 class NothingToLearnError(TrainingError):
-    """Nothing is wrong, but there is nothing to learn from or to score by yet."""
+    """Nothing is wrong: there is nothing to learn from yet, or another training runs."""
 
     code = "MLT02"
 

@@ -141,8 +141,10 @@ def _is_told_to_end() -> bool:
 
 
 def _first(error: Exception) -> BaseException:
-    """What went wrong first, where a task group collected it."""
+    """What went wrong first, where a task group collected it; a fault of ours before all else."""
     found: BaseException = error
     while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
+        together = found.exceptions
+        ours = (one for one in together if not isinstance(one, MagrayError | psycopg.Error))
+        found = next(ours, together[0])
     return found

@@ -91,7 +91,7 @@ class BackupRoutes(Controller):
                 detail=f"Asked for {run_id}.",
                 extra={"code": "ML404", "hint": "GET /v1/backups"},
             )
-        return msgspec.convert(rows[0], Run)
+        return rows[0]
 
     @post(
         "/restores",

@@ -13,7 +13,7 @@ log = structlog.get_logger("magray.metrics")
 
 
 class Metrics(PrometheusController):
-    """What Litestar's plugin counts, what this process counts, and the KPIs of the database."""
+    """The requests counted, what this process counts beside them, and the KPIs of the database."""
 
     include_in_schema = False
 

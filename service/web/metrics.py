@@ -1,4 +1,4 @@
-"""What Prometheus reads at /metrics beside the requests that Litestar's plugin counts."""
+"""What Prometheus reads at /metrics beside the requests that accounting counts."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 -- rows. The reach of a layer is where something of this namespace lies in it: without it every
 -- partition made ahead is opened; where nothing was ever put into a layer its end is null, and no
 -- partition of it is.
+-- A field added later comes last, and null in it must mean what was so before: a search that is under way
+-- while a migration commits hands over the row it knows.
 create or replace view memory._basis as
 select
     null::text as namespace,

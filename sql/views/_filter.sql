@@ -1,6 +1,8 @@
 -- What a search or listing asks of memories beside their namespace, once for memory._parse_filters and
 -- whoever filters: as a row type, it has no rows. Null asks nothing. Layers are not among what
 -- memory._passes looks at: which tables are read says more than a test of each row.
+-- A field added later comes last, and null in it must mean what was so before: a search that is under way
+-- while a migration commits hands over the row it knows.
 create or replace view memory._filter as
 select
     null::text[] as layers,

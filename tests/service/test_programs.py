@@ -35,6 +35,8 @@ WELL = encode(Report(ok=True, summary="3 rows"))
         ),
         (-9, "", "killed by SIGKILL without a report: it said nothing", ""),
         (-9, WELL, "killed by SIGKILL: ", ""),
+        # what is said at the interpreter's exit comes after the report
+        (0, encode(Report(ok=True, summary="done")) + "\nUserWarning: left\n", None, "done"),
         (0, "", "exit code 0 without a report: it said nothing", ""),
         (1, '{"level": "warning"}\n', 'exit code 1 without a report: {"level": "warning"}', ""),
     ],

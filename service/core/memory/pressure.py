@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from service.core.memory.calls import Calls
-from service.core.model.operation import Compression, LayerPressure, Relief
+from service.core.model.operation import Compression, LayerPressure
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,20 +19,6 @@ class Pressure(Calls):
     async def measure(self, *, dry_run: bool = False) -> list[LayerPressure]:
         """Bytes, usage and level of each layer and in total; dry_run keeps nothing."""
         return await self._call.rows("measure_pressure", LayerPressure, p_dry_run=dry_run)
-
-    async def relieve(
-        self, *, limit: int = 10_000, dry_run: bool = False, now: datetime | None = None
-    ) -> list[Relief]:
-        """Borrow, compress, archive and evict as the levels ask for; returns what was done.
-
-        Args:
-            limit: most records of a layer.
-            dry_run: only tell what would be done.
-            now: the moment to act at; None is this one.
-        """
-        return await self._call.rows(
-            "relieve_pressure", Relief, p_now=now or UNSET, p_limit=limit, p_dry_run=dry_run
-        )
 
     async def compress(
         self, layer: str | None = None, *, now: datetime | None = None, dry_run: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
-from typing import Any
 from uuid import UUID  # noqa: TC003 - msgspec reads the annotations
 
 from msgspec import Struct
@@ -105,18 +104,6 @@ class LayerPressure(Struct, frozen=True, kw_only=True):
     usage_percent: float
     level: str
     since: datetime | None
-
-
-class Relief(Struct, frozen=True, kw_only=True):
-    """What was done against pressure on a layer, its bytes before and after."""
-
-    layer: str
-    level: str
-    action: str
-    target: str | None
-    bytes_before: int
-    bytes_after: int
-    detail: dict[str, Any] | None
 
 
 class Compression(Struct, frozen=True, kw_only=True):

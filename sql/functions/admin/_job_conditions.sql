@@ -61,7 +61,10 @@ begin
         coalesce((array_agg(memory._manual_command(j.name, j.kind, j.command) order by j.name))[1],
                  'select name, sqlstate, error from memory.jobs;')
     from memory._jobs_at(p_now) as j
-    where j.enabled and j.sqlstate is not null;
+    join memory_data.schedule as s on s.name = j.name
+    where j.enabled and j.sqlstate is not null
+        -- one that was made up for by hand is no longer due, and keeps no row of that
+        and (j.kind <> 'backup' or s.due_at < p_now + interval '1 hour');
     return query
     select 'schedules', count(*) = 0, false,
         coalesce(string_agg(format('%s is never due: %s', j.name, j.cron), ', '), 'all can be read'),

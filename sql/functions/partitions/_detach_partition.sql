@@ -1,5 +1,5 @@
 -- Detaches one partition from a table whose lock the caller has, if nobody uses it and nothing in it is
--- pinned, for memory._drop_detached: its files are freed when no lock of ours is held. It is named
+-- pinned, for memory._drop_detached_partitions: its files are freed when no lock of ours is held. It is named
 -- gone_<oid>_<its name>, and indexes of its own anew, for a partition of the same time may be made, and
 -- detached, again. A detach that somebody left unfinished is finished.
 create or replace function memory._detach_partition(p_parent text, p_name text)

@@ -10,8 +10,9 @@ update memory_data.schedule as s
 set due_at = n.due_at
 from (
     select o.name, case
-        when g.due_at > p_now then g.due_at
-        when o.due_at < g.due_at and coalesce(r.started_at < o.due_at, true) then o.due_at
+        when g.due_at is null or g.due_at > p_now then g.due_at
+        when o.due_at <= p_now and coalesce(r.started_at < o.due_at, true) then
+            case when r.started_at >= g.due_at then o.due_at else least(o.due_at, g.due_at) end
         when r.started_at >= g.due_at then p_now
         else g.due_at end as due_at
     from memory_data.schedule as o

@@ -92,6 +92,21 @@ def test_what_began_is_due_anew_only_when_it_is_said_again(db: Connection[Any]) 
     assert due(db) == now
 
 
+def test_what_failed_is_due_since_it_could_be_tried_again(db: Connection[Any]) -> None:
+    now = datetime.now(UTC)
+    expect(db, now, full=now - MINUTE)
+    started(db, now)
+    again = now + 16 * MINUTE
+    for minute in range(4):
+        expect(db, again + minute * MINUTE, full=now - MINUTE)
+        assert due(db) == again
+    assert not conditions(db, again + 4 * MINUTE)["jobs in time"]["ok"]
+    assert not conditions(db, again + 4 * MINUTE)["jobs without error"]["ok"]
+    # somebody took it by hand: that it failed is of no concern any more
+    expect(db, again + 5 * MINUTE, full=again + timedelta(days=1))
+    assert conditions(db, again + 5 * MINUTE)["jobs without error"]["ok"]
+
+
 def test_an_operator_narrows_their_times_or_switches_them_off(db: Connection[Any]) -> None:
     db.execute("set local role memory_operator")
     now = datetime.now(UTC).replace(hour=12, minute=0, second=20, microsecond=0)
