@@ -41,14 +41,10 @@ def store(
     chance = random.Random(seed)
     for namespace in ("a", "b", "c"):
         memories = [
-            {
-                "content": text(chance, length, style),
-                "kind": KINDS[layer],
-                "pinned": chance.random() < pinned,
-                "importance": round(chance.random(), 2),
-            }
+            {"content": text(chance, length, style), "kind": KINDS[layer],
+             "pinned": chance.random() < pinned, "importance": round(chance.random(), 2)}
             for length in lengths
-        ]
+        ]  # fmt: skip
         vectors = [
             vector(*(chance.random() for _ in range(8))) if chance.random() < 0.7 else None
             for _ in memories
@@ -58,11 +54,9 @@ def store(
 
 
 @settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
+    max_examples=15, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+)  # fmt: skip
 @given(
     layer=st.sampled_from(["interact", "insights"]),
     lengths=st.sampled_from([(20, 200), (100, 3000), (20, 12_000), (1500, 2500)]),
@@ -72,14 +66,9 @@ def store(
     seed=st.integers(0, 1000),
 )
 def test_relief_ends_below_the_level_takes_no_more_and_happens_once(
-    own: Connection[Any],
-    layer: str,
-    lengths: tuple[int, int],
-    style: str,
-    percent: float,
-    pinned: float,
-    seed: int,
-) -> None:
+    own: Connection[Any], layer: str, lengths: tuple[int, int], style: str, percent: float,
+    pinned: float, seed: int,
+) -> None:  # fmt: skip
     own.execute("truncate memory_data.interact, memory_data.insights, memory_data.pressure")
     chance = random.Random(seed)
     store(own, layer, [chance.randint(*lengths) for _ in range(200)], style, pinned, seed)
