@@ -14,6 +14,8 @@ from tests.sql.calls import call, one, refused, rows, session, value
 if TYPE_CHECKING:
     from psycopg import Connection
 
+pytestmark = pytest.mark.own_clock  # the view memory.jobs
+
 KINDS = ("full", "compressed", "incremental", "verify", "drill")
 MINUTE = timedelta(minutes=1)
 
